@@ -1,0 +1,34 @@
+"""One file per kind of artefact: each puts its files into the output of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from threerc.compiler.artefacts.dhcpd import compile_dhcpd
+from threerc.compiler.artefacts.dualboot import compile_dualboot
+from threerc.compiler.artefacts.loaders import compile_loaders
+from threerc.compiler.artefacts.pxelinux import compile_pxelinux
+from threerc.compiler.model import Site
+from threerc.compiler.tree import Output
+
+Artefact = Callable[[Site, Output], None]
+
+
+def _registry(artefacts: Iterable[tuple[str, Artefact]]) -> dict[str, Artefact]:
+    registry: dict[str, Artefact] = {}
+    for name, compile_one in artefacts:
+        if name in registry:
+            raise ValueError(f"artefact {name} is registered twice")
+        registry[name] = compile_one
+    return registry
+
+
+ARTEFACTS = _registry(
+    [
+        ("dhcpd", compile_dhcpd),
+        ("pxelinux", compile_pxelinux),
+        ("loaders", compile_loaders),
+        ("dualboot", compile_dualboot),
+    ]
+)
+"""All artefacts by name, in the order they are made."""

@@ -1,0 +1,100 @@
+"""dhcpd.conf: every network that boots machines, every host with a fixed address.
+
+Source: dhcpd.conf(5), dhcp-options(5), thesis 5.2 and 5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Any
+
+from threerc.compiler.model import Host, Network, Site
+from threerc.compiler.templating import render
+from threerc.compiler.tree import Output
+
+BOOT_FILE = "pxelinux.0"
+_FAILOVER_SERVERS = 2
+
+
+def compile_dhcpd(site: Site, out: Output) -> None:
+    """/etc/dhcp/dhcpd.conf on each host with the role `dhcp`."""
+    servers = site.with_role("dhcp")
+    if not servers:
+        return
+    values = _values(site)
+    for position, server in enumerate(servers):
+        failover = _failover(servers, position) if values["pools"] else None
+        text = render("dhcpd", server=server, failover=failover, **values)
+        out.file(server.name, "/etc/dhcp/dhcpd.conf", text)
+
+
+def _values(site: Site) -> dict[str, Any]:
+    reservations: dict[str, list[tuple[int, str, str, IPv4Address]]] = {}
+    for host in site.hosts.values():
+        for name, interface in site.interfaces(host):
+            if interface.mac and interface.address:
+                network = site.network_of(interface.address) or ""
+                entry = (int(interface.address), name, interface.mac, interface.address)
+                reservations.setdefault(network, []).append(entry)
+    served = {name: net for name, net in site.networks.items() if net.prefix and (net.boot or net.pool)}
+    subnets = [_subnet(site, name, net, reservations.get(name, [])) for name, net in served.items()]
+    return {
+        "site": site,
+        "subnets": sorted(subnets, key=lambda subnet: int(subnet["prefix"].network_address)),
+        "pools": any(net.pool for net in served.values()),
+        "boot_file": BOOT_FILE,
+    }
+
+
+def _subnet(
+    site: Site,
+    name: str,
+    network: Network,
+    hosts: list[tuple[int, str, str, IPv4Address]],
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "network": network,
+        "prefix": network.prefix,
+        "domain": network.domain or site.domain,
+        "dns": _servers(site, name, network.dns) or _role_addresses(site, "dns", name),
+        "ntp": _servers(site, name, network.ntp),
+        "next_server": next(iter(_role_addresses(site, "tftp", name)), None)
+        if network.boot
+        else None,
+        "hosts": sorted(hosts),
+    }
+
+
+def _servers(site: Site, network: str, servers: list[Any]) -> list[IPv4Address]:
+    """Servers as IPv4 addresses, a host's on this network first."""
+    found = [s if not isinstance(s, str) else _address_on(site, s, network) for s in servers]
+    return [address for address in found if isinstance(address, IPv4Address)]
+
+
+def _role_addresses(site: Site, role: Any, network: str) -> list[IPv4Address]:
+    return _servers(site, network, [host.name for host in site.with_role(role)])
+
+
+def _address_on(site: Site, name: str, network: str) -> IPv4Address | None:
+    """A host's address on a network, or else its own."""
+    host = site.hosts[name]
+    for address in _addresses(site, host):
+        if site.network_of(address) == network:
+            return address
+    return host.address
+
+
+def _addresses(site: Site, host: Host) -> Iterator[IPv4Address]:
+    for _, interface in site.interfaces(host):
+        if interface.address:
+            yield interface.address
+
+
+def _failover(servers: tuple[Host, ...], position: int) -> dict[str, Any] | None:
+    """The failover pair of dhcpd.conf(5), so that two servers never lease one address twice."""
+    if len(servers) < _FAILOVER_SERVERS:
+        return None
+    peer = servers[1 if position == 0 else 0]
+    return {"primary": position == 0, "own": servers[position].address, "peer": peer.address}

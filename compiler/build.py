@@ -1,0 +1,165 @@
+"""The way of the data: read, check, compile, verify, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from threerc.compiler import lock as locking
+from threerc.compiler.artefacts import ARTEFACTS
+from threerc.compiler.findings import Finding, Place, Rejected
+from threerc.compiler.generation import Generations, replace_file
+from threerc.compiler.lock import Lock
+from threerc.compiler.model import Site
+from threerc.compiler.rules import findings as rule_findings
+from threerc.compiler.source.load import load
+from threerc.compiler.tree import Output, Tree
+from threerc.compiler.verify import Verdict, verify
+
+LOCK_NAME = "site.lock"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a build is made."""
+
+    out: Path
+    today: date
+    strict: bool = False
+    verify: bool = True
+    locked: bool = False
+
+
+@dataclass
+class Checked:
+    """A site without errors, and its warnings."""
+
+    site: Site
+    warnings: list[Finding]
+    folder: Path
+
+
+@dataclass
+class Report:
+    """What a build made and what was said of it."""
+
+    site: Site
+    out: Path
+    tree: Tree
+    warnings: list[Finding]
+    lock_changes: list[str]
+    verdicts: list[Verdict] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def count(self, artefact: str) -> tuple[int, int]:
+        """Files and links of an artefact."""
+        entries = [e for e in self.tree.entries.values() if e.artefact == artefact]
+        links = sum(entry.target is not None for entry in entries)
+        return len(entries) - links, links
+
+
+def check(path: Path) -> Checked:
+    """Read a site and check it. Raises Rejected with all findings if one is an error."""
+    loaded = load(path)
+    findings = list(loaded.findings)
+    if loaded.site is not None:
+        findings += rule_findings(loaded)
+    findings.sort()
+    if loaded.site is None or any(finding.severity == "error" for finding in findings):
+        raise Rejected(findings)
+    return Checked(loaded.site, findings, loaded.folder)
+
+
+def compile_tree(site: Site, lock: Lock, folder: Path) -> Tree:
+    """The tree of a site; `folder` is where its side files are. Adds to the lock."""
+    tree = Tree()
+    for name, compile_one in ARTEFACTS.items():
+        compile_one(site, Output(name, tree, lock, folder))
+    return tree
+
+
+def build(path: Path, options: Options) -> Report:
+    """Build a site's tree at `options.out`, or leave what is there as it is.
+
+    Raises Rejected (findings, also of the daemons' checkers), OutputError and SecretMissing.
+    """
+    clock = _Stopwatch()
+    generations = Generations(options.out)
+    generations.check_ours()
+    checked = check(path)
+    clock.lap("check")
+    lock_path = path.parent / LOCK_NAME
+    lock = locking.load(lock_path, options.today)
+    tree = compile_tree(checked.site, lock, checked.folder)
+    clock.lap("compile")
+    _refuse(_lock_findings(lock, lock_path) if options.locked else [])
+    _refuse(_left_out(tree, path) if options.strict else [])
+    report = Report(checked.site, options.out, tree, checked.warnings, lock.changes)
+    with generations.staged(tree.entries) as stage:
+        clock.lap("write")
+        if options.verify:
+            report.verdicts = verify(stage, tree.entries)
+            clock.lap("verify")
+        _refuse(_verdict_findings(report.verdicts, options))
+        # First the lock: were we killed in between, the next build would choose the same.
+        if lock.changes:
+            replace_file(lock_path, lock.dump())
+        generations.switch(stage)
+    clock.lap("switch")
+    report.seconds = clock.laps
+    return report
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = now - self._last
+        self._last = now
+
+
+def _refuse(findings: list[Finding]) -> None:
+    if findings:
+        raise Rejected(findings)
+
+
+def _lock_findings(lock: Lock, path: Path) -> list[Finding]:
+    hint = "run 3rc build without --locked and commit site.lock"
+    place = Place(str(path), 1, 1)
+    return [
+        Finding(place, f"the lock would change: {change}", "locked", hint)
+        for change in lock.changes
+    ]
+
+
+def _left_out(tree: Tree, path: Path) -> list[Finding]:
+    return [
+        Finding(Place(str(path), 1, 1), f"not made: {each.path}: {each.reason}", "left-out")
+        for each in tree.left_out
+    ]
+
+
+def _verdict_findings(verdicts: list[Verdict], options: Options) -> list[Finding]:
+    findings: list[Finding] = []
+    for verdict in verdicts:
+        checker = verdict.checker
+        if not verdict.found and options.strict:
+            message = f"not checked: {not_found(verdict)}"
+            findings.append(Finding(Place(checker.artefact, 1, 1), message, "not-checked"))
+        for failure in verdict.failures:
+            who = checker.program or "3rc's own reader"
+            place = Place(failure.path or checker.artefact, failure.line, 1)
+            hint = "the compiled file is wrong; please report this with the site file"
+            message = f"{who} refuses it: {failure.message}"
+            findings.append(Finding(place, message, "daemon-check", hint))
+    return findings
+
+
+def not_found(verdict: Verdict) -> str:
+    """Which program is missing and what it comes with: `dhcpd not found (Debian: ...)`."""
+    return f"{verdict.checker.program} not found (Debian: {verdict.checker.package})"

@@ -1,0 +1,242 @@
+"""The commands `3rc` and `3rc-build`. Everything but click is imported when it is needed."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from threerc.compiler.build import Options
+    from threerc.compiler.findings import Finding
+    from threerc.compiler.report import Format
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_PATH = click.Path(path_type=Path)
+_SITE = click.argument("site", type=_PATH)
+_DRAWINGS = (".svg", ".mmd", ".dot")
+_JSON = click.option("--json", "form", flag_value="json", help="Print findings and answers as JSON.")
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="How findings are printed; github: annotations of a workflow run.",
+)
+
+
+class _Command(click.Command):
+    """A command whose help ends with an example, to be typed as it stands."""
+
+    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        with formatter.section("Example"):
+            for line in self.example.splitlines():
+                formatter.write(f"  {line}\n")
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.version_option(package_name="threerc", prog_name="3rc")
+def cli() -> None:
+    """3RC turns one reviewed YAML file into a whole computing site."""
+
+
+@contextmanager
+def _findings_as(form: Format) -> Iterator[None]:
+    """Print the findings of a refused site in that form and exit 1."""
+    from threerc.compiler.findings import Rejected
+
+    gc.disable()  # a run builds much, drops little and ends soon
+    try:
+        yield
+    except Rejected as rejected:
+        _say(rejected.findings, form)
+        sys.exit(1)
+
+
+def _say(findings: list[Finding], form: Format) -> None:
+    """Findings for people go to stderr, those for programs to stdout."""
+    from threerc.compiler.report import render_findings
+
+    if form == "json" or findings:
+        click.echo(render_findings(findings, form), err=form == "text")
+
+
+@cli.command("check", example="3rc check site.yaml")
+@_SITE
+@_JSON
+@_FORMAT
+def check_command(site: Path, form: Format) -> None:
+    """Read and check a site: schema, rules, capacity. Exits 1 if anything is wrong."""
+    from threerc.compiler.build import check
+
+    with _findings_as(form):
+        checked = check(site)
+        _say(checked.warnings, form)
+    if form == "text":
+        warnings = len(checked.warnings)
+        click.echo(f"{site}: {len(checked.site.hosts)} hosts, no errors, {warnings} warnings")
+
+
+@click.command(
+    "build", cls=_Command, example="3rc build site.yaml -o out", context_settings=_CONTEXT
+)
+@click.argument("sites", metavar="SITE...", nargs=-1, required=True, type=_PATH)
+@click.option("-o", "--out", type=_PATH, help="Where the tree goes. [default: out beside SITE]")
+@click.option("--strict", is_flag=True, help="A missing checker, or a file not made, is an error.")
+@click.option("--no-verify", is_flag=True, help="Leave the daemons' checkers out.")
+@click.option("--locked", is_flag=True, help="Fail where site.lock would change (for CI).")
+@click.option("--graph", type=_PATH, help="Also draw the site: a .svg, .mmd or .dot file.")
+@_JSON
+@_FORMAT
+def build_command(
+    sites: tuple[Path, ...],
+    out: Path | None,
+    strict: bool,
+    no_verify: bool,
+    locked: bool,
+    graph: Path | None,
+    form: Format,
+) -> None:
+    """Check a site, compile it, verify it with the daemons' own checkers, write it."""
+    from threerc.compiler.build import Options
+
+    if len(sites) > 1 and (out or graph):
+        raise click.UsageError("-o and --graph take one site at a time")
+    if graph and graph.suffix not in _DRAWINGS:
+        raise click.UsageError(f"--graph takes a file ending in {', '.join(_DRAWINGS)}")
+    for site in sites:
+        options = Options(
+            out=out or site.parent / "out",
+            today=_today(),
+            strict=strict,
+            verify=not no_verify,
+            locked=locked,
+        )
+        with _findings_as(form):
+            _build_one(site, options, graph, form)
+
+
+cli.add_command(build_command)
+
+
+def _build_one(site: Path, options: Options, graph: Path | None, form: Format) -> None:
+    from threerc.compiler import report as say
+    from threerc.compiler.build import build
+    from threerc.compiler.generation import replace_file
+
+    built = build(site, options)
+    if graph:
+        from threerc.compiler.graph import draw
+
+        replace_file(graph, draw(built.site, graph.suffix))
+    if form == "json":
+        click.echo(json.dumps(say.build_data(built), indent=2))
+        return
+    _say(built.warnings, form)
+    click.echo(say.build_text(built))
+
+
+def _today() -> date:
+    """The day for serials that count by date: SOURCE_DATE_EPOCH's if it is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    return now.date()
+
+
+@cli.command("schema", example="3rc schema > site.schema.json")
+def schema_command() -> None:
+    """Print the JSON Schema of site.yaml, for editors."""
+    from threerc.compiler.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@cli.command("init", example="3rc init --nodes 40 > site.yaml")
+@click.option("--nodes", type=click.IntRange(0, 200_000), default=4, show_default=True)
+@click.option("--expanded", is_flag=True, help="Write every host out by itself.")
+def init_command(nodes: int, expanded: bool) -> None:
+    """Print a starter site.yaml with comments, of any size."""
+    from threerc.compiler.starter import starter
+
+    click.echo(starter(nodes, expanded), nl=False)
+
+
+@cli.command("boot", example="3rc boot wn[001-040] disk2")
+@click.argument("hosts", metavar="HOST")
+@click.argument("target", required=False, metavar="[install|local|disk1|disk2]")
+@click.option(
+    "--root", type=_PATH, default=Path("/"), help="File system of the TFTP host. [default: /]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def boot_command(hosts: str, target: str | None, root: Path, as_json: bool) -> None:
+    """Show what hosts boot next, or switch it; to be run on the TFTP host.
+
+    HOST is a host's name or a range of names. The switch is one rename for each link.
+    """
+    from threerc.compiler.source.ranges import RangeError, expand, is_range
+    from threerc.runtime.bootlinks import BootError, BootLinks
+
+    try:
+        links = BootLinks.load(root)
+        found = links.find(expand(hosts) if is_range(hosts) else [hosts])
+        if target is not None:
+            links.switch(found, target)
+    except (BootError, RangeError) as error:
+        raise click.ClickException(str(error)) from None
+    shown = [links.show(each) for each in found]
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for each in shown:
+        note = "" if each["boots"] == each["declared"] else f" (declared: {each['declared']})"
+        click.echo(f"{each['name']} {each['link']} {each['boots']}{note}")
+
+
+def _run(command: click.Command, name: str) -> None:
+    """Run a command; a user's mistake is one line, a traceback is our bug."""
+    from threerc.compiler.findings import ThreeRcError
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+    except ThreeRcError as error:
+        click.echo(f"{name}: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted; nothing was changed", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def main() -> None:
+    """Entry point of `3rc`."""
+    _run(cli, "3rc")
+
+
+def build_main() -> None:
+    """Entry point of `3rc-build`, which is `3rc build`."""
+    _run(build_command, "3rc-build")

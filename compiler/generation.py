@@ -1,0 +1,178 @@
+"""Trees on the disk: written beside the old one, then switched to by one symlink.
+
+OUT is a symlink into `.OUT.generations/` in the same folder. A killed command leaves the old
+tree or the new one, and what it left half-written is removed by the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from threerc.compiler.findings import ThreeRcError
+from threerc.compiler.tree import Entry
+
+MANIFEST = "manifest.json"
+
+
+class OutputError(ThreeRcError):
+    """The output cannot be written; the text says why and what to do."""
+
+
+def manifest(entries: Mapping[str, Entry]) -> str:
+    """The text of manifest.json: a line for each path, sorted.
+
+    Each has its artefact, the hosts that it concerns (`*`: all), and either SHA-256 and mode or
+    the link's target.
+    """
+    lines: list[str] = []
+    dump = json.JSONEncoder(ensure_ascii=False).encode
+    digests: dict[int, str] = {}
+    for path, entry in sorted(entries.items()):
+        about: dict[str, object] = {"artefact": entry.artefact, "hosts": entry.concerns}
+        if entry.target is not None:
+            about["link"] = entry.target
+        else:
+            key = id(entry.content)
+            if key not in digests:
+                digests[key] = hashlib.sha256(entry.content).hexdigest()
+            about["mode"] = f"{entry.mode:04o}"
+            about["sha256"] = digests[key]
+        lines.append(f"{dump(path)}: {dump(about)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+class Generations:
+    """The generations behind one output path."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = Path(os.path.abspath(out))  # noqa: PTH100 - resolve() would follow OUT itself
+        self.store = self.out.parent / f".{self.out.name}.generations"
+
+    def check_ours(self) -> None:
+        """Raises OutputError where OUT is something that we did not make."""
+        if self.out.is_symlink():
+            if self._current() is None:
+                raise OutputError(f"{self.out} is a link that 3rc did not make; choose another -o")
+        elif self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
+            raise OutputError(f"{self.out} exists and 3rc did not make it; choose another -o")
+
+    def _current(self) -> str | None:
+        """Name of the generation that OUT shows."""
+        if not self.out.is_symlink():
+            return None
+        folder, _, name = os.readlink(self.out).rpartition("/")
+        return name if folder == self.store.name else None
+
+    @contextmanager
+    def staged(self, entries: Mapping[str, Entry]) -> Iterator[Path]:
+        """A new generation on the disk, to be checked and then switched to.
+
+        It is removed again unless `switch` was called with it. Two at once exclude each other.
+        Raises OutputError.
+        """
+        self.check_ours()
+        try:
+            self.store.mkdir(parents=True, exist_ok=True)
+            with self._exclusive():
+                stage = Path(tempfile.mkdtemp(prefix="g-", dir=self.store))
+                try:
+                    stage.chmod(0o755)
+                    _write(stage, entries)
+                    yield stage
+                finally:
+                    self._prune()
+        except OSError as error:
+            raise OutputError(f"cannot write {self.out}: {error.strerror or error}") from error
+
+    def switch(self, stage: Path) -> None:
+        """Show a staged generation at OUT, in one step."""
+        link = self.store / "next"
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"{self.store.name}/{stage.name}")
+        if self.out.is_dir() and not self.out.is_symlink():
+            self.out.rmdir()
+        link.replace(self.out)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        with (self.store / "lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another 3rc is writing {self.out} just now") from None
+            yield
+
+    def _prune(self) -> None:
+        """Remove every generation but the one shown: old ones, and what killed runs left."""
+        current = self._current()
+        for path in self.store.glob("g-*"):
+            if path.name != current:
+                shutil.rmtree(path, ignore_errors=True)
+        if current is None:
+            with suppress(OSError):
+                (self.store / "lock").unlink()
+                self.store.rmdir()
+
+
+def _write(root: Path, entries: Mapping[str, Entry]) -> None:
+    """Write all entries and the manifest below a new folder."""
+    made: set[str] = set()
+    base = str(root)
+    for path, entry in entries.items():
+        full = f"{base}/{path}"
+        folder = full.rpartition("/")[0]
+        if folder not in made:
+            _make_folder(folder)
+            made.add(folder)
+        if entry.target is not None:
+            os.symlink(entry.target, full)  # noqa: PTH211 - a Path for each of 100,000 is slow
+        else:
+            _write_file(full, entry.content, entry.mode)
+    _write_file(f"{base}/{MANIFEST}", manifest(entries).encode(), 0o644)
+
+
+def _make_folder(path: str) -> None:
+    """Folders that everyone may enter, whatever the umask."""
+    missing: list[str] = []
+    while not os.path.isdir(path):  # noqa: PTH112 - see above
+        missing.append(path)
+        path = path.rpartition("/")[0]
+    for folder in reversed(missing):
+        os.mkdir(folder)  # noqa: PTH102
+        os.chmod(folder, 0o755)  # noqa: PTH101
+
+
+def _write_file(path: str, content: bytes, mode: int) -> None:
+    # Created closed: a secret must not be readable for even a moment.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file beside and rename it over the old one. Raises OutputError."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                os.fchmod(handle, 0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

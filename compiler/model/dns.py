@@ -1,0 +1,48 @@
+"""DNS: what the zones say beyond the hosts' own records."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from threerc.compiler.model.types import DomainName, Explained, Model
+
+Mailbox = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+$"),
+    Explained("mailbox", "not a mail address"),
+]
+
+
+class MailExchange(Model):
+    """An MX record of the site's domain."""
+
+    host: DomainName = Field(description="Mail host: a host of the site, or a full name.")
+    preference: int = Field(default=10, ge=0, le=65535, description="Lower is tried first.")
+
+
+class Dns(Model):
+    """Settings of the zones. The servers are the hosts with the role `dns`; the first is primary."""
+
+    contact: Mailbox | None = Field(
+        default=None, description="Mail address in the SOA record; default: hostmaster@domain."
+    )
+    serial: Literal["counter", "date"] = Field(
+        default="counter",
+        description="How SOA serials count: 1, 2, 3... or YYYYMMDDnn. Either way a serial is "
+        "kept in site.lock and goes up only when the zone's records change.",
+    )
+    ttl: int = Field(default=86400, ge=0, le=2**31 - 1, description="Default TTL, seconds.")
+    negative_ttl: int = Field(
+        default=3600, ge=0, le=2**31 - 1, description="TTL of negative answers, seconds."
+    )
+    hinfo: Literal["public", "internal"] = Field(
+        default="public",
+        description="internal: HINFO is told to the site's own networks only, in a view.",
+    )
+    mx: list[MailExchange] = Field(default=[], description="Mail exchangers of the domain.")
+    forwarders: list[IPv4Address | IPv6Address] = Field(
+        default=[], description="Where the servers send questions about other domains."
+    )

@@ -1,0 +1,196 @@
+"""Hosts: physical hosts, virtual machines, worker nodes and service hosts."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ByteSize, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+
+from threerc.compiler.model.recovery import RecoveryOverrides
+from threerc.compiler.model.storage import Disk, Raid
+from threerc.compiler.model.types import (
+    DeviceName,
+    Explained,
+    HostName,
+    Line,
+    MacAddress,
+    Model,
+    SecretReference,
+    Size,
+    SshPublicKey,
+    UserName,
+    Word,
+)
+
+HostKind = Literal["physical_hosts", "virtual_machines", "worker_nodes", "service_hosts"]
+Role = Literal["dhcp", "dns", "tftp", "install", "collector", "gmetad", "controller"]
+BootTarget = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:local|install|disk[1-8])$"),
+    Explained("boot-target", "not a boot target: local, install, disk1 ... disk8"),
+]
+InterfaceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,13}[a-z0-9]$"),
+    Explained("interface-name", "not an interface name, such as eth1"),
+]
+
+
+class Interface(Model):
+    """One network interface. The network is found by the address."""
+
+    address: IPv4Address | None = Field(default=None, description="IPv4 address.")
+    address6: IPv6Address | None = Field(default=None, description="IPv6 address.")
+    mac: MacAddress | None = Field(default=None, description="MAC address; needed for DHCP.")
+
+
+class DualBoot(Model):
+    """Two or more disks with a system each, chosen over PXE without writing to them (5.8)."""
+
+    disks: list[DeviceName] = Field(
+        default=["sda", "sdb"],
+        min_length=2,
+        max_length=8,
+        description="The disks in BIOS order: the first is booted by `disk1`. An installation "
+        "writes only to the disk that the host boots from (`boot`), or to the first.",
+    )
+
+
+class Snapshots(Model):
+    """Scheduled snapshots of a VM's disk, to restart from (thesis 10)."""
+
+    every: int = Field(ge=3600, le=30 * 86400, description="Seconds between snapshots.")
+    keep: int = Field(default=2, ge=1, le=100, description="How many are kept.")
+
+
+class PowerControl(Model):
+    """How to cut a physical host's power when it does not answer any more."""
+
+    kind: Literal["ipmi", "redfish"] = Field(description="Protocol of its management board.")
+    address: IPv4Address | IPv6Address = Field(description="Address of the management board.")
+    user: UserName = Field(default="root", description="User on the management board.")
+    password: SecretReference = Field(
+        description="Where each controller finds the password; it is never compiled in."
+    )
+
+
+class Host(Interface):
+    """What all hosts share. The first interface's address and MAC are the host's own."""
+
+    kind: ClassVar[HostKind]
+
+    name: SkipJsonSchema[HostName]
+    groups: list[Word] = Field(default=[], description="Groups it inherits from, nearest last.")
+    description: Line = Field(default="", description="For people; becomes a comment.")
+    aliases: list[HostName] = Field(default=[], description="Further names (CNAME).")
+    interfaces: dict[InterfaceName, Interface] = Field(
+        default={}, description="Further interfaces; `eth1` of `bibe` is called bibe-eth1 in DNS."
+    )
+    roles: list[Role] = Field(default=[], description="Services that it runs for the site.")
+    os: Word | None = Field(default=None, description="OS profile.")
+    middleware: Word | None = Field(default=None, description="Middleware.")
+    boot: BootTarget | None = Field(
+        default=None,
+        description="What it boots by declaration: local, install, disk1, disk2... "
+        "Default: disk1 with dual boot, otherwise local.",
+    )
+    dual_boot: DualBoot | None = Field(default=None, description="Dual boot over PXE.")
+    ssh_host_keys: list[SshPublicKey] = Field(
+        default=[], description="Its ssh host keys, for the controllers' known_hosts."
+    )
+
+    @property
+    def boots(self) -> str:
+        """Its boot target by declaration: local, install or diskN."""
+        return self.boot or ("disk1" if self.dual_boot else "local")
+
+
+class BareMetal(Host):
+    """What hosts of iron share."""
+
+    disks: list[Disk] = Field(default=[], description="Its disks.")
+    raid: Raid | None = Field(default=None, description="A RAID array over its disks.")
+    switches: list[Word] = Field(default=[], description="Switches it is cabled to.")
+    pdus: list[Word] = Field(default=[], description="PDUs that feed it.")
+
+    def storage(self) -> int:
+        """Usable bytes of its disks: those in the array count as the array."""
+        members = set(self.raid.disks) if self.raid else set()
+        free = sum(disk.size for disk in self.disks if disk.device not in members)
+        sizes = [disk.size for disk in self.disks if disk.device in members]
+        return free + (self.raid.usable(min(sizes)) if self.raid and sizes else 0)
+
+
+class PhysicalHost(BareMetal):
+    """A physical host (PH): it carries virtual machines."""
+
+    kind: ClassVar[HostKind] = "physical_hosts"
+
+    maxl: float = Field(
+        default=10.0, ge=0, le=10000, description="MAXL: 5-minute load above which no VM is sent."
+    )
+    cpus: int | None = Field(default=None, ge=1, le=4096, description="CPUs for VMs.")
+    memory: Size | None = Field(default=None, description="Memory for VMs.")
+    hypervisor: Literal["libvirt", "vmware", "xen"] = Field(
+        default="libvirt", description="What runs its VMs."
+    )
+    power: PowerControl | None = Field(default=None, description="Remote power control.")
+
+
+class VirtualMachine(Host):
+    """A virtual machine (VM): the controller keeps it alive."""
+
+    kind: ClassVar[HostKind] = "virtual_machines"
+
+    home: HostName = Field(description="Physical host that runs it normally.")
+    allowed: list[HostName] | None = Field(
+        default=None,
+        description="Physical hosts that may run it. Default: the peers of its volume, or all "
+        "of its home's hypervisor.",
+    )
+    cpus: int = Field(default=1, ge=1, le=1024, description="Virtual CPUs.")
+    memory: Size = Field(default=ByteSize(1 << 30), description="Memory; default 1GiB.")
+    disk: Size | None = Field(default=None, description="Size of its disk.")
+    volume: Word | None = Field(default=None, description="The mirrored volume its disk is on.")
+    inst: Literal[0, 1] = Field(
+        default=0, description="INST: 1 consents to a reinstallation from scratch."
+    )
+    recovery: RecoveryOverrides = Field(
+        default=RecoveryOverrides(), description="Its own recovery settings."
+    )
+    priority: int = Field(
+        default=0, ge=-1000, le=1000, description="Higher is recovered before lower."
+    )
+    anti_affinity: Word | None = Field(
+        default=None, description="VMs of one such group never share a physical host."
+    )
+    start_after: list[HostName] = Field(
+        default=[], description="VMs that have to be up before it is started."
+    )
+    snapshots: Snapshots | None = Field(default=None, description="Scheduled snapshots.")
+
+
+class WorkerNode(BareMetal):
+    """A worker node (WN): bare metal that computes."""
+
+    kind: ClassVar[HostKind] = "worker_nodes"
+
+    cpus: int | None = Field(default=None, ge=1, le=4096, description="CPUs.")
+    memory: Size | None = Field(default=None, description="Memory.")
+
+
+class ServiceHost(BareMetal):
+    """A service host: it runs the site's DHCP, DNS, TFTP, collectors and controllers."""
+
+    kind: ClassVar[HostKind] = "service_hosts"
+
+
+KINDS: dict[HostKind, type[Host]] = {
+    "physical_hosts": PhysicalHost,
+    "virtual_machines": VirtualMachine,
+    "worker_nodes": WorkerNode,
+    "service_hosts": ServiceHost,
+}
+"""The section of site.yaml each kind of host is written in."""

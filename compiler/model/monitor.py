@@ -1,0 +1,43 @@
+"""Monitoring: the Ganglia cluster, who collects it and who may read it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Literal
+
+from pydantic import Field
+
+from threerc.compiler.model.network import Server
+from threerc.compiler.model.types import Line, Model
+
+
+class Monitoring(Model):
+    """Settings of gmond and gmetad. The collectors are the hosts with the role `collector`."""
+
+    cluster: Line | None = Field(
+        default=None, description="Cluster name; default: the site's name."
+    )
+    owner: Line = Field(default="unspecified", description="Owner shown by Ganglia.")
+    mode: Literal["unicast", "multicast"] = Field(
+        default="unicast",
+        description="unicast: every gmond sends to every collector; multicast: to a group.",
+    )
+    group: IPv4Address = Field(
+        default=IPv4Address("239.2.11.71"), description="Multicast group (multicast)."
+    )
+    port: int = Field(default=8649, ge=1, le=65535, description="gmond's UDP and TCP port.")
+    metadata_interval: int = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="Seconds between metadata packets; unicast needs it above 0, or a "
+        "restarted collector never learns its hosts.",
+    )
+    poll_interval: int = Field(
+        default=15, ge=1, le=3600, description="Seconds between gmetad's polls (thesis 7.10)."
+    )
+    trusted: list[Server] = Field(
+        default=[],
+        description="Who else may read gmetad's and the collectors' XML, beyond the "
+        "controllers and gmetad hosts.",
+    )

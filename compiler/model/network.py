@@ -1,0 +1,100 @@
+"""A network: its prefixes, and what DHCP tells its hosts."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+)
+from typing import Annotated, NamedTuple
+
+from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from threerc.compiler.model.types import LABEL, DomainName, Model
+
+
+class AddressRange(NamedTuple):
+    """IPv4 addresses from `first` to `last`, both included."""
+
+    first: IPv4Address
+    last: IPv4Address
+
+    def __contains__(self, address: object) -> bool:
+        return isinstance(address, IPv4Address) and self.first <= address <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+def _address_range(value: object) -> AddressRange:
+    if isinstance(value, AddressRange):
+        return value
+    first, _, last = str(value).partition("-")
+    try:
+        found = AddressRange(IPv4Address(first.strip()), IPv4Address(last.strip()))
+    except ValueError:
+        raise PydanticCustomError(
+            "address-range", "not a range of IPv4 addresses, such as 192.168.1.200-192.168.1.220"
+        ) from None
+    if found.first > found.last:
+        raise PydanticCustomError("address-range", "the range ends before it starts")
+    return found
+
+
+Pool = Annotated[AddressRange, BeforeValidator(_address_range, json_schema_input_type=str)]
+
+
+def _server(value: object) -> IPv4Address | IPv6Address | str:
+    """An address where it reads as one; anything else has to be a host name of the site."""
+    try:
+        return ip_address(str(value))
+    except ValueError:
+        if re.fullmatch(LABEL, str(value)):
+            return str(value)
+    raise PydanticCustomError("server", "neither an IP address nor the name of a host")
+
+
+Server = Annotated[
+    IPv4Address | IPv6Address | str, PlainValidator(_server, json_schema_input_type=str)
+]
+
+
+class Network(Model):
+    """One broadcast domain. Hosts belong to it by their addresses."""
+
+    prefix: IPv4Network | None = Field(
+        default=None, description="IPv4 prefix.", examples=["192.168.1.0/24"]
+    )
+    prefix6: IPv6Network | None = Field(
+        default=None, description="IPv6 prefix.", examples=["2001:db8:1::/64"]
+    )
+    gateway: IPv4Address | None = Field(default=None, description="IPv4 default router.")
+    gateway6: IPv6Address | None = Field(default=None, description="IPv6 default router.")
+    dns: list[Server] = Field(
+        default=[],
+        description="DNS servers told to hosts: addresses or hosts of the site. "
+        "Default: the hosts with the role `dns`.",
+    )
+    ntp: list[Server] = Field(
+        default=[], description="NTP servers told to hosts: addresses or hosts of the site."
+    )
+    domain: DomainName | None = Field(
+        default=None, description="Domain told to its hosts, where it is not the site's."
+    )
+    pool: Pool | None = Field(
+        default=None,
+        description="Addresses for strangers, handed out by DHCP.",
+        examples=["192.168.1.200-192.168.1.220"],
+    )
+    vlan: int | None = Field(default=None, ge=1, le=4094, description="802.1Q VLAN tag.")
+    boot: bool = Field(
+        default=False, description="Whether hosts boot from this network (DHCP and PXE)."
+    )
+    lease: int = Field(
+        default=86400, ge=60, le=2**31 - 1, description="Seconds a DHCP lease lasts."
+    )

@@ -1,0 +1,69 @@
+"""An OS profile: what a machine boots to be installed, and by which installer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from threerc.compiler.model.types import (
+    DeviceName,
+    Explained,
+    KernelArgument,
+    Line,
+    Model,
+    RelativePath,
+    Url,
+)
+
+Package = Annotated[
+    str,
+    StringConstraints(pattern=r"^[@A-Za-z0-9][A-Za-z0-9._+:@-]{0,100}$"),
+    Explained("package", "not the name of a package or @group"),
+]
+
+
+class OsProfile(Model):
+    """One way to install a machine. Its name is the pxelinux file, and HINFO's first string."""
+
+    installer: Literal["kickstart", "preseed", "image", "manual"] = Field(
+        description="kickstart (Red Hat, Scientific Linux), preseed (Debian, Ubuntu), image "
+        "(unpack a ready image), or manual (a person installs it; INST 1 is then refused)."
+    )
+    arch: Literal["i386", "x86_64", "aarch64"] = Field(
+        default="x86_64", description="Processor architecture."
+    )
+    kernel: RelativePath = Field(
+        description="Installer kernel, below the TFTP root.", examples=["sl4-32/vmlinuz"]
+    )
+    initrd: RelativePath = Field(
+        description="Installer initrd, below the TFTP root.", examples=["sl4-32/initrd.img"]
+    )
+    repository: Url | None = Field(
+        default=None,
+        description="Where the installer finds its packages (kickstart, preseed).",
+        examples=["http://bibe.sns.it/mirror/sl4-32"],
+    )
+    image: Url | None = Field(default=None, description="The image to unpack (image).")
+    arguments: list[KernelArgument] = Field(
+        default=[], description="Kernel arguments, added after the installer's own."
+    )
+    packages: list[Package] = Field(
+        default=[], description="Packages and @groups to install beyond the base system."
+    )
+    release: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,32}$"),
+            Explained("release", "not a release name"),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Kickstart syntax version (as `ksvalidator -v` takes it: RHEL4, RHEL9) or "
+        "Debian suite (bookworm).",
+    )
+    disk: DeviceName = Field(
+        default="sda", description="Disk to install on; a dual-boot host names its own."
+    )
+    description: Line = Field(default="", description="For people; becomes a comment.")

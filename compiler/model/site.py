@@ -1,0 +1,184 @@
+"""The site: everything that site.yaml says, and the look-ups that rules and artefacts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+
+from pydantic import Field
+
+from threerc.compiler.model.cabling import Cabling
+from threerc.compiler.model.dns import Dns
+from threerc.compiler.model.host import (
+    Host,
+    Interface,
+    PhysicalHost,
+    Role,
+    ServiceHost,
+    VirtualMachine,
+    WorkerNode,
+)
+from threerc.compiler.model.middleware import Middleware
+from threerc.compiler.model.monitor import Monitoring
+from threerc.compiler.model.network import Network
+from threerc.compiler.model.os_profile import OsProfile
+from threerc.compiler.model.recovery import Recovery
+from threerc.compiler.model.storage import Volume
+from threerc.compiler.model.types import (
+    AbsolutePath,
+    DomainName,
+    HostName,
+    Line,
+    Model,
+    SecretReference,
+    SshPublicKey,
+    TimeZone,
+    Word,
+)
+
+
+class Provisioning(Model):
+    """Where the TFTP and install servers keep what they serve."""
+
+    tftp_root: AbsolutePath = Field(default="/srv/tftp", description="Root of the TFTP server.")
+    http_root: AbsolutePath = Field(
+        default="/srv/install", description="Document root of the install server."
+    )
+
+
+class Updates(Model):
+    """A periodic update check on every installed node (thesis 5.7)."""
+
+    command: Line = Field(min_length=1, description="What cron runs, as root.")
+    every: int = Field(
+        default=60, description="Minutes between checks; a divisor of 60, or of 1440 by the hour."
+    )
+
+
+class SiteSettings(Model):
+    """All of a site but its hosts."""
+
+    site: Word = Field(description="Short name of the site.", examples=["sns-pisa"])
+    domain: DomainName = Field(description="DNS domain of its hosts.", examples=["sns.it"])
+    description: Line = Field(default="", description="For people; becomes a comment.")
+    timezone: TimeZone = Field(default="UTC", description="Time zone of its hosts.")
+    administrators: dict[Word, SshPublicKey | list[SshPublicKey]] = Field(
+        default={}, description="Who may log in as root: name and public ssh key or keys."
+    )
+    root_password: SecretReference | None = Field(
+        default=None,
+        description="Where the hash of root's password is kept (crypt(3)). Without it root's "
+        "password is locked and the administrators' keys are the only way in.",
+    )
+    networks: dict[Word, Network] = Field(min_length=1, description="Networks, by name.")
+    dns: Dns = Field(default=Dns(), description="DNS settings.")
+    provisioning: Provisioning = Field(
+        default=Provisioning(), description="Paths on the TFTP and install servers."
+    )
+    os_profiles: dict[Word, OsProfile] = Field(default={}, description="OS profiles, by name.")
+    middleware: dict[Word, Middleware] = Field(default={}, description="Middleware, by name.")
+    volumes: dict[Word, Volume] = Field(
+        default={}, description="Volumes mirrored by DRBD, by name."
+    )
+    monitoring: Monitoring = Field(default=Monitoring(), description="Ganglia.")
+    recovery: Recovery = Field(default=Recovery(), description="The controllers' policy.")
+    updates: Updates | None = Field(default=None, description="Update checks on the nodes.")
+    cabling: Cabling = Field(default=Cabling(), description="Switches and power.")
+
+
+class Site(SiteSettings):
+    """A site, with ranges, inventories, groups and defaults resolved into single hosts."""
+
+    physical_hosts: dict[HostName, PhysicalHost] = Field(default={}, description="PHs, by name.")
+    virtual_machines: dict[HostName, VirtualMachine] = Field(
+        default={}, description="VMs, by name."
+    )
+    worker_nodes: dict[HostName, WorkerNode] = Field(default={}, description="WNs, by name.")
+    service_hosts: dict[HostName, ServiceHost] = Field(
+        default={}, description="Service hosts, by name."
+    )
+
+    @cached_property
+    def hosts(self) -> dict[str, Host]:
+        """All hosts by name: physical, virtual, worker, service; each in the YAML's order."""
+        return {
+            **self.physical_hosts,
+            **self.virtual_machines,
+            **self.worker_nodes,
+            **self.service_hosts,
+        }
+
+    @cached_property
+    def roles(self) -> dict[Role, tuple[Host, ...]]:
+        """The hosts of each role that any host has, in the YAML's order."""
+        found: dict[Role, list[Host]] = {}
+        for host in self.hosts.values():
+            for role in host.roles:
+                found.setdefault(role, []).append(host)
+        return {role: tuple(hosts) for role, hosts in found.items()}
+
+    def with_role(self, role: Role) -> tuple[Host, ...]:
+        """The hosts that have that role, in the YAML's order."""
+        return self.roles.get(role, ())
+
+    def fqdn(self, name: str) -> str:
+        """Full DNS name of a host, without a trailing dot."""
+        return f"{name}.{self.domain}"
+
+    def network_of(self, address: IPv4Address | IPv6Address) -> str | None:
+        """Name of the network that an address lies in; the longest prefix wins."""
+        bits = int(address)
+        for first, last, name in self._spans[address.version]:
+            if first <= bits <= last:
+                return name
+        return None
+
+    @cached_property
+    def _spans(self) -> dict[int, list[tuple[int, int, str]]]:
+        """First and last address of each prefix by IP version, narrowest first."""
+        spans: dict[int, list[tuple[int, int, str]]] = {4: [], 6: []}
+        for name, network in self.networks.items():
+            for prefix in (network.prefix, network.prefix6):
+                if prefix is not None:
+                    span = (int(prefix.network_address), int(prefix.broadcast_address), name)
+                    spans[prefix.version].append(span)
+        for found in spans.values():
+            found.sort(key=lambda span: (span[1] - span[0], span[2]))
+        return spans
+
+    def interfaces(self, host: Host) -> Iterator[tuple[str, Interface]]:
+        """A host's interfaces with their DNS names: `bibe`, then `bibe-eth1` and so on."""
+        yield host.name, host
+        for name, interface in host.interfaces.items():
+            yield f"{host.name}-{name}", interface
+
+    def allowed_hosts(self, vm: VirtualMachine) -> tuple[str, ...]:
+        """The PHs that may run a VM: as it says, or its volume's peers, or its home's like."""
+        if vm.allowed is not None:
+            return tuple(dict.fromkeys([vm.home, *vm.allowed]))
+        if vm.volume is not None and vm.volume in self.volumes:
+            return tuple(self.volumes[vm.volume].peers)
+        home = self.physical_hosts.get(vm.home)
+        if home is None:
+            return (vm.home,)
+        return tuple(n for n, p in self.physical_hosts.items() if p.hypervisor == home.hypervisor)
+
+    def installs(self, host: Host) -> str | None:
+        """The OS profile a host is installed with unattended, or None."""
+        profile = self.os_profiles.get(host.os or "")
+        return None if profile is None or profile.installer == "manual" else host.os
+
+    def install_url(self) -> str | None:
+        """URL of the first install server, by address: installers may have no DNS yet."""
+        for host in self.with_role("install"):
+            if host.address is not None:
+                return f"http://{host.address}"
+        return None
+
+    def administrator_keys(self) -> list[str]:
+        """All administrators' public keys, in the YAML's order."""
+        found: list[str] = []
+        for keys in self.administrators.values():
+            found.extend([keys] if isinstance(keys, str) else keys)
+        return found

@@ -1,0 +1,1 @@
+"""YAML text into a site model in which every value knows its file, line and column."""

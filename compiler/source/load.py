@@ -1,0 +1,96 @@
+"""site.yaml into a Site: read, expand, inherit, validate; all findings at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from threerc.compiler.findings import Finding, Place
+from threerc.compiler.model.site import Site
+from threerc.compiler.source import document
+from threerc.compiler.source.explain import Explainer, Problem
+from threerc.compiler.source.hosts import resolve
+
+_MOST_ROUNDS = 20
+
+
+@dataclass
+class Loaded:
+    """What became of a site file.
+
+    With findings, `site` is what is left without the values at fault (or None), so that the
+    rules can speak of the rest; `spoilt` are the entries that lost a value.
+    """
+
+    site: Site | None
+    findings: list[Finding]
+    explainer: Explainer
+    folder: Path
+    spoilt: frozenset[tuple[Any, ...]]
+
+    def place(self, path: tuple[Any, ...], *, key: bool = False) -> Place:
+        """The place of a value of the site by its path in the model."""
+        return self.explainer.place(path, key=key)
+
+
+def load(path: Path) -> Loaded:
+    """Read a site. Raises Rejected where the file is no YAML at all; see document.read."""
+    top = document.read(path)
+    hosts = resolve(top, path.parent)
+    explainer = Explainer(top, hosts.origins, Site)
+    inherited = {key: top[key] for key in ("groups", "defaults", "inventories") if key in top}
+    problems = _check_inheritance(inherited, explainer) if inherited else []
+    data: dict[str, Any] = {key: value for key, value in top.items() if key not in inherited}
+    data.update(hosts.sections)
+    site, more = _validate(data, explainer)
+    spoilt = frozenset(problem.path[:2] for problem in more)
+    findings = hosts.findings + _unique(explainer.findings([*problems, *more]))
+    return Loaded(site, findings, explainer, path.parent, spoilt)
+
+
+def _check_inheritance(data: dict[str, Any], explainer: Explainer) -> list[Problem]:
+    """Groups, defaults and inventories as they are written, also those that no host uses."""
+    from threerc.compiler.model.inventory import Inheritance
+
+    try:
+        Inheritance.model_validate(data)
+    except ValidationError as error:
+        return explainer.with_root(Inheritance).problems(error, data)
+    return []
+
+
+def _validate(data: dict[str, Any], explainer: Explainer) -> tuple[Site | None, list[Problem]]:
+    """Validate; on errors drop the values at fault and go on with what is left."""
+    problems: list[Problem] = []
+    for attempt in range(_MOST_ROUNDS):
+        try:
+            return Site.model_validate(data), problems
+        except ValidationError as error:
+            found = explainer.problems(error, data)
+        # A key that an earlier round dropped is missing now; that is no news.
+        problems += [each for each in found if not attempt or each.rule != "missing-key"]
+        if not all([_drop(data, each.path) for each in found]):
+            break
+    return None, problems
+
+
+def _drop(data: dict[str, Any], path: tuple[Any, ...]) -> bool:
+    """Remove a value (a list as a whole) from the data; False where there is none to remove."""
+    end = next((at for at, step in enumerate(path) if isinstance(step, int)), len(path))
+    if not path[:end]:
+        return False
+    *way, last = path[:end]
+    for step in way:
+        if step not in data:
+            return True
+        data[step] = dict(data[step])  # entries of one range share their values
+        data = data[step]
+    data.pop(last, None)
+    return True
+
+
+def _unique(findings: list[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))

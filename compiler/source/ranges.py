@@ -1,0 +1,101 @@
+"""Ranges: `wn[001-200]` as host names, and addresses and MACs that count up with them."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from itertools import product
+
+_BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_SPAN = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+MOST_HOSTS = 1_000_000
+
+
+class RangeError(ValueError):
+    """A range that cannot be expanded; the text says why, for people."""
+
+
+def is_range(name: str) -> bool:
+    """Whether a name stands for several."""
+    return "[" in name or "]" in name
+
+
+def expand(name: str) -> list[str]:
+    """The names that a range stands for, in order: `wn[01-03,07]`, `r[1-2]n[1-4]`.
+
+    Numbers keep the width of the range's first one. Raises RangeError.
+    """
+    pieces = _BRACKET.split(name)
+    if any("[" in text or "]" in text for text in pieces[::2]) or len(pieces) == 1:
+        raise RangeError(f"`{name}` has a bracket without its partner")
+    choices: list[list[str]] = []
+    total = 1
+    for position, piece in enumerate(pieces):
+        choices.append(_numbers(piece) if position % 2 else [piece])
+        total *= len(choices[-1])
+        if total > MOST_HOSTS:
+            raise RangeError(f"`{name}` stands for more than {MOST_HOSTS:,} names")
+    return ["".join(parts) for parts in product(*choices)]
+
+
+def _numbers(spans: str) -> list[str]:
+    found: list[str] = []
+    for span in spans.split(","):
+        match = _SPAN.fullmatch(span.strip())
+        if match is None:
+            raise RangeError(f"`[{spans}]` is not a range such as [001-200] or [1-4,7]")
+        first, last = match[1], match[2] or match[1]
+        if int(last) < int(first):
+            raise RangeError(f"the range `{span}` ends before it starts")
+        if int(last) - int(first) >= MOST_HOSTS:
+            raise RangeError(f"`{span}` stands for more than {MOST_HOSTS:,} names")
+        width = len(first)
+        found.extend(f"{number:0{width}d}" for number in range(int(first), int(last) + 1))
+    if len(set(found)) < len(found):
+        raise RangeError(f"`[{spans}]` names a number twice")
+    return found
+
+
+def addresses(text: str, count: int) -> list[IPv4Address] | list[IPv6Address]:
+    """The addresses `first-last`, which have to be `count`. Raises RangeError."""
+    first, last = _ends(text, count, "192.168.2.1-192.168.2.200")
+    kind = IPv6Address if ":" in first else IPv4Address
+    try:
+        start, end = int(kind(first)), int(kind(last))
+    except ValueError as error:
+        raise RangeError(str(error)) from None
+    _check(text, end - start + 1, count, "addresses")
+    return [kind(number) for number in range(start, end + 1)]  # type: ignore[return-value]
+
+
+def macs(text: str, count: int) -> list[str]:
+    """The MAC addresses `first-last`, which have to be `count`. Raises RangeError."""
+    ends = _ends(text.lower(), count, "02:00:00:00:00:01-02:00:00:00:00:c8")
+    for end in ends:
+        if not _MAC.fullmatch(end):
+            raise RangeError(f"`{end}` is not a MAC address")
+    start, stop = (int(end.replace(":", ""), 16) for end in ends)
+    _check(text, stop - start + 1, count, "MAC addresses")
+    return [number.to_bytes(6, "big").hex(":") for number in range(start, stop + 1)]
+
+
+def names(text: str, count: int) -> list[str]:
+    """The names a range stands for, which have to be `count`. Raises RangeError."""
+    if not is_range(text):
+        raise RangeError(f"`{text}` is one name for {count} hosts; write a range")
+    found = expand(text)
+    _check(text, len(found), count, "names")
+    return found
+
+
+def _ends(text: str, count: int, example: str) -> tuple[str, str]:
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    if not dash:
+        raise RangeError(f"one value for {count} hosts; write first-last, such as {example}")
+    return first, last
+
+
+def _check(text: str, found: int, count: int, what: str) -> None:
+    if found != count:
+        raise RangeError(f"`{text}` is {max(found, 0):,} {what} for {count:,} hosts")

@@ -1,0 +1,82 @@
+"""The output as data: paths to contents. Artefacts add to it; nothing here touches a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from threerc.compiler.lock import Lock
+
+EVERYONE = ("*",)
+"""What an entry concerns that is about the site as a whole."""
+
+
+class Entry(NamedTuple):
+    """A file (content and mode) or a symlink (target) of the tree."""
+
+    artefact: str
+    concerns: tuple[str, ...]
+    content: bytes = b""
+    mode: int = 0o644
+    target: str | None = None
+
+
+class Missing(NamedTuple):
+    """Something that a host needs and that the tree does not hold."""
+
+    artefact: str
+    path: str
+    reason: str
+
+
+@dataclass
+class Tree:
+    """`<host>/<path on that host>` to entries, and what is left for people to provide."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    to_provide: list[Missing] = field(default_factory=list)
+    left_out: list[Missing] = field(default_factory=list)
+
+
+class Output:
+    """Where one artefact puts what it makes."""
+
+    def __init__(self, artefact: str, tree: Tree, lock: Lock) -> None:
+        self.lock = lock
+        self._artefact = artefact
+        self._tree = tree
+
+    def file(
+        self,
+        host: str,
+        path: str,
+        content: str | bytes,
+        *,
+        concerns: Iterable[str] = EVERYONE,
+        mode: int = 0o644,
+    ) -> None:
+        """Add a file. `path` is absolute on `host`; `concerns` names the hosts it is about."""
+        data = content.encode() if isinstance(content, str) else content
+        self._add(host, path, Entry(self._artefact, tuple(concerns), data, mode))
+
+    def link(self, host: str, path: str, target: str, *, concerns: Iterable[str]) -> None:
+        """Add a symlink; a relative target is relative to the link's folder."""
+        self._add(host, path, Entry(self._artefact, tuple(concerns), target=target))
+
+    def provide(self, host: str, path: str, reason: str) -> None:
+        """Say that somebody has to put a file there, once for each path."""
+        missing = Missing(self._artefact, f"{host}{path}", reason)
+        if missing not in self._tree.to_provide:
+            self._tree.to_provide.append(missing)
+
+    def leave_out(self, host: str, path: str, reason: str) -> None:
+        """Say that a file could not be made here, and why."""
+        self._tree.left_out.append(Missing(self._artefact, f"{host}{path}", reason))
+
+    def _add(self, host: str, path: str, entry: Entry) -> None:
+        full = f"{host}{path}"
+        if full in self._tree.entries:
+            other = self._tree.entries[full].artefact
+            raise ValueError(f"{full} is made by {other} and by {self._artefact}")
+        self._tree.entries[full] = entry

@@ -1,0 +1,71 @@
+"""What a checker is: a daemon's own program, run on the files that the daemon will read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from threerc.compiler.tree import Entry
+
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin")
+TIMEOUT = 120
+
+
+class Failure(NamedTuple):
+    """A file that its daemon would refuse. `path` is `<host>/<path>`; line 0 is unknown."""
+
+    path: str
+    line: int
+    message: str
+
+
+class Staged(NamedTuple):
+    """A tree on the disk, before it is switched to, and the program to check it with."""
+
+    root: Path
+    entries: Mapping[str, Entry]
+    program: str
+
+    def files(self, artefact: str) -> Iterator[tuple[str, Path]]:
+        """The files of an artefact: `<host>/<path>` and where it lies now; links left out."""
+        for path, entry in sorted(self.entries.items()):
+            if entry.artefact == artefact and entry.target is None:
+                yield path, self.root / path
+
+    def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the program with a clean environment and a time limit; never raises on its exit."""
+        return subprocess.run(
+            [self.program, *map(str, arguments)],
+            cwd=cwd,
+            env={"PATH": os.pathsep.join(_SYSTEM_FOLDERS), "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+
+class Checker(NamedTuple):
+    """A check of one artefact's files.
+
+    `program` is looked up on PATH and in the system folders; empty means that 3RC itself reads
+    the files back. `package` is the Debian package that has the program. `run` yields what the
+    program refuses.
+    """
+
+    artefact: str
+    program: str
+    package: str
+    run: Callable[[Staged], Iterator[Failure]]
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is: on PATH, beside our own Python, or in the system's sbin folders."""
+    folders = [os.environ.get("PATH", ""), *_SYSTEM_FOLDERS]
+    return shutil.which(name, path=os.pathsep.join(folders))

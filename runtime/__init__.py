@@ -1,0 +1,1 @@
+"""The runtime: keeps the site alive. It reads controller.yaml, never the site model."""

@@ -1,0 +1,1 @@
+"""The templates of the artefacts, one of each artefact's name."""

@@ -1,0 +1,49 @@
+"""dhcpd.conf: what it says, and that dhcpd takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.compiler.support import HEAD, compiled, good_site, staged, text_of
+from threerc.compiler.artefacts.dhcpd import compile_dhcpd
+from threerc.compiler.model import Site
+from threerc.compiler.verify.dhcpd import CHECKER
+
+CONF = "bibe/etc/dhcp/dhcpd.conf"
+
+
+def test_every_host_with_mac_and_address_has_a_reservation(sns_pisa: Site) -> None:
+    text = text_of(compiled(compile_dhcpd, sns_pisa), CONF)
+    line = "host gridce { hardware ethernet 02:00:c0:a8:01:1f; fixed-address 192.168.1.31; }"
+    assert line in text
+    assert text.count("hardware ethernet") == 18
+
+
+def test_reservations_come_in_the_order_of_addresses(sns_pisa: Site) -> None:
+    text = text_of(compiled(compile_dhcpd, sns_pisa), CONF)
+    assert text.index("host bussolo") < text.index("host bibe") < text.index("host alfa01")
+
+
+def test_dhcpd_takes_it(sns_pisa: Site, tmp_path: Path) -> None:
+    assert list(staged(tmp_path, compiled(compile_dhcpd, sns_pisa), CHECKER)) == []
+
+
+def test_dhcpd_takes_a_failover_pair(tmp_path: Path) -> None:
+    text = HEAD.replace("boot: true", "boot: true, pool: 192.168.1.200-192.168.1.220") + """
+service_hosts:
+  a: {address: 192.168.1.2, roles: [dhcp, dns, tftp]}
+  b: {address: 192.168.1.3, roles: [dhcp]}
+"""
+    tree = compiled(compile_dhcpd, good_site(tmp_path, text))
+    assert "primary;" in text_of(tree, "a/etc/dhcp/dhcpd.conf")
+    assert "secondary;" in text_of(tree, "b/etc/dhcp/dhcpd.conf")
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+def test_the_checker_points_at_the_line(sns_pisa: Site, tmp_path: Path) -> None:
+    tree = compiled(compile_dhcpd, sns_pisa)
+    entry = tree.entries[CONF]
+    tree.entries[CONF] = entry._replace(content=entry.content.replace(b"authoritative;", b"authoritative {"))
+    failure = next(staged(tmp_path, tree, CHECKER))
+    assert failure.path == CONF
+    assert failure.line > 0

@@ -1,0 +1,18 @@
+"""Fixtures of the compiler's tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.compiler.support import SNS_PISA
+from threerc.compiler.model import Site
+from threerc.compiler.source.load import load
+
+
+@pytest.fixture(scope="session")
+def sns_pisa() -> Site:
+    """The example site of the thesis."""
+    loaded = load(SNS_PISA)
+    assert loaded.findings == []
+    assert loaded.site is not None
+    return loaded.site
