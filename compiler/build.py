@@ -100,7 +100,7 @@ def build(path: Path, options: Options) -> Report:
     with generations.staged(tree.entries) as stage:
         clock.lap("write")
         if options.verify:
-            report.verdicts = verify(stage, tree.entries)
+            report.verdicts = verify(stage, tree)
             clock.lap("verify")
         _refuse(_verdict_findings(report.verdicts, options))
         # First the lock: were we killed in between, the next build would choose the same.

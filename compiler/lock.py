@@ -6,13 +6,13 @@ It is kept beside site.yaml and reviewed with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from threerc.compiler.findings import Finding, Place, Rejected
@@ -64,55 +64,91 @@ class Lock:
     changes: list[str] = field(default_factory=list)
 
     def serial(self, zone: str, records: str, style: Literal["counter", "date"]) -> int:
-        """The serial for a zone whose records have this digest: it only ever goes up.
+        """The serial for a zone whose records have this digest: it only ever goes up (RFC 1982).
 
         A serial past nn=99 of its day, or from the future, goes up by one (RFC 1912, 2.2).
         """
         known = self.data.zones.get(zone)
         if known is not None and known.records == records:
             return known.serial
-        previous = known.serial if known is not None else 0
-        start = int(self.today.strftime("%Y%m%d00")) if style == "date" else 1
-        # 0 is left out on the way round: some servers take it for "no serial" (RFC 1982).
-        serial = max(start, previous + 1) % _SERIALS or 1
-        self.changes.append(f"zone {zone}: serial {previous or 'none'} -> {serial}")
+        first = self._today_as_serial() if style == "date" else 1
+        serial = first if known is None else _after(known.serial, first)
+        previous = "none" if known is None else known.serial
+        self.changes.append(f"zone {zone}: serial {previous} -> {serial}")
         self.data.zones[zone] = LockedZone(serial=serial, records=records)
         return serial
 
+    def _today_as_serial(self) -> int:
+        """YYYYMMDD00."""
+        return ((self.today.year * 100 + self.today.month) * 100 + self.today.day) * 100 % _SERIALS
+
     def volumes(self, wanted: Mapping[str, tuple[int | None, int | None]]) -> dict[str, LockedVolume]:
-        """Minor and port of each volume: as given, else as locked, else the lowest free ones."""
-        numbers = self.data.volumes
-        minors = {minor for minor, _ in wanted.values() if minor is not None}
-        ports = {port for _, port in wanted.values() if port is not None}
-        taken_minors = minors | {each.minor for each in numbers.values()}
-        taken_ports = ports | {each.port for each in numbers.values()}
-        for name, (minor, port) in sorted(wanted.items()):
-            known = numbers.get(name)
-            if minor is None:
-                keep = known is not None and known.minor not in minors
-                minor = known.minor if known and keep else _lowest(0, taken_minors)
-            if port is None:
-                keep = known is not None and known.port not in ports
-                port = known.port if known and keep else _lowest(FIRST_PORT, taken_ports)
-            taken_minors.add(minor)
-            taken_ports.add(port)
-            chosen = LockedVolume(minor=minor, port=port)
-            if chosen != known:
-                self.changes.append(f"volume {name}: minor {minor}, port {port}")
-                numbers[name] = chosen
-        return {name: numbers[name] for name in wanted}
+        """Minor and port of each volume: as given, else as locked, else the lowest free ones.
+
+        Nothing is given out twice. Where two locked volumes have one number, as after a merge of
+        two branches, the first by name keeps it.
+        """
+        known = self.data.volumes
+        names = sorted(wanted)
+        minors = _numbers(
+            {name: wanted[name][0] for name in names},
+            {name: volume.minor for name, volume in known.items()},
+            0,
+        )
+        ports = _numbers(
+            {name: wanted[name][1] for name in names},
+            {name: volume.port for name, volume in known.items()},
+            FIRST_PORT,
+        )
+        for name in names:
+            chosen = LockedVolume(minor=minors[name], port=ports[name])
+            if chosen != known.get(name):
+                self.changes.append(f"volume {name}: minor {chosen.minor}, port {chosen.port}")
+                known[name] = chosen
+        return {name: known[name] for name in wanted}
 
     def dump(self) -> str:
         """The text of site.lock."""
-        body: dict[str, Any] = self.data.model_dump()
-        return _HEADER + yaml.safe_dump(body, sort_keys=True, default_flow_style=False)
+        return _HEADER + "".join(_lines(self.data))
 
 
-def _lowest(start: int, taken: set[int]) -> int:
-    number = start
-    while number in taken:
-        number += 1
-    return number
+def _after(serial: int, first: int) -> int:
+    """The serial after another: `first` if that lies ahead, else the next one."""
+    if 0 < first - serial < _SERIALS // 2:
+        return first
+    # 0 is left out on the way round: some servers take it for "no serial".
+    return (serial + 1) % _SERIALS or 1
+
+
+def _numbers(
+    given: Mapping[str, int | None], locked: Mapping[str, int], lowest: int
+) -> dict[str, int]:
+    """A number for each name: its own if given, else its locked one, else the lowest free one."""
+    chosen = {name: number for name, number in given.items() if number is not None}
+    used = set(chosen.values())
+    for name, number in locked.items():
+        if name in given and name not in chosen and number not in used:
+            chosen[name] = number
+            used.add(number)
+    # The numbers of volumes that are gone stay theirs: their devices may still be there.
+    used.update(locked.values())
+    for name in given:
+        if name not in chosen:
+            while lowest in used:
+                lowest += 1
+            chosen[name] = lowest
+            used.add(lowest)
+    return chosen
+
+
+def _lines(data: LockData) -> Iterator[str]:
+    """The data as YAML. All names are quoted: to some YAML readers `y` and `1e5` are no text."""
+    for section, entries in (("volumes", data.volumes), ("zones", data.zones)):
+        yield f"{section}:\n" if entries else f"{section}: {{}}\n"
+        for name in sorted(entries):
+            yield f"  {json.dumps(name)}:\n"
+            for key, value in sorted(entries[name].model_dump().items()):
+                yield f"    {key}: {json.dumps(value)}\n"
 
 
 def load(path: Path, today: date) -> Lock:

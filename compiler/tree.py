@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from threerc.compiler.lock import Lock
@@ -42,8 +43,11 @@ class Tree:
 class Output:
     """Where one artefact puts what it makes."""
 
-    def __init__(self, artefact: str, tree: Tree, lock: Lock) -> None:
+    def __init__(
+        self, artefact: str, tree: Tree, lock: Lock, folder: Path | None = None
+    ) -> None:
         self.lock = lock
+        self._folder = folder or Path()
         self._artefact = artefact
         self._tree = tree
 
@@ -63,6 +67,10 @@ class Output:
     def link(self, host: str, path: str, target: str, *, concerns: Iterable[str]) -> None:
         """Add a symlink; a relative target is relative to the link's folder."""
         self._add(host, path, Entry(self._artefact, tuple(concerns), target=target))
+
+    def side_file(self, relative: str) -> bytes:
+        """Contents of a file beside site.yaml. Raises FileNotFoundError."""
+        return (self._folder / relative).read_bytes()
 
     def provide(self, host: str, path: str, reason: str) -> None:
         """Say that somebody has to put a file there, once for each path."""

@@ -10,15 +10,15 @@ from threerc.compiler.model.types import Line, Model, Word
 class Switch(Model):
     """A network switch."""
 
-    uplinks: list[Word] = Field(default=[], description="Switches it is cabled to.")
-    pdus: list[Word] = Field(default=[], description="PDUs that feed it.")
+    uplinks: tuple[Word, ...] = Field(default=(), description="Switches it is cabled to.")
+    pdus: tuple[Word, ...] = Field(default=(), description="PDUs that feed it.")
     description: Line = Field(default="", description="For people.")
 
 
 class Pdu(Model):
     """A power distribution unit."""
 
-    ups: list[Word] = Field(default=[], description="UPS circuits that feed it; none: the mains.")
+    ups: tuple[Word, ...] = Field(default=(), description="UPS circuits that feed it; none: the mains.")
     description: Line = Field(default="", description="For people.")
 
 

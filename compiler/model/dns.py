@@ -42,7 +42,7 @@ class Dns(Model):
         default="public",
         description="internal: HINFO is told to the site's own networks only, in a view.",
     )
-    mx: list[MailExchange] = Field(default=[], description="Mail exchangers of the domain.")
-    forwarders: list[IPv4Address | IPv6Address] = Field(
-        default=[], description="Where the servers send questions about other domains."
+    mx: tuple[MailExchange, ...] = Field(default=(), description="Mail exchangers of the domain.")
+    forwarders: tuple[IPv4Address | IPv6Address, ...] = Field(
+        default=(), description="Where the servers send questions about other domains."
     )

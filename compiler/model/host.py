@@ -49,8 +49,8 @@ class Interface(Model):
 class DualBoot(Model):
     """Two or more disks with a system each, chosen over PXE without writing to them (5.8)."""
 
-    disks: list[DeviceName] = Field(
-        default=["sda", "sdb"],
+    disks: tuple[DeviceName, ...] = Field(
+        default=("sda", "sdb"),
         min_length=2,
         max_length=8,
         description="The disks in BIOS order: the first is booted by `disk1`. An installation "
@@ -82,13 +82,13 @@ class Host(Interface):
     kind: ClassVar[HostKind]
 
     name: SkipJsonSchema[HostName]
-    groups: list[Word] = Field(default=[], description="Groups it inherits from, nearest last.")
+    groups: tuple[Word, ...] = Field(default=(), description="Groups it inherits from, nearest last.")
     description: Line = Field(default="", description="For people; becomes a comment.")
-    aliases: list[HostName] = Field(default=[], description="Further names (CNAME).")
+    aliases: tuple[HostName, ...] = Field(default=(), description="Further names (CNAME).")
     interfaces: dict[InterfaceName, Interface] = Field(
         default={}, description="Further interfaces; `eth1` of `bibe` is called bibe-eth1 in DNS."
     )
-    roles: list[Role] = Field(default=[], description="Services that it runs for the site.")
+    roles: tuple[Role, ...] = Field(default=(), description="Services that it runs for the site.")
     os: Word | None = Field(default=None, description="OS profile.")
     middleware: Word | None = Field(default=None, description="Middleware.")
     boot: BootTarget | None = Field(
@@ -97,8 +97,8 @@ class Host(Interface):
         "Default: disk1 with dual boot, otherwise local.",
     )
     dual_boot: DualBoot | None = Field(default=None, description="Dual boot over PXE.")
-    ssh_host_keys: list[SshPublicKey] = Field(
-        default=[], description="Its ssh host keys, for the controllers' known_hosts."
+    ssh_host_keys: tuple[SshPublicKey, ...] = Field(
+        default=(), description="Its ssh host keys, for the controllers' known_hosts."
     )
 
     @property
@@ -110,10 +110,10 @@ class Host(Interface):
 class BareMetal(Host):
     """What hosts of iron share."""
 
-    disks: list[Disk] = Field(default=[], description="Its disks.")
+    disks: tuple[Disk, ...] = Field(default=(), description="Its disks.")
     raid: Raid | None = Field(default=None, description="A RAID array over its disks.")
-    switches: list[Word] = Field(default=[], description="Switches it is cabled to.")
-    pdus: list[Word] = Field(default=[], description="PDUs that feed it.")
+    switches: tuple[Word, ...] = Field(default=(), description="Switches it is cabled to.")
+    pdus: tuple[Word, ...] = Field(default=(), description="PDUs that feed it.")
 
     def storage(self) -> int:
         """Usable bytes of its disks: those in the array count as the array."""
@@ -145,7 +145,7 @@ class VirtualMachine(Host):
     kind: ClassVar[HostKind] = "virtual_machines"
 
     home: HostName = Field(description="Physical host that runs it normally.")
-    allowed: list[HostName] | None = Field(
+    allowed: tuple[HostName, ...] | None = Field(
         default=None,
         description="Physical hosts that may run it. Default: the peers of its volume, or all "
         "of its home's hypervisor.",
@@ -166,8 +166,8 @@ class VirtualMachine(Host):
     anti_affinity: Word | None = Field(
         default=None, description="VMs of one such group never share a physical host."
     )
-    start_after: list[HostName] = Field(
-        default=[], description="VMs that have to be up before it is started."
+    start_after: tuple[HostName, ...] = Field(
+        default=(), description="VMs that have to be up before it is started."
     )
     snapshots: Snapshots | None = Field(default=None, description="Scheduled snapshots.")
 

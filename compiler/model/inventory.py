@@ -17,7 +17,7 @@ class Inventory(Model):
 
     file: Line = Field(description="CSV file beside site.yaml.", examples=["nodes.csv"])
     section: HostKind = Field(description="What kind of hosts its lines are.")
-    groups: list[Word] = Field(default=[], description="Groups that its hosts inherit from.")
+    groups: tuple[Word, ...] = Field(default=(), description="Groups that its hosts inherit from.")
 
 
 class _Deferred(Model):
@@ -59,7 +59,7 @@ class Inheritance(_Deferred):
     groups: dict[Word, GroupSettings] = Field(  # type: ignore[valid-type]
         default={}, description="Named settings for hosts to inherit from."
     )
-    inventories: list[Inventory] = Field(default=[], description="CSV files of hosts.")
+    inventories: tuple[Inventory, ...] = Field(default=(), description="CSV files of hosts.")
 
 
 _sections: dict[str, Any] = {

@@ -36,8 +36,8 @@ class Monitoring(Model):
     poll_interval: int = Field(
         default=15, ge=1, le=3600, description="Seconds between gmetad's polls (thesis 7.10)."
     )
-    trusted: list[Server] = Field(
-        default=[],
+    trusted: tuple[Server, ...] = Field(
+        default=(),
         description="Who else may read gmetad's and the collectors' XML, beyond the "
         "controllers and gmetad hosts.",
     )

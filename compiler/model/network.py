@@ -75,13 +75,13 @@ class Network(Model):
     )
     gateway: IPv4Address | None = Field(default=None, description="IPv4 default router.")
     gateway6: IPv6Address | None = Field(default=None, description="IPv6 default router.")
-    dns: list[Server] = Field(
-        default=[],
+    dns: tuple[Server, ...] = Field(
+        default=(),
         description="DNS servers told to hosts: addresses or hosts of the site. "
         "Default: the hosts with the role `dns`.",
     )
-    ntp: list[Server] = Field(
-        default=[], description="NTP servers told to hosts: addresses or hosts of the site."
+    ntp: tuple[Server, ...] = Field(
+        default=(), description="NTP servers told to hosts: addresses or hosts of the site."
     )
     domain: DomainName | None = Field(
         default=None, description="Domain told to its hosts, where it is not the site's."

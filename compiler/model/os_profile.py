@@ -45,11 +45,11 @@ class OsProfile(Model):
         examples=["http://bibe.sns.it/mirror/sl4-32"],
     )
     image: Url | None = Field(default=None, description="The image to unpack (image).")
-    arguments: list[KernelArgument] = Field(
-        default=[], description="Kernel arguments, added after the installer's own."
+    arguments: tuple[KernelArgument, ...] = Field(
+        default=(), description="Kernel arguments, added after the installer's own."
     )
-    packages: list[Package] = Field(
-        default=[], description="Packages and @groups to install beyond the base system."
+    packages: tuple[Package, ...] = Field(
+        default=(), description="Packages and @groups to install beyond the base system."
     )
     release: (
         Annotated[

@@ -28,20 +28,20 @@ class NfsExport(Model):
     """An NFS export of a mirrored volume, from whichever peer is primary."""
 
     path: AbsolutePath = Field(description="Where the volume is mounted and exported.")
-    clients: list[Line] = Field(
+    clients: tuple[Line, ...] = Field(
         min_length=1,
         description="Who may mount it: networks or hosts of the site by name, or addresses and "
         "prefixes.",
     )
-    options: list[ExportOption] = Field(
-        default=["rw", "sync", "no_subtree_check"], description="Options of exports(5)."
+    options: tuple[ExportOption, ...] = Field(
+        default=("rw", "sync", "no_subtree_check"), description="Options of exports(5)."
     )
 
 
 class Volume(Model):
     """One DRBD resource: a block device kept equal on two physical hosts (thesis 6.14)."""
 
-    peers: list[HostName] = Field(
+    peers: tuple[HostName, ...] = Field(
         min_length=2, max_length=2, description="The two physical hosts that hold it."
     )
     disk: AbsolutePath | dict[HostName, AbsolutePath] = Field(
@@ -79,7 +79,7 @@ class Raid(Model):
     """A RAID array over some of a host's disks (thesis 6.12)."""
 
     level: RaidLevel = Field(description="RAID level.")
-    disks: list[DeviceName] = Field(min_length=2, description="Member disks, by device name.")
+    disks: tuple[DeviceName, ...] = Field(min_length=2, description="Member disks, by device name.")
 
     def usable(self, smallest: int) -> int:
         """Usable bytes of the array, given its smallest member's bytes."""

@@ -115,6 +115,7 @@ _PHRASES = {
     "bool_type": "has to be true or false",
     "bool_parsing": "has to be true or false",
     "list_type": "has to be a list",
+    "tuple_type": "has to be a list",
     "dict_type": "has to be a mapping",
     "model_type": "has to be a mapping of its settings",
     "model_attributes_type": "has to be a mapping of its settings",

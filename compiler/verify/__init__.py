@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from threerc.compiler.tree import Entry
-from threerc.compiler.verify import dhcpd
+from threerc.compiler.tree import Tree
+from threerc.compiler.verify import dhcpd, pxelinux
 from threerc.compiler.verify.base import TIMEOUT, Checker, Failure, Staged, find_program
 
-CHECKERS: tuple[Checker, ...] = (dhcpd.CHECKER,)
+CHECKERS: tuple[Checker, ...] = (dhcpd.CHECKER, pxelinux.CHECKER)
 """All checkers, in the order they run."""
 
 
@@ -28,28 +29,26 @@ class Verdict:
 
 
 def verify(
-    root: Path, entries: Mapping[str, Entry], checkers: Iterable[Checker] = CHECKERS
+    root: Path, tree: Tree, checkers: Iterable[Checker] = CHECKERS
 ) -> list[Verdict]:
     """Run every checker whose artefact is in the tree; a missing program is a verdict too."""
-    counts: dict[str, int] = {}
-    for entry in entries.values():
-        counts[entry.artefact] = counts.get(entry.artefact, 0) + 1
+    counts = Counter(entry.artefact for entry in tree.entries.values())
+    promised = frozenset(missing.path for missing in [*tree.to_provide, *tree.left_out])
+    staged = Staged(root, tree.entries, "", promised)
     return [
-        _verdict(checker, root, entries, counts[checker.artefact])
+        _verdict(checker, staged, counts[checker.artefact])
         for checker in checkers
-        if checker.artefact in counts
+        if counts[checker.artefact]
     ]
 
 
-def _verdict(
-    checker: Checker, root: Path, entries: Mapping[str, Entry], files: int
-) -> Verdict:
+def _verdict(checker: Checker, staged: Staged, files: int) -> Verdict:
     program = find_program(checker.program) if checker.program else ""
     if program is None:
         return Verdict(checker, files, found=False)
     start = time.monotonic()
     try:
-        failures = list(checker.run(Staged(root, entries, program)))
+        failures = list(checker.run(staged._replace(program=program)))
     except subprocess.TimeoutExpired:
         failures = [Failure("", 0, f"{checker.program} did not answer within {TIMEOUT} s")]
     return Verdict(checker, files, seconds=time.monotonic() - start, failures=failures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +25,15 @@ class Failure(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """A tree on the disk, before it is switched to, and the program to check it with."""
+    """A tree on the disk, before it is switched to, and the program to check it with.
+
+    `promised` are the paths that the tree does not hold and says so.
+    """
 
     root: Path
     entries: Mapping[str, Entry]
     program: str
+    promised: frozenset[str] = frozenset()
 
     def files(self, artefact: str) -> Iterator[tuple[str, Path]]:
         """The files of an artefact: `<host>/<path>` and where it lies now; links left out."""
@@ -67,5 +72,6 @@ class Checker(NamedTuple):
 
 def find_program(name: str) -> str | None:
     """Where a program is: on PATH, beside our own Python, or in the system's sbin folders."""
-    folders = [os.environ.get("PATH", ""), *_SYSTEM_FOLDERS]
+    beside = str(Path(sys.executable).parent)
+    folders = [os.environ.get("PATH", ""), beside, *_SYSTEM_FOLDERS]
     return shutil.which(name, path=os.pathsep.join(folders))

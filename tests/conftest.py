@@ -1,4 +1,4 @@
-"""Fixtures of the compiler's tests."""
+"""Fixtures that many tests share."""
 
 from __future__ import annotations
 

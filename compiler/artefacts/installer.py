@@ -1,0 +1,81 @@
+"""What the install servers serve: profiles, the post-install hook, and the middleware.
+
+Source: thesis 5.5 and 5.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+
+from threerc.compiler.artefacts.profiles import LOCKED, Served, profiles
+from threerc.compiler.findings import ThreeRcError
+from threerc.compiler.model import Site
+from threerc.compiler.secrets import password_hash
+from threerc.compiler.templating import render, shell
+from threerc.compiler.tree import Output
+
+_OWN_FOLDERS = ("profiles", "post", "files")
+
+
+def compile_installer(site: Site, out: Output) -> None:
+    """All that is below the document root of each host with the role `install`.
+
+    Raises SecretMissing, and FileNotFoundError for a middleware script that is not there.
+    """
+    url = site.install_url()
+    if url is None:
+        return
+    reference = site.root_password
+    password = LOCKED if reference is None else password_hash(reference, out.side_file)
+    served = [*profiles(site, url, password), _hook(site, url), *_middleware(site, out, url)]
+    for server in site.with_role("install"):
+        for path, content, concerns, mode in served:
+            full = f"{site.provisioning.http_root}/{path}"
+            out.file(server.name, full, content, concerns=concerns, mode=mode)
+
+
+def _hook(site: Site, url: str) -> Served:
+    """The post-install hook, which runs inside the new system."""
+    servers = [str(host.address) for host in site.with_role("dns") if host.address is not None]
+    text = render("installer_post", shell, site=site, url=url, servers=" ".join(servers))
+    return Served("post/install.sh", text)
+
+
+def _middleware(site: Site, out: Output, url: str) -> Iterator[Served]:
+    """For each middleware the list of its scripts, and the scripts that lie beside site.yaml."""
+    order = TopologicalSorter({name: each.requires for name, each in site.middleware.items()})
+    ordered = [name for name in order.static_order() if name in site.middleware]
+    side_files: dict[str, bytes] = {}
+    for name in site.middleware:
+        needed = _needed(site, name)
+        scripts = [s for each in ordered if each in needed for s in site.middleware[each].scripts]
+        lines = []
+        for script in dict.fromkeys(scripts):
+            remote = "://" in script
+            lines.append(script if remote else f"{url}/{script}")
+            if not remote and script not in side_files:
+                side_files[_free(script)] = out.side_file(script)
+        yield Served(f"middleware/{name}.list", "".join(f"{line}\n" for line in lines))
+    for path, content in sorted(side_files.items()):
+        yield Served(path, content)
+
+
+def _needed(site: Site, name: str) -> set[str]:
+    """A middleware and all that it requires, at any remove."""
+    found: set[str] = set()
+    open_ends = [name]
+    while open_ends:
+        each = open_ends.pop()
+        if each in site.middleware and each not in found:
+            found.add(each)
+            open_ends += site.middleware[each].requires
+    return found
+
+
+def _free(script: str) -> str:
+    """The path of a script, which is served under its own name; not where ours are."""
+    top, _, rest = script.partition("/")
+    if top in _OWN_FOLDERS or (top == "middleware" and (not rest or rest.endswith(".list"))):
+        raise ThreeRcError(f"middleware script {script}: 3RC puts its own files there; move it")
+    return script

@@ -1,0 +1,117 @@
+"""DNS: the zones of a site, and what named has to know of them.
+
+Every host with the role `dns` gets the same compiled zone files and is a primary of them: no
+server waits for another one or gives up its zones when that is gone for good, no transfer is open
+to anybody, and the two views of a zone need no keys. The first of them stands in the SOA record.
+
+All hosts are in the site's domain, also where a network tells its hosts another one: that is
+what they search first, not where they are.
+
+HINFO is "OS profile" "middleware" (thesis 5.6); one that a host does not have is the empty string,
+which RFC 1035 (3.3) allows and no name can be.
+
+Source: RFC 1034, RFC 1035, RFC 1912; BIND 9 Administrator Reference Manual; /etc/bind of Debian.
+"""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6, inet_ntop
+from typing import NamedTuple
+
+from threerc.compiler.artefacts.reverse_zones import reverse_zones
+from threerc.compiler.artefacts.zone_file import Apex, Record, Zone, relative
+from threerc.compiler.model import Site
+from threerc.compiler.templating import render
+from threerc.compiler.tree import Output
+
+FOLDER = "/etc/bind"
+_DEBIANS_OWN = {"0", "127", "255", "empty", "local", "root"}
+_CONFIGURATION = {
+    "named.conf": "named_conf",
+    "named.conf.options": "named_conf_options",
+    "named.conf.local": "named_conf_local",
+}
+
+
+class Served(NamedTuple):
+    """A zone as named serves it: its file, and that of the internal view if there it says more."""
+
+    zone: str
+    file: str
+    internal: str | None = None
+
+
+def compile_zones(site: Site, out: Output) -> None:
+    """named.conf and the zone files in /etc/bind on each host with the role `dns`."""
+    servers = tuple(host for host in site.with_role("dns") if host.address or host.address6)
+    if not servers:
+        return
+    apex = Apex(site, servers)
+    files: dict[str, bytes] = {}
+    served = [_serve(zone, apex, out, files) for zone in (_forward(site), *reverse_zones(site, apex))]
+    values = {"site": site, "served": served, "prefixes": _prefixes(site), "folder": FOLDER}
+    for server in servers:
+        for name, template in _CONFIGURATION.items():
+            out.file(server.name, f"{FOLDER}/{name}", render(template, server=server, **values))
+        for name, content in files.items():
+            out.file(server.name, f"{FOLDER}/{name}", content)
+
+
+def _serve(zone: Zone, apex: Apex, out: Output, files: dict[str, bytes]) -> Served:
+    """Add a zone's files, under one serial: it goes up when either view's records change."""
+    label = f"{zone.name}.zone" if zone.name in _DEBIANS_OWN else zone.name
+    served = Served(zone.name, f"db.{label}")
+    variants = {served.file: zone}
+    if apex.site.dns.hinfo == "internal" and zone.says("HINFO"):
+        served = served._replace(internal=f"{served.file}.internal")
+        variants = {served.file: zone.without("HINFO"), f"{served.file}.internal": zone}
+    style = apex.site.dns.serial
+    serial = out.lock.serial(zone.name, apex.digest(variants.values()), style)
+    for name, variant in variants.items():
+        files[name] = apex.text(variant, serial).encode()
+    return served
+
+
+def _forward(site: Site) -> Zone:
+    """The zone of the site's domain."""
+    hosts = sorted(site.hosts.values(), key=lambda host: host.name.lower())
+    records: list[Record] = []
+    aliases: list[Record] = []
+    for host in hosts:
+        for name, interface in site.interfaces(host):
+            if interface.address is not None:
+                records.append((name, "A", inet_ntop(AF_INET, interface.address.packed)))
+            if interface.address6 is not None:
+                records.append((name, "AAAA", inet_ntop(AF_INET6, interface.address6.packed)))
+        if host.os or host.middleware:
+            records.append((host.name, "HINFO", f'"{host.os or ""}" "{host.middleware or ""}"'))
+        if host.aliases:
+            aliases += [(alias, "CNAME", host.name) for alias in host.aliases]
+    aliases.sort(key=lambda record: record[0].lower())
+    return Zone(site.domain.lower(), (_mail_exchangers(site), records, aliases))
+
+
+def _mail_exchangers(site: Site) -> list[Record]:
+    """The MX records of the domain; one that names an alias means its host (RFC 2181, 10.3)."""
+    if not site.dns.mx:
+        return []
+    own = {alias.lower(): host.name for host in site.hosts.values() for alias in host.aliases}
+    own.update((name.lower(), name) for name in site.hosts)
+    found = sorted((each.preference, each.host.lower()) for each in site.dns.mx)
+    records: list[Record] = []
+    for preference, name in found:
+        short = relative(name, site.domain) if "." in name else name
+        records.append(("@", "MX", f"{preference} {own.get(short, short)}"))
+    return records
+
+
+def _prefixes(site: Site) -> dict[str, str]:
+    """The site's prefixes and whose they are: the clients that named trusts."""
+    found = {
+        prefix: name
+        for name, network in site.networks.items()
+        for prefix in (network.prefix, network.prefix6)
+        if prefix is not None
+    }
+    order = sorted(found, key=lambda each: (each.version, int(each.network_address), each.prefixlen))
+    return {str(prefix): found[prefix] for prefix in order}

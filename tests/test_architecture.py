@@ -1,0 +1,105 @@
+"""Who may import whom, and that the wheel holds what the tree holds."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.support import ROOT
+
+ROOMS = ("compiler", "runtime", "templates")
+
+# Each room, and the rooms it may import; the longest matching name decides.
+MAY_IMPORT = {
+    "compiler.findings": (),
+    "compiler.model": (),
+    "compiler.source": ("compiler.findings", "compiler.model"),
+    "compiler.lock": ("compiler.findings", "compiler.source"),
+    "compiler.tree": ("compiler.lock",),
+    "compiler.templating": (),
+    "compiler.floppy": (),
+    "compiler.secrets": ("compiler.findings", "compiler.model"),
+    "compiler.graph": ("compiler.model", "compiler.templating"),
+    "compiler.starter": ("compiler.templating",),
+    "compiler.schema": ("compiler.model",),
+    "compiler.reference": ("compiler.model", "compiler.schema"),
+    "compiler.rules": ("compiler.findings", "compiler.model", "compiler.source"),
+    "compiler.artefacts": (
+        "compiler.model",
+        "compiler.tree",
+        "compiler.lock",
+        "compiler.templating",
+        "compiler.floppy",
+        "compiler.secrets",
+    ),
+    "compiler.artefacts.controller": ("compiler", "runtime.config"),
+    "compiler.artefacts.pxelinux": ("compiler", "runtime.bootlinks"),
+    "compiler.verify": ("compiler.tree", "compiler.model"),
+    "compiler.verify.controller": ("compiler", "runtime.config"),
+    "compiler.generation": ("compiler.findings", "compiler.tree"),
+    "compiler.build": ("compiler",),
+    "compiler.report": ("compiler",),
+    "compiler.cli": ("compiler", "runtime"),
+    "compiler": (),
+    "runtime": (),
+    "templates": (),
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        yield from (name.removeprefix("threerc.") for name in names if name.startswith("threerc."))
+
+
+def below(name: str, rooms: tuple[str, ...]) -> bool:
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()))
+def test_a_room_imports_only_what_it_may(name: str, path: Path) -> None:
+    room = max((r for r in MAY_IMPORT if below(name, (r,))), key=len)
+    allowed = (room, *MAY_IMPORT[room])
+    if room.count(".") > 1:  # an exception within its room
+        allowed = (*allowed, room.rpartition(".")[0])
+    for imported in imports(path):
+        if imported.count(".") == 0:
+            continue
+        assert below(imported, allowed), f"{name} may not import {imported}"
+
+
+def test_the_wheel_holds_the_rooms_and_nothing_else(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    ignore = shutil.ignore_patterns(".venv", ".git", "*.egg-info", "out", ".out.*", "build", ".*_cache")
+    shutil.copytree(ROOT, source, symlinks=True, ignore=ignore)
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(source)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    suffixes = {".py", ".j2", ".typed"}
+    wanted = {
+        f"threerc/{path.relative_to(ROOT)}"
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*")
+        if path.suffix in suffixes
+    }
+    assert held == wanted
