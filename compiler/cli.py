@@ -24,7 +24,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
 _DRAWINGS = (".svg", ".mmd", ".dot")
-_JSON = click.option("--json", "form", flag_value="json", help="Print findings and answers as JSON.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print findings and answers as JSON.")
 _FORMAT = click.option(
     "--format",
     "form",
@@ -84,10 +84,11 @@ def _say(findings: list[Finding], form: Format) -> None:
 @_SITE
 @_JSON
 @_FORMAT
-def check_command(site: Path, form: Format) -> None:
+def check_command(site: Path, as_json: bool, form: Format) -> None:
     """Read and check a site: schema, rules, capacity. Exits 1 if anything is wrong."""
     from threerc.compiler.build import check
 
+    form = "json" if as_json else form
     with _findings_as(form):
         checked = check(site)
         _say(checked.warnings, form)
@@ -114,6 +115,7 @@ def build_command(
     no_verify: bool,
     locked: bool,
     graph: Path | None,
+    as_json: bool,
     form: Format,
 ) -> None:
     """Check a site, compile it, verify it with the daemons' own checkers, write it."""
@@ -131,8 +133,8 @@ def build_command(
             verify=not no_verify,
             locked=locked,
         )
-        with _findings_as(form):
-            _build_one(site, options, graph, form)
+        with _findings_as("json" if as_json else form):
+            _build_one(site, options, graph, "json" if as_json else form)
 
 
 cli.add_command(build_command)

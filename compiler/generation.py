@@ -54,7 +54,7 @@ class Generations:
     """The generations behind one output path."""
 
     def __init__(self, out: Path) -> None:
-        self.out = Path(os.path.abspath(out))  # noqa: PTH100 - resolve() would follow OUT itself
+        self.out = Path(os.path.abspath(out))
         self.store = self.out.parent / f".{self.out.name}.generations"
 
     def check_ours(self) -> None:
@@ -152,19 +152,19 @@ def _write_link(path: str, target: str, links: dict[str, str]) -> None:
                 raise
         else:
             return
-    os.symlink(target, path)  # noqa: PTH211 - a Path for each of 100,000 is slow
+    os.symlink(target, path)
     links[target] = path
 
 
 def _make_folder(path: str) -> None:
     """Folders that everyone may enter, whatever the umask."""
     missing: list[str] = []
-    while not os.path.isdir(path):  # noqa: PTH112 - see above
+    while not os.path.isdir(path):
         missing.append(path)
         path = path.rpartition("/")[0]
     for folder in reversed(missing):
-        os.mkdir(folder)  # noqa: PTH102
-        os.chmod(folder, 0o755)  # noqa: PTH101
+        os.mkdir(folder)
+        os.chmod(folder, 0o755)
 
 
 def _write_file(path: str, content: bytes, mode: int) -> None:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from threerc.compiler.findings import Finding, Place, Rejected
+from threerc.compiler.findings import Finding, Rejected
 from threerc.compiler.source import document
 
 FIRST_PORT = 7788
@@ -82,7 +82,9 @@ class Lock:
         """YYYYMMDD00."""
         return ((self.today.year * 100 + self.today.month) * 100 + self.today.day) * 100 % _SERIALS
 
-    def volumes(self, wanted: Mapping[str, tuple[int | None, int | None]]) -> dict[str, LockedVolume]:
+    def volumes(
+        self, wanted: Mapping[str, tuple[int | None, int | None]]
+    ) -> dict[str, LockedVolume]:
         """Minor and port of each volume: as given, else as locked, else the lowest free ones.
 
         Nothing is given out twice. Where two locked volumes have one number, as after a merge of
@@ -126,8 +128,9 @@ def _numbers(
     """A number for each name: its own if given, else its locked one, else the lowest free one."""
     chosen = {name: number for name, number in given.items() if number is not None}
     used = set(chosen.values())
-    for name, number in locked.items():
-        if name in given and name not in chosen and number not in used:
+    for name in given:
+        number = locked.get(name)
+        if name not in chosen and number is not None and number not in used:
             chosen[name] = number
             used.add(number)
     # The numbers of volumes that are gone stay theirs: their devices may still be there.

@@ -26,7 +26,7 @@ def password_hash(reference: SecretReference, read: Callable[[str], bytes]) -> s
     text = _look_up(reference, read, where).strip()
     if not _HASH.fullmatch(text):
         raise SecretMissing(
-            f"root_password: {where} holds no password hash; make one with `mkpasswd -m sha512crypt`"
+            f"root_password: {where} holds no password hash, such as `openssl passwd -6` makes"
         )
     return text
 

@@ -43,9 +43,7 @@ class Tree:
 class Output:
     """Where one artefact puts what it makes."""
 
-    def __init__(
-        self, artefact: str, tree: Tree, lock: Lock, folder: Path | None = None
-    ) -> None:
+    def __init__(self, artefact: str, tree: Tree, lock: Lock, folder: Path | None = None) -> None:
         self.lock = lock
         self._folder = folder or Path()
         self._artefact = artefact

@@ -21,10 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/performance.md"
 BIN = Path(sys.executable).parent
-LOADER = (
-    "import sys, yaml; "
-    "yaml.load(open(sys.argv[1], encoding='utf-8'), Loader=yaml.CSafeLoader)"
-)
+LOADER = "import sys, yaml; yaml.load(open(sys.argv[1], encoding='utf-8'), Loader=yaml.CSafeLoader)"
 SIZES = {1_000: 7, 10_000: 5, 100_000: 3}
 
 

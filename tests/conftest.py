@@ -1,4 +1,4 @@
-"""Fixtures that many tests share."""
+"""Fixtures and options that many tests share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import pytest
 from tests.compiler.support import SNS_PISA
 from threerc.compiler.model import Site
 from threerc.compiler.source.load import load
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--golden-update` writes the golden trees anew, to be reviewed in the diff."""
+    parser.addoption("--golden-update", action="store_true", help="write tests/golden anew")
 
 
 @pytest.fixture(scope="session")

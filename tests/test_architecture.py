@@ -88,7 +88,9 @@ def test_a_room_imports_only_what_it_may(name: str, path: Path) -> None:
 
 def test_the_wheel_holds_the_rooms_and_nothing_else(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    ignore = shutil.ignore_patterns(".venv", ".git", "*.egg-info", "out", ".out.*", "build", ".*_cache")
+    ignore = shutil.ignore_patterns(
+        ".venv", ".git", "*.egg-info", "out", ".out.*", "build", ".*_cache"
+    )
     shutil.copytree(ROOT, source, symlinks=True, ignore=ignore)
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -8,6 +8,7 @@ from threerc.compiler.artefacts.dhcpd import compile_dhcpd
 from threerc.compiler.artefacts.dualboot import compile_dualboot
 from threerc.compiler.artefacts.loaders import compile_loaders
 from threerc.compiler.artefacts.pxelinux import compile_pxelinux
+from threerc.compiler.artefacts.zones import compile_zones
 from threerc.compiler.model import Site
 from threerc.compiler.tree import Output
 
@@ -29,6 +30,7 @@ ARTEFACTS = _registry(
         ("pxelinux", compile_pxelinux),
         ("loaders", compile_loaders),
         ("dualboot", compile_dualboot),
+        ("zones", compile_zones),
     ]
 )
 """All artefacts by name, in the order they are made."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
-from threerc.compiler.model import Host, Network, Site
+from threerc.compiler.model import Host, Network, Role, Site
 from threerc.compiler.templating import render
 from threerc.compiler.tree import Output
 
@@ -37,7 +37,9 @@ def _values(site: Site) -> dict[str, Any]:
                 network = site.network_of(interface.address) or ""
                 entry = (int(interface.address), name, interface.mac, interface.address)
                 reservations.setdefault(network, []).append(entry)
-    served = {name: net for name, net in site.networks.items() if net.prefix and (net.boot or net.pool)}
+    served = {
+        name: net for name, net in site.networks.items() if net.prefix and (net.boot or net.pool)
+    }
     subnets = [_subnet(site, name, net, reservations.get(name, [])) for name, net in served.items()]
     return {
         "site": site,
@@ -73,7 +75,7 @@ def _servers(site: Site, network: str, servers: list[Any]) -> list[IPv4Address]:
     return [address for address in found if isinstance(address, IPv4Address)]
 
 
-def _role_addresses(site: Site, role: Any, network: str) -> list[IPv4Address]:
+def _role_addresses(site: Site, role: Role, network: str) -> list[IPv4Address]:
     return _servers(site, network, [host.name for host in site.with_role(role)])
 
 

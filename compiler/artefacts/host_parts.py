@@ -5,7 +5,7 @@ Hosts that are alike share a part, so that thousands of worker nodes need one fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ def _part_of(site: Site, host: Host, default: HostPart) -> HostPart:
     return part._replace(links=links, host=own)
 
 
-def _declared_disk(boots: str, disks: list[str]) -> str:
+def _declared_disk(boots: str, disks: Sequence[str]) -> str:
     """The disk that a dual-boot host boots from by declaration, or the first."""
     return disks[int(boots.removeprefix("disk")) - 1] if boots.startswith("disk") else disks[0]
 

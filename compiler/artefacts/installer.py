@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
 from threerc.compiler.artefacts.profiles import LOCKED, Served, profiles
-from threerc.compiler.findings import ThreeRcError
 from threerc.compiler.model import Site
 from threerc.compiler.secrets import password_hash
 from threerc.compiler.templating import render, shell
 from threerc.compiler.tree import Output
 
-_OWN_FOLDERS = ("profiles", "post", "files")
+_SCRIPTS = "scripts"
+"""Where the site's own files are served, apart from what is compiled."""
 
 
 def compile_installer(site: Site, out: Output) -> None:
@@ -46,19 +46,14 @@ def _middleware(site: Site, out: Output, url: str) -> Iterator[Served]:
     """For each middleware the list of its scripts, and the scripts that lie beside site.yaml."""
     order = TopologicalSorter({name: each.requires for name, each in site.middleware.items()})
     ordered = [name for name in order.static_order() if name in site.middleware]
-    side_files: dict[str, bytes] = {}
     for name in site.middleware:
         needed = _needed(site, name)
         scripts = [s for each in ordered if each in needed for s in site.middleware[each].scripts]
-        lines = []
-        for script in dict.fromkeys(scripts):
-            remote = "://" in script
-            lines.append(script if remote else f"{url}/{script}")
-            if not remote and script not in side_files:
-                side_files[_free(script)] = out.side_file(script)
+        lines = [s if "://" in s else f"{url}/{_SCRIPTS}/{s}" for s in dict.fromkeys(scripts)]
         yield Served(f"middleware/{name}.list", "".join(f"{line}\n" for line in lines))
-    for path, content in sorted(side_files.items()):
-        yield Served(path, content)
+    for script in sorted({s for each in site.middleware.values() for s in each.scripts}):
+        if "://" not in script:
+            yield Served(f"{_SCRIPTS}/{script}", out.side_file(script))
 
 
 def _needed(site: Site, name: str) -> set[str]:
@@ -71,11 +66,3 @@ def _needed(site: Site, name: str) -> set[str]:
             found.add(each)
             open_ends += site.middleware[each].requires
     return found
-
-
-def _free(script: str) -> str:
-    """The path of a script, which is served under its own name; not where ours are."""
-    top, _, rest = script.partition("/")
-    if top in _OWN_FOLDERS or (top == "middleware" and (not rest or rest.endswith(".list"))):
-        raise ThreeRcError(f"middleware script {script}: 3RC puts its own files there; move it")
-    return script

@@ -122,4 +122,3 @@ def _rest_of_line(text: str) -> str:
     if "\n" in text or text.endswith("\\"):
         raise ValueError(f"{text!r} does not fit on a line of a preseed")
     return text
-

@@ -2,7 +2,8 @@
 
 A zone begins at an octet (IPv4) or a nibble (IPv6); a prefix in between is split at the next one.
 An IPv4 prefix of /25 to /31 gets a zone of RFC 2317, called `first-last`, as a slash does not go
-into file names. Who has the /24 points to it: the provider, or the site if it is private (RFC 1918).
+into file names. Whoever has the /24 points to it: the provider, or for private addresses
+(RFC 1918) the site itself.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def _pointer_records(area: _Area, domain: str) -> list[Record]:
 
 
 def _delegation(area: _Area, parent: str, apex: Apex) -> list[Record]:
-    """What the parent's zone says of a part of it: its name servers, and where its addresses are."""
+    """What the parent's zone says of a part of it: its name servers, its addresses."""
     label = area.label
     records = [(label, "NS", data) for _, _, data in apex.name_servers(parent)]
     if area.prefix.num_addresses > 1:

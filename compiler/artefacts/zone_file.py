@@ -109,5 +109,7 @@ def _number(value: int) -> Safe:
 
 
 def _columns(block: list[Record], width: int) -> Safe:
-    """Records in columns. Their parts are names, addresses and words, which the model vouches for."""
-    return Safe("\n".join([f"{owner.ljust(width)}  {kind:<5}  {data}" for owner, kind, data in block]))
+    """Records in columns. The model vouches for their parts: names, addresses, words."""
+    return Safe(
+        "\n".join([f"{owner.ljust(width)}  {kind:<5}  {data}" for owner, kind, data in block])
+    )

@@ -48,7 +48,9 @@ def compile_zones(site: Site, out: Output) -> None:
         return
     apex = Apex(site, servers)
     files: dict[str, bytes] = {}
-    served = [_serve(zone, apex, out, files) for zone in (_forward(site), *reverse_zones(site, apex))]
+    served = [
+        _serve(zone, apex, out, files) for zone in (_forward(site), *reverse_zones(site, apex))
+    ]
     values = {"site": site, "served": served, "prefixes": _prefixes(site), "folder": FOLDER}
     for server in servers:
         for name, template in _CONFIGURATION.items():
@@ -113,5 +115,7 @@ def _prefixes(site: Site) -> dict[str, str]:
         for prefix in (network.prefix, network.prefix6)
         if prefix is not None
     }
-    order = sorted(found, key=lambda each: (each.version, int(each.network_address), each.prefixlen))
+    order = sorted(
+        found, key=lambda each: (each.version, int(each.network_address), each.prefixlen)
+    )
     return {str(prefix): found[prefix] for prefix in order}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from threerc.compiler.model.types import DomainName, Explained, Model
+from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model
 
 Mailbox = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+$"),
+    StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@" + LABEL + r"(?:\." + LABEL + r")*$"),
     Explained("mailbox", "not a mail address"),
 ]
 
@@ -43,6 +43,6 @@ class Dns(Model):
         description="internal: HINFO is told to the site's own networks only, in a view.",
     )
     mx: tuple[MailExchange, ...] = Field(default=(), description="Mail exchangers of the domain.")
-    forwarders: tuple[IPv4Address | IPv6Address, ...] = Field(
+    forwarders: tuple[IPv4Address | Address6, ...] = Field(
         default=(), description="Where the servers send questions about other domains."
     )

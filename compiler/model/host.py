@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ByteSize, Field, StringConstraints
@@ -11,6 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 from threerc.compiler.model.recovery import RecoveryOverrides
 from threerc.compiler.model.storage import Disk, Raid
 from threerc.compiler.model.types import (
+    Address6,
     DeviceName,
     Explained,
     HostName,
@@ -42,7 +43,7 @@ class Interface(Model):
     """One network interface. The network is found by the address."""
 
     address: IPv4Address | None = Field(default=None, description="IPv4 address.")
-    address6: IPv6Address | None = Field(default=None, description="IPv6 address.")
+    address6: Address6 | None = Field(default=None, description="IPv6 address.")
     mac: MacAddress | None = Field(default=None, description="MAC address; needed for DHCP.")
 
 
@@ -69,7 +70,7 @@ class PowerControl(Model):
     """How to cut a physical host's power when it does not answer any more."""
 
     kind: Literal["ipmi", "redfish"] = Field(description="Protocol of its management board.")
-    address: IPv4Address | IPv6Address = Field(description="Address of the management board.")
+    address: IPv4Address | Address6 = Field(description="Address of the management board.")
     user: UserName = Field(default="root", description="User on the management board.")
     password: SecretReference = Field(
         description="Where each controller finds the password; it is never compiled in."

@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from threerc.compiler.model.types import LABEL, DomainName, Model
+from threerc.compiler.model.types import LABEL, Address6, DomainName, Model
 
 
 class AddressRange(NamedTuple):
@@ -52,7 +52,9 @@ Pool = Annotated[AddressRange, BeforeValidator(_address_range, json_schema_input
 def _server(value: object) -> IPv4Address | IPv6Address | str:
     """An address where it reads as one; anything else has to be a host name of the site."""
     try:
-        return ip_address(str(value))
+        address = ip_address(str(value))
+        if "%" not in str(value):
+            return address
     except ValueError:
         if re.fullmatch(LABEL, str(value)):
             return str(value)
@@ -74,7 +76,7 @@ class Network(Model):
         default=None, description="IPv6 prefix.", examples=["2001:db8:1::/64"]
     )
     gateway: IPv4Address | None = Field(default=None, description="IPv4 default router.")
-    gateway6: IPv6Address | None = Field(default=None, description="IPv6 default router.")
+    gateway6: Address6 | None = Field(default=None, description="IPv6 default router.")
     dns: tuple[Server, ...] = Field(
         default=(),
         description="DNS servers told to hosts: addresses or hosts of the site. "

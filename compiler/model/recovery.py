@@ -10,6 +10,7 @@ from threerc.compiler.model.types import AbsolutePath, HostName, Model, UserName
 
 Tries = Annotated[int, Field(ge=0, le=100)]
 Seconds = Annotated[int, Field(ge=0, le=7 * 86400)]
+Minutes = Literal["even", "odd", "every"]
 
 
 class Steps(Model):
@@ -57,7 +58,7 @@ class Recovery(Model):
         default=3600, description="Seconds without an action after which history is cleared."
     )
     limit: RestartLimit = Field(default=RestartLimit(), description="Cap on restarts.")
-    minutes: dict[HostName, Literal["even", "odd", "every"]] = Field(
+    minutes: dict[HostName, Minutes] = Field(
         default={},
         description="Which minutes each controller acts in. Default: one controller every "
         "minute; of two, the first on even and the second on odd minutes (thesis 8.6.2).",

@@ -23,7 +23,7 @@ from threerc.compiler.model.middleware import Middleware
 from threerc.compiler.model.monitor import Monitoring
 from threerc.compiler.model.network import Network
 from threerc.compiler.model.os_profile import OsProfile
-from threerc.compiler.model.recovery import Recovery
+from threerc.compiler.model.recovery import Minutes, Recovery
 from threerc.compiler.model.storage import Volume
 from threerc.compiler.model.types import (
     AbsolutePath,
@@ -122,6 +122,15 @@ class Site(SiteSettings):
         """The hosts that have that role, in the YAML's order."""
         return self.roles.get(role, ())
 
+    @cached_property
+    def folder_hosts(self) -> tuple[Host, ...]:
+        """The hosts that get files of their own, in the YAML's order: physical hosts, service
+        hosts, and others with a role. The rest are many and equal: the install server has
+        their files.
+        """
+        own = {**self.physical_hosts, **self.service_hosts}
+        return tuple(host for name, host in self.hosts.items() if name in own or host.roles)
+
     def fqdn(self, name: str) -> str:
         """Full DNS name of a host, without a trailing dot."""
         return f"{name}.{self.domain}"
@@ -182,3 +191,13 @@ class Site(SiteSettings):
         for keys in self.administrators.values():
             found.extend([keys] if isinstance(keys, str) else keys)
         return found
+
+    def controller_minutes(self) -> dict[str, Minutes]:
+        """Which minutes each controller acts in (thesis 8.6.2): as given, or by its place.
+
+        A single one acts every minute; of two, the first on even and the second on odd minutes.
+        """
+        names = [host.name for host in self.with_role("controller")]
+        usual: tuple[Minutes, ...] = ("every",) if len(names) == 1 else ("even", "odd")
+        given = self.recovery.minutes
+        return {name: given.get(name, usual[at % len(usual)]) for at, name in enumerate(names)}

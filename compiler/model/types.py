@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ByteSize,
@@ -146,6 +148,16 @@ Size = Annotated[
     BeforeValidator(_size, json_schema_input_type=str),
     Field(gt=0, examples=["16GiB"]),
 ]
+
+
+def _without_scope(address: IPv6Address) -> IPv6Address:
+    """A scope (`fe80::1%eth0`) means one machine's interface, and may be any text."""
+    if address.scope_id is not None:
+        raise PydanticCustomError("address-scope", "an IPv6 address without a scope is wanted")
+    return address
+
+
+Address6 = Annotated[IPv6Address, AfterValidator(_without_scope)]
 
 
 class SecretReference(Model):

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 
 from threerc.compiler.findings import Finding, Place, Rejected
 
 _COLUMN_BITS = 16
+_LAST_COLUMN = (1 << _COLUMN_BITS) - 1
 PLACE_BITS = 40
 _MAX_VALUES = 20_000_000
+_TEXT_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
 _WORDS: dict[str, bool | None] = {
     "true": True,
@@ -38,7 +41,8 @@ _TRAP_WORDS = frozenset(
 _NUMERIC = re.compile(
     r"""(?P<integer>-?(?:0|[1-9][0-9]*)$)
     |(?P<real>-?(?:0|[1-9][0-9]*)\.[0-9]+$)
-    |(?P<sixty>[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$)
+    |(?P<sixty>[-+]?(?:[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)$)
+    |(?P<date>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:$|[Tt\ \t][0-9:.\ \tZ+-]*$))
     |(?P<octal>[-+]?0o?[0-9_]+$)
     |(?P<other>[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|\.(?:inf|Inf|INF|nan|NaN|NAN)
         |(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?)$)""",
@@ -50,16 +54,34 @@ _NUMERIC_START = frozenset("0123456789+-.")
 class Mapping(dict[str, Any]):
     """A YAML mapping; remembers its file and, in its keys' order, their and the values' places."""
 
-    __slots__ = ("file", "here", "marks")
+    __slots__ = ("_positions", "file", "here", "marks")
 
     def __init__(self, file: str, here: int) -> None:
         super().__init__()
         self.file = file
         self.here = here
         self.marks: list[int] = []
+        self._positions: dict[str, int] | None = None
 
     def __copy__(self) -> dict[str, Any]:
         return dict(self)
+
+    def mark(self, key: str) -> int:
+        """The places of a key and its value, packed."""
+        if self._positions is None:
+            self._positions = {}
+        known = self._positions
+        if len(known) < len(self):
+            known.update(
+                (each, at) for at, each in enumerate(islice(self, len(known), None), len(known))
+            )
+        return self.marks[known[key]]
+
+    def remove(self, key: str) -> None:
+        """Take a key out, with its places."""
+        del self.marks[list(self).index(key)]
+        del self[key]
+        self._positions = None
 
 
 class Sequence(list[Any]):
@@ -79,12 +101,12 @@ class Sequence(list[Any]):
 
 def pack(line: int, column: int) -> int:
     """A place as one number, which is what makes remembering a million of them cheap."""
-    return line << _COLUMN_BITS | min(column, (1 << _COLUMN_BITS) - 1)
+    return line << _COLUMN_BITS | min(column, _LAST_COLUMN)
 
 
 def _place(file: str, packed: int) -> Place:
     packed &= (1 << PLACE_BITS) - 1
-    return Place(file, packed >> _COLUMN_BITS, packed & (1 << _COLUMN_BITS) - 1)
+    return Place(file, packed >> _COLUMN_BITS, packed & _LAST_COLUMN)
 
 
 def locate(node: Mapping | Sequence, path: Iterable[Any], *, key: bool = False) -> Place:
@@ -93,7 +115,7 @@ def locate(node: Mapping | Sequence, path: Iterable[Any], *, key: bool = False) 
     value: Any = node
     for step in path:
         if isinstance(value, Mapping) and step in value:
-            both = value.marks[list(value).index(step)]
+            both = value.mark(step)
             place = _place(value.file, both >> PLACE_BITS if key else both)
             value = value[step]
         elif isinstance(value, Sequence) and isinstance(step, int) and step < len(value):
@@ -109,28 +131,51 @@ def read(path: Path) -> Mapping:
 
     Raises Rejected with all findings: syntax, duplicate keys, traps, encoding.
     """
-    return parse(decode(path), str(path))
+    return _sound(*read_with_findings(path))
 
 
-def decode(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Rejected([Finding(Place(str(path), 1, 1), f"cannot read: {reason}", "read")]) from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        finding = Finding(
-            Place(str(path), line, column), "not UTF-8 text", "encoding", "save the file as UTF-8"
-        )
-        raise Rejected([finding]) from None
+def read_with_findings(path: Path) -> tuple[Mapping, list[Finding]]:
+    """Read a YAML file as far as it makes sense, and what is wrong with it.
+
+    Values that YAML's versions disagree on are text; what cannot be a key is left out. Raises
+    Rejected where the file is no YAML at all.
+    """
+    return _parse(decode(path), str(path))
 
 
 def parse(text: str, file: str) -> Mapping:
     """YAML text into a Mapping; `file` is what findings call it. Raises Rejected."""
+    return _sound(*_parse(text, file))
+
+
+def _sound(top: Mapping, findings: list[Finding]) -> Mapping:
+    if findings:
+        raise Rejected(findings)
+    return top
+
+
+def decode(path: Path) -> str:
+    """The text of a UTF-8 file, without its byte order mark. Raises Rejected."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        message = f"cannot read: {error.strerror or error}"
+        raise Rejected([Finding(Place(str(path), 1, 1), message, "read")]) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        good = raw[: error.start].decode("utf-8-sig", "replace")
+        place = Place(str(path), *_after(good))
+        finding = Finding(place, "not UTF-8 text", "encoding", "save the file as UTF-8")
+        raise Rejected([finding]) from None
+
+
+def _after(text: str) -> tuple[int, int]:
+    """Line and column of what follows a text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _parse(text: str, file: str) -> tuple[Mapping, list[Finding]]:
     builder = _Builder(file)
     try:
         builder.feed(CParser(text))
@@ -138,17 +183,19 @@ def parse(text: str, file: str) -> Mapping:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         problem = " ".join(filter(None, [error.context, error.problem]))
-        builder.findings.append(Finding(place, f"not YAML: {problem}", "yaml-syntax"))
+        finding = Finding(place, f"not YAML: {problem}", "yaml-syntax")
+        raise Rejected([*builder.findings, finding]) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        problem = f"character U+{error.character:04X} is not allowed in YAML"
-        builder.findings.append(Finding(Place(file, line, 1), problem, "yaml-syntax"))
-    if builder.findings:
-        raise Rejected(builder.findings)
+        # The position counts the bytes of the text as the parser gets it, in UTF-8.
+        place = Place(file, *_after(text.encode()[: error.position].decode("utf-8", "ignore")))
+        message = f"character U+{error.character:04X} is not allowed in YAML"
+        raise Rejected([*builder.findings, Finding(place, message, "yaml-syntax")]) from None
     if not isinstance(builder.top, Mapping):
         message = "a site is a YAML mapping of keys to values"
-        raise Rejected([Finding(Place(file, 1, 1), message, "yaml-syntax")])
-    return builder.top
+        raise Rejected([*builder.findings, Finding(Place(file, 1, 1), message, "yaml-syntax")])
+    for node, key in builder.unkept:
+        node.remove(key)
+    return builder.top, builder.findings
 
 
 class _Builder:
@@ -158,7 +205,8 @@ class _Builder:
         self.file = file
         self.top: Any = None
         self.findings: list[Finding] = []
-        self._stack: list[Mapping | Sequence | None] = []
+        self.unkept: list[tuple[Mapping, str]] = []
+        self._stack: list[tuple[Mapping | Sequence | None, str | None]] = []
         self._node: Mapping | Sequence | None = None
         self._key: str | None = None
         self._key_mark = 0
@@ -195,30 +243,51 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         start = event.start_mark
-        mark = (start.line + 1) << _COLUMN_BITS | start.column + 1
-        text: str = event.value
-        if event.anchor is not None:
-            self._anchors[event.anchor] = text
-        if self._key is None and type(self._node) is Mapping:
-            self._set_key(text, mark, plain=event.implicit[0])
-        elif event.implicit[0]:
-            self._add(self._resolve(text, mark), mark)
-        else:
-            self._add(text, mark)
-
-    def _set_key(self, text: str, mark: int, *, plain: bool) -> None:
+        column = start.column + 1
+        mark = (start.line + 1) << _COLUMN_BITS | (
+            column if column < _LAST_COLUMN else _LAST_COLUMN
+        )
+        value: Any = event.value
+        plain: bool = event.implicit[0]
         node = self._node
-        if text == "<<" and plain:
+        if self._key is None and type(node) is Mapping:
+            self._set_key(node, value, mark, plain=plain)
+        else:
+            if plain:
+                value = self._resolve(value, mark)
+            self._add(value, mark)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        if event.tag is not None:
+            self._tag(event, mark)
+
+    def _tag(self, event: Any, mark: int) -> None:
+        if event.tag not in _TEXT_TAGS:
+            message = f"the tag `{event.tag.replace('tag:yaml.org,2002:', '!!')}` is not read"
+            self._report(mark, message, "yaml-tag", "leave it out")
+
+    def _set_key(self, node: Mapping, text: str, mark: int, *, plain: bool) -> None:
+        if plain and text in _WORDS:
+            self._report(mark, f"key `{text}` is no text to YAML", "yaml-trap", "quote it")
+        elif plain and text == "<<":
             self._report(mark, "merge keys are not read", "yaml-merge", "use `groups` to inherit")
+            self._set_unkept(node, mark)
+            return
         elif plain and (text in _TRAP_WORDS or text[:1] in _NUMERIC_START):
             self._resolve(text, mark)
-        if node is not None and text in node:
-            first = locate(node, [text], key=True).line  # type: ignore[arg-type]
+        if text in node:
+            first = locate(node, [text], key=True).line
             message = f"key `{text}` stands here again; it was given in line {first}"
             self._report(mark, message, "duplicate-key", "keep one of the two")
-            text = f"{text}\0{mark}"
+            self._set_unkept(node, mark)
+            return
         self._key = text
         self._key_mark = mark
+
+    def _set_unkept(self, node: Mapping, mark: int) -> None:
+        """Go on with a key that is taken out in the end: its value still has to be read."""
+        self._key, self._key_mark = f"\0{mark}", mark
+        self.unkept.append((node, self._key))
 
     def _resolve(self, text: str, mark: int) -> Any:
         """What an unquoted scalar means; reports those on which the YAML versions disagree."""
@@ -239,6 +308,7 @@ class _Builder:
         reads_as = {
             "sixty": "a number of base 60",
             "octal": "an octal number",
+            "date": "a date",
         }.get(form, "a number written in another way")
         message = f"unquoted `{text}` is {reads_as} to some YAML readers"
         self._report(mark, message, "yaml-trap", f'write "{text}" if it is text')
@@ -247,17 +317,17 @@ class _Builder:
     def _add(self, value: Any, mark: int) -> None:
         node = self._node
         self._values += 1
-        if node is None:
-            self.top = value
-        elif type(node) is Mapping:
+        if type(node) is Mapping:
             if self._key is None:
                 self._report(mark, "a key has to be plain text", "yaml-syntax")
-                self._key, self._key_mark = f"\0{mark}", mark
-            node[self._key] = value
+                self._set_unkept(node, mark)
+            node[self._key] = value  # type: ignore[index]
             node.marks.append(self._key_mark << PLACE_BITS | mark)
             self._key = None
+        elif node is None:
+            self.top = value if self._documents == 1 else self.top
         else:
-            node.append(value)
+            node.append(value)  # type: ignore[union-attr]
             node.marks.append(mark)
 
     def _start_mapping(self, event: Any) -> None:
@@ -269,29 +339,42 @@ class _Builder:
         self._start(Sequence(self.file, mark), event)
 
     def _start(self, node: Mapping | Sequence, event: Any) -> None:
-        self._add(node, node.here)
-        self._stack.append(self._node)
+        outer = self._node
+        after: str | None = None
+        if self._key is None and type(outer) is Mapping:
+            # A key that is no text: it is left out, and so is the value that comes after it.
+            self._report(node.here, "a key has to be plain text", "yaml-syntax")
+            self._set_unkept(outer, node.here)
+            after = self._key
+        else:
+            self._add(node, node.here)
+        self._stack.append((outer, after))
         if event.anchor is not None:
             self._anchors[event.anchor] = node
             self._weights[id(node)] = self._values
+        if event.tag is not None:
+            self._report(
+                node.here, f"the tag `{event.tag}` is not read", "yaml-tag", "leave it out"
+            )
         self._node, self._key = node, None
 
     def _end(self, _event: Any) -> None:
         if id(self._node) in self._weights:
             self._weights[id(self._node)] = self._values - self._weights[id(self._node)]
-        self._node = self._stack.pop()
-        self._key = None
+        self._node, self._key = self._stack.pop()
 
     def _alias(self, event: Any) -> None:
         """An alias shares its anchor's value; the sum is bounded (a billion laughs are not)."""
         mark = pack(event.start_mark.line + 1, event.start_mark.column + 1)
         if self._key is None and type(self._node) is Mapping:
             self._report(mark, "an alias cannot be a key", "yaml-syntax")
+            self._set_unkept(self._node, mark)
             return
         value = self._anchors.get(event.anchor)
         self._values += self._weights.get(id(value), 1)
-        if value is not None and any(value is node for node in [*self._stack, self._node]):
+        if value is not None and any(value is node for node in self._open()):
             self._report(mark, f"alias `*{event.anchor}` contains itself", "yaml-alias")
+            value = None
         elif event.anchor not in self._anchors:
             self._report(mark, f"there is no anchor `&{event.anchor}`", "yaml-alias")
         elif self._values > _MAX_VALUES:
@@ -299,3 +382,6 @@ class _Builder:
                 [Finding(_place(self.file, mark), "aliases multiply beyond reason", "yaml-alias")]
             )
         self._add(value, mark)
+
+    def _open(self) -> list[Mapping | Sequence | None]:
+        return [self._node, *(node for node, _ in self._stack)]

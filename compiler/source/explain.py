@@ -51,11 +51,10 @@ class Explainer:
         merged: dict[Path, Problem] = {}
         for each in error.errors(include_url=False):
             problem = self._problem(each, data)
-            known = merged.get((*problem.path, problem.key))
-            if known is not None and problem.message not in known.message:
-                both = f"{known.message}; or {problem.message}"
-                problem = known._replace(message=both)
-            merged[(*problem.path, problem.key)] = problem
+            key = (*problem.path, problem.key)
+            known = merged.setdefault(key, problem)
+            if problem.message not in known.message:
+                merged[key] = known._replace(message=f"{known.message}; or {problem.message}")
         return list(merged.values())
 
     def findings(self, problems: Iterable[Problem]) -> list[Finding]:

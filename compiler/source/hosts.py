@@ -6,7 +6,7 @@ that covers it or its CSV line, its groups (the last named is nearest), the defa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Sized
 from copy import copy
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from threerc.compiler.model.host import KINDS, HostKind
 from threerc.compiler.source import inventory, ranges
 from threerc.compiler.source.document import Mapping, Sequence, locate
 
+_Layer = tuple[str, Mapping]
 _COUNTED = {"address": ranges.addresses, "address6": ranges.addresses, "mac": ranges.macs}
 
 
@@ -26,10 +27,10 @@ _COUNTED = {"address": ranges.addresses, "address6": ranges.addresses, "mac": ra
 class Origin:
     """Where a host's values come from, nearest first, each with its group's name if it has one."""
 
-    layers: tuple[tuple[str, Mapping], ...]
+    layers: tuple[_Layer, ...]
     at: tuple[Mapping | Sequence, Any]
 
-    def layer(self, key: str) -> tuple[str, Mapping] | None:
+    def layer(self, key: str) -> _Layer | None:
         """The layer that gives a key, or None."""
         return next((found for found in self.layers if key in found[1]), None)
 
@@ -54,11 +55,18 @@ class _Entry:
 
 @dataclass
 class Hosts:
-    """All single hosts of a document, as data for the model, with their origins."""
+    """All single hosts of a document, as data for the model, with their origins.
+
+    `spoilt` are sections and names of hosts that miss a value, `lost` the names of hosts that
+    are missing; without `complete` there are more of these, of unknown names.
+    """
 
     sections: dict[HostKind, dict[str, dict[str, Any]]] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    spoilt: set[tuple[str, str]] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    complete: bool = True
 
 
 def resolve(document: Mapping, folder: Path) -> Hosts:
@@ -76,7 +84,7 @@ class _Resolver:
         self.hosts = Hosts()
         self.groups = _mapping(document, "groups")
         self.defaults = _mapping(document, "defaults")
-        self._known: dict[tuple[str, ...], list[tuple[str, Mapping]]] = {}
+        self._known: dict[tuple[str, ...], list[_Layer]] = {}
 
     def run(self) -> Hosts:
         """Resolve all sections."""
@@ -95,89 +103,113 @@ class _Resolver:
         for position, each in enumerate(listed if isinstance(listed, Sequence) else ()):
             section = each.get("section") if isinstance(each, Mapping) else None
             if section not in KINDS or not isinstance(each.get("file"), str):
+                self.hosts.complete = False  # the model says what is wrong with it
                 continue
-            groups = _group_names(each)
             path = self.folder / each["file"]
             if not path.is_file():
                 place = locate(self.document, ["inventories", position, "file"])
                 message = f"there is no file `{each['file']}` beside the site file"
                 self._report(place, message, "inventory-exists")
+                self.hosts.complete = False
                 continue
-            try:
-                rows = inventory.read(path, set(KINDS[section].model_fields) - {"name", "groups"})
-            except Rejected as rejected:
-                self.hosts.findings.extend(rejected.findings)
-                continue
-            for name, own in rows:
+            for name, own in self._rows(path, section):
                 holder = Sequence(own.file, own.here)
-                yield section, _Entry([name], own, (holder, 0), groups, ranged=True)
+                yield section, _Entry([name], own, (holder, 0), _group_names(each), ranged=True)
+
+    def _rows(self, path: Path, section: HostKind) -> list[inventory.Row]:
+        try:
+            rows, findings = inventory.read(path, _columns_of(section))
+        except Rejected as rejected:
+            rows, findings = [], rejected.findings
+        self.hosts.findings.extend(findings)
+        self.hosts.complete &= not findings
+        return rows
 
     def _entries(self, section: HostKind) -> Iterator[_Entry]:
         written = _mapping(self.document, section)
         for key, value in written.items():
-            own = value
-            if value is None:
-                own = Mapping(written.file, written.here)
-            elif not isinstance(value, Mapping):
+            own = Mapping(written.file, written.here) if value is None else value
+            if not isinstance(own, Mapping):
                 place = locate(written, [key])
                 self._report(place, f"`{key}` has to be a mapping of its settings", "type")
+                self._lose(key)
                 continue
-            names = [key]
             ranged = ranges.is_range(key)
-            if ranged:
-                try:
-                    names = ranges.expand(key)
-                except ranges.RangeError as error:
-                    self._report(locate(written, [key], key=True), str(error), "range")
-                    continue
+            try:
+                names = ranges.expand(key) if ranged else [key]
+            except ranges.RangeError as error:
+                self._report(locate(written, [key], key=True), str(error), "range")
+                self._lose(key)
+                continue
             yield _Entry(names, own, (written, key), _group_names(own), ranged)
+
+    def _lose(self, key: str) -> None:
+        self.hosts.lost.add(key)
+        self.hosts.complete &= not ranges.is_range(key)
 
     def _merge(self, section: HostKind, entries: list[_Entry]) -> dict[str, dict[str, Any]]:
         """Ranges and inventories first, so that a single entry can override them."""
         data: dict[str, dict[str, Any]] = {}
         from_range: set[str] = set()
         for entry in sorted(entries, key=lambda each: not each.ranged):
+            self._check_keys(entry)
             inherited = self._layers(section, entry)
-            base: dict[str, Any] = {}
-            for _, layer in reversed(inherited):
-                base.update(layer)
-            if "name" in entry.own:
-                place = locate(entry.own, ["name"], key=True)
-                hint = "the key above is the host's name"
-                self._report(place, "unknown key `name`", "unknown-key", hint)
             origin = Origin((("", entry.own), *inherited), entry.at)
-            columns = self._columns(entry)
+            base = _united(inherited)
+            columns = self._columns(section, entry)
+            doubles: list[str] = []
             for position, name in enumerate(entry.names):
                 known = self.hosts.origins.get(name)
-                merged = {**base, **entry.own, "name": name}
-                for column in columns:
-                    column.put(merged, position)
                 if known is None:
                     self.hosts.origins[name] = origin
+                    data[name] = {**base, **entry.own, "name": name}
                 elif name in from_range and not entry.ranged:
-                    from_range.discard(name)
-                    layers = (*origin.layers, *known.layers)
-                    self.hosts.origins[name] = Origin(layers, entry.at)
-                    merged = {**data[name], **base, **entry.own}
+                    data[name] = self._override(data[name], entry, name, inherited)
                 else:
-                    self._double(name, origin, known)
+                    doubles.append(name)
                     continue
-                data[name] = merged
-                if entry.ranged:
-                    from_range.add(name)
+                for column in columns:
+                    column.put(data[name], position)
+            if entry.ranged:
+                from_range.update(entry.names)
+            if doubles:
+                self._double(doubles, origin)
         return data
 
-    def _double(self, name: str, origin: Origin, known: Origin) -> None:
-        first = known.place(())
-        message = f"host `{name}` stands here again; it was given in {first.file}:{first.line}"
+    def _override(
+        self, ranged: dict[str, Any], entry: _Entry, name: str, inherited: list[_Layer]
+    ) -> dict[str, Any]:
+        """A host of a range with an entry of its own, which is nearer than the range's."""
+        known = self.hosts.origins[name]
+        groups = [layer for layer in inherited if layer not in known.layers]
+        own, *farther = known.layers
+        layers = (("", entry.own), own, *groups, *farther)
+        self.hosts.origins[name] = Origin(layers, entry.at)
+        counted = {key: ranged[key] for key in own[1] if key in ranged}
+        return {**_united([*groups, *farther]), **counted, **entry.own, "name": name}
+
+    def _check_keys(self, entry: _Entry) -> None:
+        if "name" in entry.own:
+            place = locate(entry.own, ["name"], key=True)
+            hint = "the key above is the host's name"
+            self._report(place, "unknown key `name`", "unknown-key", hint)
+
+    def _double(self, names: list[str], origin: Origin) -> None:
+        first = self.hosts.origins[names[0]].place(())
+        which = (
+            f"host `{names[0]}` stands"
+            if len(names) == 1
+            else (f"host `{names[0]}` and {len(names) - 1:,} more stand")
+        )
+        message = f"{which} here again; it was given in {first.file}:{first.line}"
         self._report(origin.place(()), message, "unique-name", "every host has one entry")
 
-    def _layers(self, section: HostKind, entry: _Entry) -> list[tuple[str, Mapping]]:
+    def _layers(self, section: HostKind, entry: _Entry) -> list[_Layer]:
         """What an entry inherits, nearest first; unknown groups are reported once an entry."""
         key = (section, *entry.groups)
         if key in self._known:
             return self._known[key]
-        layers: list[tuple[str, Mapping]] = []
+        layers: list[_Layer] = []
         missing = False
         for name in reversed(entry.groups):
             group = self.groups.get(name)
@@ -189,9 +221,14 @@ class _Resolver:
         defaults = self.defaults.get(section)
         if isinstance(defaults, Mapping):
             layers.append((f"the defaults of {section}", defaults))
-        if not missing:
+        if missing:
+            self._spoil(section, entry)
+        else:
             self._known[key] = layers
         return layers
+
+    def _spoil(self, section: HostKind, entry: _Entry) -> None:
+        self.hosts.spoilt.update((section, name) for name in entry.names)
 
     def _unknown_group(self, name: str, entry: _Entry) -> None:
         origin = Origin((("", entry.own),), entry.at)
@@ -199,7 +236,7 @@ class _Resolver:
         message = f"there is no group `{name}`" + (f", did you mean `{near[0]}`?" if near else "")
         self._report(origin.place(("groups",)), message, "reference")
 
-    def _columns(self, entry: _Entry) -> list[_Column]:
+    def _columns(self, section: HostKind, entry: _Entry) -> list[_Column]:
         """The values of an entry that count up with its names."""
         if not ranges.is_range(str(entry.at[1])):
             return []
@@ -209,6 +246,7 @@ class _Resolver:
                 columns.append(_Column(path, count_up(text, len(entry.names))))
             except ranges.RangeError as error:
                 self._report(locate(entry.own, path), str(error), "range")
+                self._spoil(section, entry)
                 columns.append(_Column(path, None))
         return columns
 
@@ -218,7 +256,7 @@ class _Column:
     """A value of each host of a range; None where it could not be counted."""
 
     path: tuple[Any, ...]
-    values: Sized | None
+    values: Sized[Any] | None
 
     def put(self, host: dict[str, Any], position: int) -> None:
         """Set this value for the host at that position of the range, sharing nothing changed."""
@@ -231,6 +269,18 @@ class _Column:
             target[last] = self.values[position]
         elif isinstance(last, str):
             del target[last]
+
+
+def _columns_of(section: HostKind) -> set[str]:
+    return set(KINDS[section].model_fields) - {"name", "groups"}
+
+
+def _united(layers: Iterable[_Layer]) -> dict[str, Any]:
+    """The values of layers, of which the first is the nearest."""
+    values: dict[str, Any] = {}
+    for _, layer in reversed([*layers]):
+        values.update(layer)
+    return values
 
 
 def _counted(own: Mapping) -> Iterator[tuple[tuple[Any, ...], str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from threerc.compiler.findings import Finding, Place
 from threerc.compiler.model.site import Site
@@ -15,6 +15,13 @@ from threerc.compiler.source.explain import Explainer, Problem
 from threerc.compiler.source.hosts import resolve
 
 _MOST_ROUNDS = 20
+_INHERITED = ("groups", "defaults", "inventories")
+# A section whose entries are all commented out reads as null; it means that it is empty.
+_SECTIONS = frozenset(_INHERITED) | {
+    name
+    for name, field in Site.model_fields.items()
+    if isinstance(field.default, dict | tuple | BaseModel)
+}
 
 
 @dataclass
@@ -22,7 +29,9 @@ class Loaded:
     """What became of a site file.
 
     With findings, `site` is what is left without the values at fault (or None), so that the
-    rules can speak of the rest; `spoilt` are the entries that lost a value.
+    rules can speak of the rest. `spoilt` are the entries that lost a value (the first two steps
+    of their paths); `lost` are names that are missing; without `complete` there are hosts of
+    which not even the names are known.
     """
 
     site: Site | None
@@ -30,6 +39,8 @@ class Loaded:
     explainer: Explainer
     folder: Path
     spoilt: frozenset[tuple[Any, ...]]
+    lost: frozenset[str]
+    complete: bool
 
     def place(self, path: tuple[Any, ...], *, key: bool = False) -> Place:
         """The place of a value of the site by its path in the model."""
@@ -38,23 +49,31 @@ class Loaded:
 
 def load(path: Path) -> Loaded:
     """Read a site. Raises Rejected where the file is no YAML at all; see document.read."""
-    top = document.read(path)
+    top, findings = document.read_with_findings(path)
     hosts = resolve(top, path.parent)
     explainer = Explainer(top, hosts.origins, Site)
-    inherited = {key: top[key] for key in ("groups", "defaults", "inventories") if key in top}
+    data = {key: value for key, value in top.items() if value is not None or key not in _SECTIONS}
+    inherited = {key: data.pop(key) for key in _INHERITED if key in data}
     problems = _check_inheritance(inherited, explainer) if inherited else []
-    data: dict[str, Any] = {key: value for key, value in top.items() if key not in inherited}
-    data.update(hosts.sections)
+    data |= {str(section): found for section, found in hosts.sections.items()}
     site, more = _validate(data, explainer)
-    spoilt = frozenset(problem.path[:2] for problem in more)
-    findings = hosts.findings + _unique(explainer.findings([*problems, *more]))
-    return Loaded(site, findings, explainer, path.parent, spoilt)
+    spoilt = {problem.path[:2] for problem in more} | hosts.spoilt
+    lost = {str(problem.path[-1]) for problem in more if problem.path} | hosts.lost
+    # What an unknown group would have given is missing, but that has been said.
+    more = [p for p in more if p.rule != "missing-key" or p.path[:2] not in hosts.spoilt]
+    findings += hosts.findings + explainer.findings([*problems, *more])
+    unique = list(dict.fromkeys(findings))
+    folder, complete = path.parent, hosts.complete
+    return Loaded(site, unique, explainer, folder, frozenset(spoilt), frozenset(lost), complete)
 
 
 def _check_inheritance(data: dict[str, Any], explainer: Explainer) -> list[Problem]:
     """Groups, defaults and inventories as they are written, also those that no host uses."""
-    from threerc.compiler.model.inventory import Inheritance
+    from threerc.compiler.model.inventory import Inheritance  # noqa: PLC0415 - most sites have none
 
+    for key, section in data.items():
+        if isinstance(section, dict):
+            data[key] = {name: each for name, each in section.items() if each is not None}
     try:
         Inheritance.model_validate(data)
     except ValidationError as error:
@@ -72,7 +91,8 @@ def _validate(data: dict[str, Any], explainer: Explainer) -> tuple[Site | None, 
             found = explainer.problems(error, data)
         # A key that an earlier round dropped is missing now; that is no news.
         problems += [each for each in found if not attempt or each.rule != "missing-key"]
-        if not all([_drop(data, each.path) for each in found]):
+        dropped = [_drop(data, each.path) for each in found]
+        if not all(dropped):
             break
     return None, problems
 
@@ -90,7 +110,3 @@ def _drop(data: dict[str, Any], path: tuple[Any, ...]) -> bool:
         data = data[step]
     data.pop(last, None)
     return True
-
-
-def _unique(findings: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))

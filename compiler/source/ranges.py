@@ -48,8 +48,8 @@ def _numbers(spans: str) -> list[str]:
         first, last = match[1], match[2] or match[1]
         if int(last) < int(first):
             raise RangeError(f"the range `{span}` ends before it starts")
-        if int(last) - int(first) >= MOST_HOSTS:
-            raise RangeError(f"`{span}` stands for more than {MOST_HOSTS:,} names")
+        if len(found) + int(last) - int(first) >= MOST_HOSTS:
+            raise RangeError(f"`[{spans}]` stands for more than {MOST_HOSTS:,} names")
         width = len(first)
         found.extend(f"{number:0{width}d}" for number in range(int(first), int(last) + 1))
     if len(set(found)) < len(found):
@@ -60,6 +60,8 @@ def _numbers(spans: str) -> list[str]:
 def addresses(text: str, count: int) -> list[IPv4Address] | list[IPv6Address]:
     """The addresses `first-last`, which have to be `count`. Raises RangeError."""
     first, last = _ends(text, count, "192.168.2.1-192.168.2.200")
+    if "%" in text:
+        raise RangeError(f"`{text}` has a scope: that means one machine's interface")
     kind = IPv6Address if ":" in first else IPv4Address
     try:
         start, end = int(kind(first)), int(kind(last))
@@ -91,6 +93,8 @@ def names(text: str, count: int) -> list[str]:
 
 def _ends(text: str, count: int, example: str) -> tuple[str, str]:
     first, dash, last = (part.strip() for part in text.partition("-"))
+    if not dash and count == 1:
+        return first, first
     if not dash:
         raise RangeError(f"one value for {count} hosts; write first-last, such as {example}")
     return first, last

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from threerc.compiler.tree import Tree
-from threerc.compiler.verify import dhcpd, pxelinux
+from threerc.compiler.verify import dhcpd, pxelinux, zones
 from threerc.compiler.verify.base import TIMEOUT, Checker, Failure, Staged, find_program
 
-CHECKERS: tuple[Checker, ...] = (dhcpd.CHECKER, pxelinux.CHECKER)
+CHECKERS: tuple[Checker, ...] = (
+    dhcpd.CHECKER,
+    pxelinux.CHECKER,
+    *zones.CHECKERS,
+)
 """All checkers, in the order they run."""
 
 
@@ -28,9 +32,7 @@ class Verdict:
     failures: list[Failure] = field(default_factory=list)
 
 
-def verify(
-    root: Path, tree: Tree, checkers: Iterable[Checker] = CHECKERS
-) -> list[Verdict]:
+def verify(root: Path, tree: Tree, checkers: Iterable[Checker] = CHECKERS) -> list[Verdict]:
     """Run every checker whose artefact is in the tree; a missing program is a verdict too."""
     counts = Counter(entry.artefact for entry in tree.entries.values())
     promised = frozenset(missing.path for missing in [*tree.to_provide, *tree.left_out])

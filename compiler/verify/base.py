@@ -41,7 +41,9 @@ class Staged(NamedTuple):
             if entry.artefact == artefact and entry.target is None:
                 yield path, self.root / path
 
-    def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the program with a clean environment and a time limit; never raises on its exit."""
         return subprocess.run(
             [self.program, *map(str, arguments)],

@@ -1,7 +1,8 @@
 """Zones and named.conf, by `named-checkzone` and `named-checkconf -z`.
 
 named.conf calls its files by the paths that they have on their host. The check reads a copy below
-a temporary folder, so that it needs neither chroot nor root; files that are Debian's are empty there.
+a temporary folder, so that it needs neither chroot nor root; Debian's default zones are left
+out of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _ORIGIN = re.compile(r"^\$ORIGIN (\S+)\.$", re.MULTILINE)
 _PATH = re.compile(r'"/([^"\n]+)"')
 _COMPLAINT = re.compile(r"^(?:\w+: )?(/.*?):(\d+): (.*)$")
 _MAIN = "etc/bind/named.conf"
+_DEBIANS = "etc/bind/named.conf.default-zones"
 _DIRECTORY = "var/cache/bind"
 # Only `local` checks ask no name server. By default most of these would be warnings.
 _STRICT = ["-i", "local", *(word for check in "kmMnr" for word in (f"-{check}", "fail"))]
@@ -55,15 +57,14 @@ def _check_configurations(staged: Staged) -> Iterator[Failure]:
 def _copy(files: Mapping[str, Path], root: Path) -> None:
     """A host's files below `root`: zones as links, configuration with its paths moved there."""
     (root / _DIRECTORY).mkdir(parents=True)
+    (root / _DEBIANS).parent.mkdir(parents=True)
+    (root / _DEBIANS).touch()
     for path, file in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).symlink_to(file)
     for path, file in files.items():
         if path.startswith(_MAIN):
             text = file.read_text(encoding="utf-8")
-            for named in _PATH.findall(text):
-                if not (root / named).exists():
-                    (root / named).touch()
             (root / path).unlink()
             (root / path).write_text(_PATH.sub(rf'"{root}/\1"', text), encoding="utf-8")
 

@@ -42,11 +42,14 @@ def good_site(folder: Path, text: str) -> Site:
 
 
 def compiled(
-    compile_one: Callable[[Site, Output], None], site: Site, lock: Lock | None = None
+    compile_one: Callable[[Site, Output], None],
+    site: Site,
+    lock: Lock | None = None,
+    folder: Path | None = None,
 ) -> Tree:
-    """The tree that one artefact makes of a site."""
+    """The tree that one artefact makes of a site; `folder` is where its side files are."""
     tree = Tree()
-    compile_one(site, Output("test", tree, lock or Lock(TODAY)))
+    compile_one(site, Output("test", tree, lock or Lock(TODAY), folder))
     return tree
 
 

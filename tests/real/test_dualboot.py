@@ -1,13 +1,12 @@
 """A host boots the disk that its boot link names, and nothing is written to any disk."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from threerc.compiler.floppy import grub_floppy, menu
 
+from tests.compiler.support import TODAY
 from tests.lab import (
     Namespace,
     dhcpd,
@@ -17,27 +16,22 @@ from tests.lab import (
     router_advertisements,
     tftpd,
 )
+from threerc.compiler.build import Options, build
+from threerc.runtime.bootlinks import BootLinks
 
 pytestmark = requires_real()
 
 MAC: Final = "52:54:00:00:01:0b"
-BOOT_LINK: Final = "pxelinux.cfg/C0A8010B"
 BOOT_SECONDS: Final = 60
-SYSLINUX_FILES: Final = {
-    "pxelinux.0": "/usr/lib/PXELINUX/pxelinux.0",
-    "ldlinux.c32": "/usr/lib/syslinux/modules/bios/ldlinux.c32",
-    "kernel/memdisk": "/usr/lib/syslinux/memdisk",
-}
-DHCPD_CONF: Final = """\
-authoritative;
-subnet 192.168.1.0 netmask 255.255.255.0 {
-  next-server 192.168.1.2;
-  filename "pxelinux.0";
-}
-host wn001 {
-  hardware ethernet 52:54:00:00:01:0b;
-  fixed-address 192.168.1.11;
-}
+SITE: Final = f"""\
+site: lab
+domain: example.org
+networks:
+  lan: {{prefix: 192.168.1.0/24, boot: true}}
+service_hosts:
+  server: {{address: 192.168.1.2, roles: [dhcp, tftp]}}
+worker_nodes:
+  wn001: {{address: 192.168.1.11, mac: "{MAC}", dual_boot: {{disks: [vda, vdb]}}}}
 """
 
 # A boot sector that says on COM1 which disk it is on and which BIOS drive it was told to be.
@@ -86,51 +80,33 @@ def disks(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def tftp_root(tmp_path: Path) -> Path:
-    """The part of a boot server's TFTP tree that dual boot needs."""
-    root = tmp_path / "tftp"
-    for folder in ("kernel", "grub", "pxelinux.cfg"):
-        (root / folder).mkdir(parents=True)
-    for name, source in SYSLINUX_FILES.items():
-        shutil.copyfile(source, root / name)
-    for disk in (1, 2):
-        image = f"grub/grub-disk-hd{disk}.img"
-        (root / image).write_bytes(grub_floppy(menu(disks=2, default=disk)))
-        boot_file = f"default disk{disk}\nlabel disk{disk}\n  kernel kernel/memdisk\n"
-        (root / f"pxelinux.cfg/disk{disk}").write_text(f"{boot_file}  append initrd={image}\n")
-    # in.tftpd hands out what everybody may read, whatever the umask of this run.
-    for path in (root, *root.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return root
+def server(tmp_path: Path) -> Path:
+    """The compiled files of the site's one server: its dhcpd.conf and its TFTP root."""
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE)
+    report = build(site, Options(out=tmp_path / "out", today=TODAY, strict=True))
+    assert not report.tree.left_out
+    return report.out / "server"
 
 
 @pytest.fixture
-def network(tmp_path: Path, tftp_root: Path) -> Iterator[Namespace]:
-    config = tmp_path / "dhcpd.conf"
-    config.write_text(DHCPD_CONF)
+def network(tmp_path: Path, server: Path) -> Iterator[Namespace]:
     with (
         namespace(tmp_path / "lab", "192.168.1.2/24") as net,
-        dhcpd(net, config),
-        tftpd(net, tftp_root),
+        dhcpd(net, server / "etc/dhcp/dhcpd.conf"),
+        tftpd(net, server / "srv/tftp"),
         router_advertisements(net),
     ):
         yield net
 
 
-def switch(root: Path, target: str) -> None:
-    """Point the host's boot link at one of the boot files."""
-    link = root / BOOT_LINK
-    new = link.with_suffix(".new")
-    new.symlink_to(target)
-    new.replace(link)
-
-
 def test_the_boot_link_chooses_the_disk(
-    tftp_root: Path, disks: list[Path], network: Namespace
+    server: Path, disks: list[Path], network: Namespace
 ) -> None:
     before = [disk.read_bytes() for disk in disks]
+    links = BootLinks.load(server)
     for target, words in (("disk1", "0: DISK ONE"), ("disk2", "1: DISK TWO")):
-        switch(tftp_root, target)
+        links.switch(links.find(["wn001"]), target)
         with machine(network, mac=MAC, disks=disks, name=target) as host:
             # A host that finds nothing on the network would start from its first disk too.
             host.wait_for("MEMDISK", BOOT_SECONDS)

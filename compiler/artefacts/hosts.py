@@ -1,0 +1,110 @@
+"""/etc/hosts, and the operators' groups of hosts for ClusterShell.
+
+/etc/hosts has every address of the site with its full name first, so that names are found both
+ways while DNS is down; collectors of Ganglia name by it the hosts that they hear of.
+
+The groups: `clush -w @wn`, `@vm`, `@ph`, `@service`, `@all`, and those of site.yaml by their name;
+further `@role:dns`, `@os:sl4-64`, `@mw:ig_WN`, and `@group:wn` for a group of site.yaml that is
+named like a kind.
+
+Source: hosts(5), Debian's /etc/hosts, groups.conf(5) of ClusterShell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import itemgetter
+from socket import AF_INET, AF_INET6, inet_ntop
+
+from threerc.compiler.artefacts.node_sets import fold
+from threerc.compiler.model import HostKind, Role, Site
+from threerc.compiler.templating import Safe, render
+from threerc.compiler.tree import Output
+
+CLUSTERSHELL = "/etc/clustershell"
+KINDS: dict[HostKind, str] = {
+    "physical_hosts": "ph",
+    "virtual_machines": "vm",
+    "worker_nodes": "wn",
+    "service_hosts": "service",
+}
+"""What operators call the kinds of hosts."""
+_OPERATORS: tuple[Role, ...] = ("controller", "install")
+
+
+def compile_hosts(site: Site, out: Output) -> None:
+    """/etc/hosts on each host with a folder, and for the others below the document root of each
+    host with the role `install`; ClusterShell's groups on these and the controllers.
+    """
+    text = render("hosts", site=site, lines=Safe("".join(_lines(site)))).encode()
+    for host in site.folder_hosts:
+        out.file(host.name, "/etc/hosts", text)
+    for server in site.with_role("install"):
+        out.file(server.name, f"{site.provisioning.http_root}/files/hosts", text)
+    _groups(site, out)
+
+
+def _lines(site: Site) -> Iterator[str]:
+    """A line for each address, IPv4 before IPv6, each in ascending order."""
+    rows: list[tuple[int, bytes, str]] = []
+    domain = site.domain
+    for host in site.hosts.values():
+        aliases = "".join(f" {alias}" for alias in host.aliases) if host.aliases else ""
+        for name, interface in site.interfaces(host):
+            names = f"{name}.{domain} {name}{aliases}\n"
+            aliases = ""
+            if interface.address is not None:
+                rows.append((AF_INET, interface.address.packed, names))
+            if interface.address6 is not None:
+                rows.append((AF_INET6, interface.address6.packed, names))
+    rows.sort(key=itemgetter(0, 1))
+    return (f"{inet_ntop(family, packed)}\t{names}" for family, packed, names in rows)
+
+
+def _groups(site: Site, out: Output) -> None:
+    """ClusterShell's group sources, and which of them is the default."""
+    servers = {host.name for role in _OPERATORS for host in site.with_role(role)}
+    if not servers:
+        return
+    text = render("hosts_groups", site=site, sources=Safe("".join(_sources(site))))
+    configuration = render("hosts_clustershell", site=site)
+    for server in sorted(servers):
+        out.file(server, f"{CLUSTERSHELL}/groups.conf", configuration)
+        out.file(server, f"{CLUSTERSHELL}/groups.d/site.yaml", text)
+
+
+def _sources(site: Site) -> Iterator[str]:
+    """The group sources as YAML. All names are quoted: to YAML, `no` and `1e5` are no text."""
+    folded: dict[tuple[str, ...], str] = {}
+    for source, groups in _members(site).items():
+        if groups:
+            yield f"\n{source}:\n"
+        for group, members in sorted(groups.items()):
+            # Most groups of a farm have the same members.
+            names = tuple(members)
+            nodes = folded.get(names) or folded.setdefault(names, fold(names))
+            yield f'  "{group}": "{nodes}"\n'
+
+
+def _members(site: Site) -> dict[str, dict[str, list[str]]]:
+    """The members of each group of each source. A kind goes before a group of the same name."""
+    kinds: dict[str, list[str]] = {"all": list(site.hosts)}
+    groups: dict[str, list[str]] = {}
+    roles = {role: [host.name for host in hosts] for role, hosts in site.roles.items()}
+    systems: dict[str, list[str]] = {}
+    middleware: dict[str, list[str]] = {}
+    for name, host in site.hosts.items():
+        kinds.setdefault(KINDS[host.kind], []).append(name)
+        for group in host.groups:
+            groups.setdefault(group, []).append(name)
+        if host.os:
+            systems.setdefault(host.os, []).append(name)
+        if host.middleware:
+            middleware.setdefault(host.middleware, []).append(name)
+    return {
+        "site": {**groups, **kinds},
+        "group": groups,
+        "role": {str(role): names for role, names in roles.items()},
+        "os": systems,
+        "mw": middleware,
+    }

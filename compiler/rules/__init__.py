@@ -1,0 +1,91 @@
+"""What must hold across nouns: one rule per function, each with an id, a reason and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from threerc.compiler.findings import Finding
+from threerc.compiler.model import Site
+from threerc.compiler.rules import (
+    addresses,
+    boot,
+    cabling,
+    capacity,
+    names,
+    recovery,
+    references,
+    services,
+    storage,
+)
+from threerc.compiler.rules.base import Facts, Problem, Rule, collect, concerned
+from threerc.compiler.source.load import Loaded
+
+ALL: tuple[Rule, ...] = collect(
+    names.RULES,
+    addresses.RULES,
+    references.RULES,
+    capacity.RULES,
+    storage.RULES,
+    recovery.RULES,
+    services.RULES,
+    boot.RULES,
+    cabling.RULES,
+)
+"""Every rule, in the order of the reference."""
+
+
+def run(site: Site, folder: Path | None = None) -> Iterator[tuple[Rule, Problem]]:
+    """The problems of a whole site; without its folder its side files are not looked for."""
+    yield from _ask(ALL, Facts(site, folder))
+
+
+def findings(loaded: Loaded) -> list[Finding]:
+    """What the rules find wrong with a site that was read, sorted by place.
+
+    Consequences of what the reader found are left out. Where one value concerns many hosts
+    (inherited, or of a range), there is one finding.
+    """
+    if loaded.site is None:
+        return []
+    broken = any(finding.severity == "error" for finding in loaded.findings)
+    asked = [each for each in ALL if not (broken and each.conclusive)]
+    facts = Facts(loaded.site, loaded.folder, loaded.lost, loaded.complete)
+    fresh = (pair for pair in _ask(asked, facts) if pair[1].path[:2] not in loaded.spoilt)
+    return _merged(fresh, loaded)
+
+
+def _ask(rules: Iterable[Rule], facts: Facts) -> Iterator[tuple[Rule, Problem]]:
+    for each in rules:
+        for problem in each.check(facts):
+            yield each, problem
+
+
+def _merged(problems: Iterable[tuple[Rule, Problem]], loaded: Loaded) -> list[Finding]:
+    """One finding for all hosts that share a rule's problem at one place."""
+    shared: dict[tuple[Any, ...], dict[str, Finding]] = {}
+    for each, problem in problems:
+        path = problem.path
+        place = loaded.place(path, key=problem.key)
+        finding = Finding(
+            place,
+            problem.message,
+            each.id,
+            problem.hint or each.hint,
+            problem.severity or each.severity,
+        )
+        host = concerned(path)
+        key: tuple[Any, ...] = (place, each.id, path[2:] if host else problem.message)
+        if host in shared.get(key, ()):
+            key = (*key, problem.message)
+        shared.setdefault(key, {}).setdefault(host, finding)
+    return sorted(_one(hosts) for hosts in shared.values())
+
+
+def _one(hosts: dict[str, Finding]) -> Finding:
+    first = next(iter(hosts.values()))
+    if len(hosts) == 1:
+        return first
+    more = f"{first.message} (and {len(hosts) - 1:,} more hosts like it)"
+    return Finding(first.place, more, first.rule, first.hint, first.severity)

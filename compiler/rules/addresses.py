@@ -1,0 +1,221 @@
+"""Addresses: networks that do not overlap, and hosts that each have their own place in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Any
+
+from threerc.compiler.model import Network
+from threerc.compiler.rules.base import Facts, Problem, path_of, rule
+
+_POINT_TO_POINT = {4: 31, 6: 127}
+"""Prefixes so long that every address is a host's (RFC 3021, RFC 6164)."""
+_Key = tuple[int, int]
+"""IP version and address, as numbers."""
+
+
+@rule(
+    "network-prefix",
+    reason="A network is its prefix: without one no address lies in it.",
+    hint="give `prefix` (IPv4), `prefix6` or both",
+)
+def network_prefix(facts: Facts) -> Iterator[Problem]:
+    """Every network has a prefix."""
+    for name, network in facts.site.networks.items():
+        if network.prefix is None and network.prefix6 is None:
+            yield Problem(("networks", name), f"network `{name}` has no prefix", key=True)
+
+
+@rule(
+    "networks-overlap",
+    reason="An address lies in one network, which says what its host boots, asks and routes by.",
+    hint="correct one of the two prefixes",
+)
+def networks_overlap(facts: Facts) -> Iterator[Problem]:
+    """No two networks share an address."""
+    for field in ("prefix", "prefix6"):
+        spans = [
+            (int(prefix.network_address), int(prefix.broadcast_address), name, prefix)
+            for name, network in facts.site.networks.items()
+            if (prefix := getattr(network, field)) is not None
+        ]
+        spans.sort(key=lambda span: span[:2])  # equal ones stay in the YAML's order
+        widest = None
+        for span in spans:
+            if widest is not None and span[0] <= widest[1]:
+                message = f"{span[3]} of `{span[2]}` overlaps {widest[3]} of `{widest[2]}`"
+                yield Problem(("networks", span[2], field), message)
+            if widest is None or span[1] > widest[1]:
+                widest = span
+
+
+@rule(
+    "gateway-in-network",
+    reason="Hosts reach their router directly, so it has an address of their own network.",
+    hint="correct the gateway or the prefix",
+)
+def gateway_in_network(facts: Facts) -> Iterator[Problem]:
+    """Gateways are usable addresses of their networks."""
+    for name, network in facts.site.networks.items():
+        for field, gateway, prefix in (
+            ("gateway", network.gateway, network.prefix),
+            ("gateway6", network.gateway6, network.prefix6),
+        ):
+            if gateway is None:
+                continue
+            path = ("networks", name, field)
+            if prefix is None or gateway not in prefix:
+                yield Problem(path, f"gateway {gateway} is not inside {prefix or 'any prefix'}")
+            elif word := _reserved(network).get((gateway.version, int(gateway))):
+                yield Problem(path, f"gateway {gateway} is {word} of `{name}`")
+
+
+@rule(
+    "pool-in-network",
+    reason="dhcpd leases the pool's addresses to strangers, so all of them have to be usable.",
+    hint="correct the pool or the prefix",
+)
+def pool_in_network(facts: Facts) -> Iterator[Problem]:
+    """Pools lie inside their network and hold none of its special addresses."""
+    for name, network in facts.site.networks.items():
+        pool, prefix = network.pool, network.prefix
+        if pool is None:
+            continue
+        path = ("networks", name, "pool")
+        if prefix is None or pool.first not in prefix or pool.last not in prefix:
+            yield Problem(path, f"the pool {pool} is not inside {prefix or 'any prefix'}")
+            continue
+        taken = dict(_reserved(network))
+        if network.gateway is not None:
+            taken[4, int(network.gateway)] = "the gateway"
+        for (version, bits), word in taken.items():
+            if version == 4 and int(pool.first) <= bits <= int(pool.last):
+                yield Problem(path, f"the pool {pool} holds {IPv4Address(bits)}, {word}")
+
+
+def _reserved(network: Network) -> dict[_Key, str]:
+    """The addresses of a network that the protocols keep from hosts."""
+    found: dict[_Key, str] = {}
+    for prefix in (network.prefix, network.prefix6):
+        if prefix is not None and prefix.prefixlen < _POINT_TO_POINT[prefix.version]:
+            found[prefix.version, int(prefix.network_address)] = "the network address"
+            if prefix.version == 4:
+                found[4, int(prefix.broadcast_address)] = "the broadcast address"
+    return found
+
+
+@rule(
+    "host-address",
+    reason="DNS, DHCP, monitoring and the controllers reach a host by its address.",
+    hint="give `address` or `address6`",
+)
+def host_address(facts: Facts) -> Iterator[Problem]:
+    """Every host has an address on some interface."""
+    reached = {place.seat.host.name for place in facts.locations}
+    for name, host in facts.site.hosts.items():
+        if name not in reached:
+            yield Problem(path_of(host), f"{name} has no address", key=True)
+
+
+@rule(
+    "address-in-network",
+    reason="A host belongs to the network that its address lies in.",
+    hint="correct the address, or declare its network under `networks`",
+)
+def address_in_network(facts: Facts) -> Iterator[Problem]:
+    """Every address lies in a declared network."""
+    for place in facts.locations:
+        if place.network is None:
+            yield Problem(place.path, f"{place} of {place.seat} lies in no network of the site")
+
+
+@rule(
+    "address-reserved",
+    reason="A network's first address names the network (in IPv6 any of its routers), its last "
+    "is heard by all, and its gateway's is the router's.",
+    hint="choose an address that is free",
+)
+def address_reserved(facts: Facts) -> Iterator[Problem]:
+    """No host has its network's network, broadcast or gateway address."""
+    taken: dict[_Key, str] = {}
+    for name, network in facts.site.networks.items():
+        taken.update((key, f"{word} of `{name}`") for key, word in _reserved(network).items())
+        for gateway in (network.gateway, network.gateway6):
+            if gateway is not None:
+                taken[gateway.version, int(gateway)] = f"the gateway of `{name}`"
+    for place in facts.locations:
+        if word := taken.get((place.version, place.bits)):
+            yield Problem(place.path, f"{place} of {place.seat} is {word}")
+
+
+@rule(
+    "address-in-pool",
+    reason="dhcpd may lease the pool's addresses to strangers while the host uses its own.",
+    hint="choose an address outside the pool, or shrink the pool",
+)
+def address_in_pool(facts: Facts) -> Iterator[Problem]:
+    """No fixed address lies inside a dynamic pool."""
+    pools = {
+        name: (int(network.pool.first), int(network.pool.last), network.pool)
+        for name, network in facts.site.networks.items()
+        if network.pool is not None
+    }
+    for place in facts.locations if pools else ():
+        pool = pools.get(place.network or "")
+        if pool is not None and place.version == 4 and pool[0] <= place.bits <= pool[1]:
+            message = f"{place} of {place.seat} is inside the pool {pool[2]} of `{place.network}`"
+            yield Problem(place.path, message)
+
+
+@rule(
+    "unique-address",
+    reason="Of two machines with one address, now this and now that one answers.",
+    hint="give each its own address",
+)
+def unique_address(facts: Facts) -> Iterator[Problem]:
+    """No two interfaces or management boards share an address."""
+    seen: dict[_Key, str] = {}
+    for name, host in facts.site.physical_hosts.items():
+        if host.power is not None:
+            board = host.power.address
+            key, what = (board.version, int(board)), f"the management board of {name}"
+            first = seen.setdefault(key, what)
+            if first is not what:
+                path = path_of(host, "power", "address")
+                yield Problem(path, f"{board} of {what} is also that of {first}")
+    owners: dict[_Key, Any] = dict(seen)
+    for place in facts.locations:
+        first = owners.setdefault((place.version, place.bits), place.seat)
+        if first is not place.seat:
+            yield Problem(place.path, f"{place} of {place.seat} is also that of {first}")
+
+
+@rule(
+    "unique-mac",
+    reason="dhcpd and switches know a machine by its MAC address alone.",
+    hint="give each interface its own MAC address",
+)
+def unique_mac(facts: Facts) -> Iterator[Problem]:
+    """No two interfaces share a MAC address."""
+    seen: dict[str, Any] = {}
+    for seat in facts.seats:
+        mac = seat.interface.mac
+        if mac is not None:
+            first = seen.setdefault(mac, seat)
+            if first is not seat:
+                yield Problem(seat.path("mac"), f"{mac} of {seat} is also that of {first}")
+
+
+RULES = (
+    network_prefix,
+    networks_overlap,
+    gateway_in_network,
+    pool_in_network,
+    host_address,
+    address_in_network,
+    address_reserved,
+    address_in_pool,
+    unique_address,
+    unique_mac,
+)

@@ -1,0 +1,127 @@
+"""Booting: what a host boots by declaration is there to be booted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from threerc.compiler.model import Host
+from threerc.compiler.model.host import BareMetal
+from threerc.compiler.rules.base import Facts, Problem, path_of, rule
+
+_HEX = "[0-9A-Fa-f]"
+_TAKEN = {
+    "is a boot file of every site": re.compile(r"default|local|disk[0-9]+"),
+    "is what `3rc boot` calls any installation": re.compile(r"install"),
+    "is looked for by pxelinux as part of an IPv4 address": re.compile(r"[0-9A-F]{1,8}"),
+    "is looked for by pxelinux as a MAC address": re.compile(rf"{_HEX}{{2}}(?:-{_HEX}{{2}}){{6}}"),
+    "is looked for by pxelinux as a machine's UUID": re.compile(
+        rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+    ),
+}
+"""Names that files in pxelinux.cfg have for other reasons (syslinux wiki, "PXELINUX")."""
+
+
+@rule(
+    "boot-file-name",
+    reason="An OS profile's name is its file in pxelinux.cfg, where other names have a meaning.",
+    hint="rename the profile; lower-case letters with a dash are safe, such as sl4-32",
+)
+def boot_file_name(facts: Facts) -> Iterator[Problem]:
+    """No OS profile has a name that pxelinux or 3RC uses for something else."""
+    for name in facts.site.os_profiles:
+        for why, taken in _TAKEN.items():
+            if taken.fullmatch(name):
+                yield Problem(("os_profiles", name), f"`{name}` {why}", key=True)
+
+
+@rule(
+    "os-source",
+    reason="An unattended installer has to know where the system comes from.",
+    hint="kickstart and preseed take `repository`, image takes `image`",
+)
+def os_source(facts: Facts) -> Iterator[Problem]:
+    """Every unattended installer has its repository or image."""
+    for name, profile in facts.site.os_profiles.items():
+        key = {"kickstart": "repository", "preseed": "repository", "image": "image"}.get(
+            profile.installer
+        )
+        if key is not None and getattr(profile, key) is None:
+            message = f"OS profile `{name}` installs by {profile.installer}, but has no `{key}`"
+            yield Problem(("os_profiles", name), message, key=True)
+
+
+@rule(
+    "boot-target",
+    reason="A host's boot link points at a boot file: of its OS profile's installer, or of one "
+    "of its dual-boot disks.",
+    hint="`install` needs an OS profile with an unattended installer, `diskN` at least N disks "
+    "under `dual_boot`",
+)
+def boot_target(facts: Facts) -> Iterator[Problem]:
+    """What a host boots by declaration exists for it."""
+    for host in facts.site.hosts.values():
+        if host.boot is None or host.boot == "local":
+            continue
+        message = _misses(facts, host, host.boot)
+        if message:
+            yield Problem(path_of(host, "boot"), f"{host.name} {message}")
+
+
+def _misses(facts: Facts, host: Host, target: str) -> str:
+    """What a host lacks for its boot target; empty if nothing."""
+    if target == "install":
+        if host.os is None:
+            return "boots `install`, but has no OS profile"
+        manual = host.os in facts.site.os_profiles and facts.site.installs(host) is None
+        return f"boots `install`, but `{host.os}` is installed by hand" if manual else ""
+    if host.dual_boot is None:
+        return f"boots `{target}`, but has no `dual_boot`"
+    count = len(host.dual_boot.disks)
+    return f"boots `{target}`, but has {count} dual-boot disks" if int(target[4:]) > count else ""
+
+
+@rule(
+    "boot-mac",
+    reason="dhcpd and pxelinux know a machine by its MAC and address on a network that boots "
+    "machines; without them it boots as a stranger.",
+    hint="give it a `mac` and an `address` on a network with `boot: true`",
+    severity="warning",
+)
+def boot_mac(facts: Facts) -> Iterator[Problem]:
+    """Every host that boots from the network is known there."""
+    site = facts.site
+    nets = {name for name, network in site.networks.items() if network.boot}
+    seated = {p.seat.host.name for p in facts.locations if p.version == 4 and p.network in nets}
+    for name, host in site.hosts.items():
+        if name in facts.boot_seats:
+            continue
+        if host.dual_boot is not None or host.boots != "local":
+            message = f"{name} boots over PXE, but has no MAC and address on a boot network"
+            yield Problem(path_of(host), message, key=True)
+        elif name in seated and site.installs(host):
+            message = f"{name} is to be installed over PXE, but has no MAC"
+            yield Problem(path_of(host), message, key=True)
+
+
+@rule(
+    "dual-boot-disks",
+    reason="Each disk holds one system; `disk1` is the first of the list, `disk2` the second.",
+    hint="name each disk once, as it stands under `disks`",
+)
+def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
+    """Dual-boot disks are named once, and are declared where the host's disks are."""
+    for host in facts.site.hosts.values():
+        if host.dual_boot is None:
+            continue
+        own = host.disks if isinstance(host, BareMetal) else []
+        declared = {disk.device for disk in own}
+        for position, name in enumerate(host.dual_boot.disks):
+            path = path_of(host, "dual_boot", "disks", position)
+            if name in host.dual_boot.disks[:position]:
+                yield Problem(path, f"{host.name} names its dual-boot disk {name} twice")
+            elif declared and name not in declared:
+                yield Problem(path, f"{host.name} has no disk {name} to boot from")
+
+
+RULES = (boot_file_name, os_source, boot_target, boot_mac, dual_boot_disks)

@@ -1,0 +1,113 @@
+"""Services: the roles that a site needs are there, and more than once where it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from threerc.compiler.model import Role, Site
+from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
+
+_FAILOVER = 2
+_NEEDED: tuple[Role, ...] = ("dhcp", "tftp", "install", "dns", "controller", "collector")
+_BY_IPV4: tuple[Role, ...] = ("dhcp", "tftp", "install")
+
+
+@rule(
+    "service-missing",
+    reason="Machines that boot from the network need DHCP and TFTP; those that are installed "
+    "also need the install server and DNS, whose HINFO names their middleware; VMs need a "
+    "controller to be kept alive, and controllers a collector to tell them who is down.",
+    hint="give a host the role",
+    severity="warning",
+    conclusive=True,
+)
+def service_missing(facts: Facts) -> Iterator[Problem]:
+    """Every service that some host needs is there."""
+    missing = [role for role in _NEEDED if not facts.site.with_role(role)]
+    for role, names, needs in _needs(facts) if missing else ():
+        if names and role in missing:
+            message = f"no host has the role `{role}`, but {listed(names)} {needs}"
+            yield Problem(("service_hosts",), message, key=True)
+
+
+def _needs(facts: Facts) -> Iterator[tuple[Role, list[str], str]]:
+    """Each role, who needs it, and what for."""
+    site = facts.site
+    hosts = [site.hosts[name] for name in facts.boot_seats]
+    installed = [host.name for host in hosts if site.installs(host)]
+    booting = [h.name for h in hosts if site.installs(h) or h.boots != "local"]
+    yield "dhcp", booting, "boot from the network"
+    yield "tftp", booting, "boot from the network"
+    yield "install", installed, "have an unattended installer"
+    yield "dns", installed, "look up their middleware while they are installed"
+    yield "controller", list(site.virtual_machines), "are virtual machines to be kept alive"
+    controllers = [host.name for host in site.with_role("controller")]
+    yield "collector", controllers, "have to know who is down"
+
+
+@rule(
+    "single-service",
+    reason="One collector or controller is a single point of failure: when its host dies, "
+    "nobody notices what else does (thesis 8.6).",
+    hint="give a second host the role",
+    severity="warning",
+    conclusive=True,
+)
+def single_service(facts: Facts) -> Iterator[Problem]:
+    """Collectors and controllers come in twos."""
+    roles: tuple[Role, ...] = ("collector", "controller")
+    for role in roles:
+        hosts = facts.site.with_role(role)
+        if len(hosts) == 1:
+            message = f"{hosts[0].name} is the only {role}"
+            yield Problem(path_of(hosts[0], "roles", hosts[0].roles.index(role)), message)
+
+
+@rule(
+    "dhcp-pair",
+    reason="dhcpd shares a pool between two servers and no more (dhcpd.conf(5), failover).",
+    hint="take the role `dhcp` from all but two hosts, or the pools from the networks",
+)
+def dhcp_pair(facts: Facts) -> Iterator[Problem]:
+    """At most two DHCP servers lease addresses from pools."""
+    servers = facts.site.with_role("dhcp")
+    if _has_pool(facts.site):
+        for host in servers[_FAILOVER:]:
+            message = f"{host.name} is one DHCP server too many for a site with a pool"
+            yield Problem(path_of(host, "roles", host.roles.index("dhcp")), message)
+
+
+def _has_pool(site: Site) -> bool:
+    return any(network.pool is not None for network in site.networks.values())
+
+
+@rule(
+    "service-address",
+    reason="Boot ROMs, installers and failover peers speak IPv4 and have no DNS yet: these "
+    "servers are told to them by address.",
+    hint="give the host itself an `address`; one of a further interface is not enough",
+)
+def service_address(facts: Facts) -> Iterator[Problem]:
+    """DHCP, TFTP and install servers have an IPv4 address of their own."""
+    for role in _BY_IPV4:
+        for host in facts.site.with_role(role):
+            if host.address is None:
+                message = f"{host.name} has the role `{role}`, but no IPv4 address of its own"
+                yield Problem(path_of(host, "roles", host.roles.index(role)), message)
+
+
+@rule(
+    "role-twice",
+    reason="A role that is listed twice is a slip: probably another one was meant.",
+    hint="list each role once",
+)
+def role_twice(facts: Facts) -> Iterator[Problem]:
+    """No host lists a role twice: it would get that role's files twice."""
+    for host in facts.site.hosts.values():
+        for position, role in enumerate(host.roles):
+            if role in host.roles[:position]:
+                path = path_of(host, "roles", position)
+                yield Problem(path, f"{host.name} has the role `{role}` twice")
+
+
+RULES = (service_missing, single_service, dhcp_pair, service_address, role_twice)

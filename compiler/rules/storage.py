@@ -1,0 +1,192 @@
+"""Storage: mirrored volumes that can be set up, and arrays that can be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from threerc.compiler.model import VirtualMachine
+from threerc.compiler.model.host import BareMetal
+from threerc.compiler.model.storage import RAID_MINIMUM, Raid
+from threerc.compiler.rules.base import Facts, Problem, gib, path_of, rule
+
+
+@rule(
+    "peers-differ",
+    reason="A mirror on one and the same host mirrors nothing.",
+    hint="name two different physical hosts",
+)
+def peers_differ(facts: Facts) -> Iterator[Problem]:
+    """A volume's two peers are two hosts."""
+    for name, volume in facts.site.volumes.items():
+        if len(set(volume.peers)) < len(volume.peers):
+            message = f"both peers of volume `{name}` are {volume.peers[0]}"
+            yield Problem(("volumes", name, "peers", 1), message)
+
+
+@rule(
+    "unique-minor",
+    reason="The minor is the number of the device, /dev/drbdN, on both peers.",
+    hint="leave `minor` out: site.lock then chooses a free one and keeps it",
+)
+def unique_minor(facts: Facts) -> Iterator[Problem]:
+    """No two volumes are given one DRBD minor."""
+    yield from _unique(facts, "minor")
+
+
+@rule(
+    "unique-port",
+    reason="The two peers of a volume talk over a TCP port of its own.",
+    hint="leave `port` out: site.lock then chooses a free one and keeps it",
+)
+def unique_port(facts: Facts) -> Iterator[Problem]:
+    """No two volumes are given one DRBD port."""
+    yield from _unique(facts, "port")
+
+
+def _unique(facts: Facts, field: str) -> Iterator[Problem]:
+    seen: dict[int, str] = {}
+    for name, volume in facts.site.volumes.items():
+        number = getattr(volume, field)
+        if number is not None:
+            first = seen.setdefault(number, name)
+            if first is not name:
+                message = f"{field} {number} of volume `{name}` is also that of `{first}`"
+                yield Problem(("volumes", name, field), message)
+
+
+@rule(
+    "vm-beside-volume",
+    reason="A VM runs only where its disk is: on one of its volume's two peers.",
+    hint="make its home a peer of the volume, and allow no other hosts",
+)
+def vm_beside_volume(facts: Facts) -> Iterator[Problem]:
+    """A VM with a volume may run on the volume's peers only."""
+    for vm in facts.site.virtual_machines.values():
+        volume = facts.site.volumes.get(vm.volume or "")
+        if volume is None:
+            continue
+        named = [(path_of(vm, "home"), vm.home)]
+        named += [(path_of(vm, "allowed", n), host) for n, host in enumerate(vm.allowed or ())]
+        for path, host in named:
+            if host in facts.site.physical_hosts and host not in volume.peers:
+                peers = " and ".join(volume.peers)
+                yield Problem(path, f"{vm.name} on {host} cannot reach its volume on {peers}")
+
+
+@rule(
+    "backing-unique",
+    reason="Two volumes on one backing disk destroy each other.",
+    hint="give each volume its own disk or logical volume",
+)
+def backing_unique(facts: Facts) -> Iterator[Problem]:
+    """No peer backs two volumes with one disk."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, volume in facts.site.volumes.items():
+        backed = volume.disk
+        for peer in dict.fromkeys(volume.peers):
+            disk = backed if isinstance(backed, str) else backed.get(peer)
+            first = seen.setdefault((peer, disk), name) if disk is not None else name
+            if first is not name:
+                own = () if isinstance(backed, str) else (peer,)
+                message = f"{disk} on {peer} backs `{name}` and also `{first}`"
+                yield Problem(("volumes", name, "disk", *own), message)
+                break
+
+
+@rule(
+    "volume-unique",
+    reason="Two VMs that write to one disk destroy its file system.",
+    hint="give each VM its own volume",
+)
+def volume_unique(facts: Facts) -> Iterator[Problem]:
+    """No volume is the disk of two VMs."""
+    seen: dict[str, VirtualMachine] = {}
+    for vm in facts.site.virtual_machines.values():
+        if vm.volume is not None:
+            first = seen.setdefault(vm.volume, vm)
+            if first is not vm:
+                message = f"volume `{vm.volume}` of {vm.name} is also that of {first.name}"
+                yield Problem(path_of(vm, "volume"), message)
+
+
+@rule(
+    "disk-fits-volume",
+    reason="A VM's disk is on its volume, which has to hold it.",
+    hint="make the volume larger or the disk smaller",
+)
+def disk_fits_volume(facts: Facts) -> Iterator[Problem]:
+    """A VM's disk is not larger than its volume."""
+    for vm in facts.site.virtual_machines.values():
+        volume = facts.site.volumes.get(vm.volume or "")
+        if volume is not None and vm.disk is not None and vm.disk > volume.size:
+            words = f"{vm.name}'s disk of {gib(vm.disk)} is larger than its volume"
+            yield Problem(path_of(vm, "disk"), f"{words} `{vm.volume}` of {gib(volume.size)}")
+
+
+@rule(
+    "raid-level",
+    reason="Each RAID level needs a least number of disks, and those made of others need "
+    "disks for equal parts: pairs for 10, two equal arrays for 51, RAID 5 sets for 50.",
+    hint="add disks, or choose another level",
+)
+def raid_level(facts: Facts) -> Iterator[Problem]:
+    """Every array has disks enough for its level, and a number that it can divide."""
+    for host in facts.site.hosts.values():
+        if not isinstance(host, BareMetal) or host.raid is None:
+            continue
+        level, count = host.raid.level, len(host.raid.disks)
+        if count < RAID_MINIMUM[level]:
+            words = f"RAID {level} needs at least {RAID_MINIMUM[level]} disks, {host.name}"
+            yield Problem(path_of(host, "raid", "disks"), f"{words} has {count} in it")
+        elif not _divides(host.raid):
+            words = f"RAID {level} cannot be made of {count} disks ({host.name})"
+            yield Problem(path_of(host, "raid", "disks"), words)
+
+
+def _divides(raid: Raid) -> bool:
+    count = len(raid.disks)
+    match raid.level:
+        case 10 | 51:
+            return count % 2 == 0
+        case 50:
+            return any(count % sets == 0 for sets in range(2, count // 3 + 1))
+    return True
+
+
+@rule(
+    "disk-names",
+    reason="A disk is known by its device name; an array is built over disks that are there.",
+    hint="list each disk once under `disks`, with its size",
+)
+def disk_names(facts: Facts) -> Iterator[Problem]:
+    """Disks are named once, in `disks` and in the array, and the array's are declared."""
+    for host in facts.site.hosts.values():
+        if not isinstance(host, BareMetal):
+            continue
+        declared: set[str] = set()
+        for position, disk in enumerate(host.disks):
+            if disk.device in declared:
+                path = path_of(host, "disks", position, "device")
+                yield Problem(path, f"disk {disk.device} of {host.name} is listed twice")
+            declared.add(disk.device)
+        members: set[str] = set()
+        for position, name in enumerate(host.raid.disks if host.raid else ()):
+            path = path_of(host, "raid", "disks", position)
+            if name in members:
+                yield Problem(path, f"{name} is in the array of {host.name} twice")
+            elif name not in declared:
+                yield Problem(path, f"{host.name} has no disk {name} for its array")
+            members.add(name)
+
+
+RULES = (
+    peers_differ,
+    unique_minor,
+    unique_port,
+    vm_beside_volume,
+    backing_unique,
+    volume_unique,
+    disk_fits_volume,
+    raid_level,
+    disk_names,
+)

@@ -1,0 +1,308 @@
+"""The schema of controller.yaml: all that a controller knows of its site.
+
+The compiler writes it with `dump`, a controller reads it with `load`. It holds no secret, only
+where each is kept. Sizes are bytes, times seconds; every name is checked again at this edge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+VERSION = 1
+_HEADER = """\
+# What the controllers of {site} know, compiled by 3RC from site.yaml: edit that.
+# Left out is what is as usual: see runtime/config.py. Bytes and seconds.
+"""
+_TABLES = ("volumes", "physical_hosts", "virtual_machines")
+
+
+class ConfigError(Exception):
+    """A controller.yaml that cannot be used; the message has a line for each problem."""
+
+    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+        super().__init__("\n".join(f"{path}{problem}" for problem in problems))
+
+
+class Part(BaseModel):
+    """Base of all parts: unknown keys are refused, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HostName = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}$")]
+DomainName = Annotated[
+    str, StringConstraints(pattern=rf"^{_LABEL}(?:\.{_LABEL})*$", max_length=253)
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,62}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+AbsolutePath = Annotated[
+    str, StringConstraints(pattern=r"^(?:/[A-Za-z0-9_+@][A-Za-z0-9._+@-]*)+$", max_length=255)
+]
+MacAddress = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$")]
+LinkName = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{8}$")]
+Address = IPv4Address | IPv6Address
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Minutes = Literal["even", "odd", "every"]
+
+
+class Steps(Part):
+    """How many times each step is tried before the next one; 0 leaves it out."""
+
+    reboot: Count
+    restart: Count
+    reinstall: Count
+
+
+class Waits(Part):
+    """Seconds to stand still after each step; `reinstall` also after a cleared history."""
+
+    reboot: Count
+    restart: Count
+    reinstall: Count
+
+
+class RestartLimit(Part):
+    """At most `restarts` actions within `within` seconds."""
+
+    restarts: Positive
+    within: Positive
+
+
+class Policy(Part):
+    """How a VM is recovered; `history` is after how many seconds its history is cleared."""
+
+    steps: Steps
+    waits: Waits
+    history: Count
+    limit: RestartLimit
+
+
+class Secret(Part):
+    """Where a secret is kept on the controller's host: a file or an environment variable."""
+
+    file: str | None = None
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Secret:
+        if (self.file is None) == (self.env is None):
+            raise PydanticCustomError("secret", "give either `file` or `env`")
+        return self
+
+
+class Power(Part):
+    """How a physical host's power is cut when it does not answer."""
+
+    kind: Literal["ipmi", "redfish"]
+    address: Address
+    user: UserName
+    password: Secret
+
+
+class PhysicalHost(Part):
+    """A physical host (PH). No VM is sent to it while its 5-minute load is above `maxl`."""
+
+    address: Address | None = None
+    maxl: Annotated[float, Field(ge=0)]
+    cpus: Positive | None = None
+    memory: Positive | None = None
+    hypervisor: Literal["libvirt", "vmware", "xen"]
+    power: Power | None = None
+
+
+class Boot(Part):
+    """A VM's boot link: its name below pxelinux.cfg, and the boot files it points to.
+
+    `declared` is its target normally, `install` while the VM is reinstalled.
+    """
+
+    link: LinkName
+    declared: Word
+    install: Word | None = None
+
+
+class Snapshots(Part):
+    """Seconds between scheduled snapshots, and how many are kept."""
+
+    every: Positive
+    keep: Positive
+
+
+class VirtualMachine(Part):
+    """A virtual machine (VM). None stands for the site's usual: see ControllerConfig."""
+
+    address: Address | None = None
+    mac: MacAddress | None = None
+    home: HostName
+    allowed: tuple[HostName, ...] | None = None
+    cpus: Positive = 1
+    memory: Positive
+    disk: Positive | None = None
+    volume: Word | None = None
+    inst: Literal[0, 1] = 0
+    os: Word | None = None
+    middleware: Word | None = None
+    recovery: Policy | None = None
+    priority: int = 0
+    anti_affinity: Word | None = None
+    start_after: tuple[HostName, ...] = ()
+    snapshots: Snapshots | None = None
+    boot: Boot | None = None
+
+
+class Volume(Part):
+    """A mirrored volume: its DRBD numbers, and the backing device on each of its peers."""
+
+    minor: Count
+    port: Port
+    size: Positive
+    peers: dict[HostName, AbsolutePath]
+
+
+class Endpoint(Part):
+    """Where a monitor is listened to."""
+
+    host: HostName
+    address: Address | None = None
+    port: Port
+
+
+class Monitors(Part):
+    """Ganglia: any of these tells the state of all hosts."""
+
+    cluster: str
+    poll_interval: Positive
+    gmetad: tuple[Endpoint, ...] = ()
+    collectors: tuple[Endpoint, ...] = ()
+
+
+class TftpServer(Part):
+    """A host whose `root`/pxelinux.cfg holds the boot links."""
+
+    host: HostName
+    address: Address | None = None
+    root: AbsolutePath
+
+
+class ControllerConfig(Part):
+    """The whole of controller.yaml."""
+
+    version: Literal[1]
+    site: Word
+    domain: DomainName
+    user: UserName
+    state_directory: AbsolutePath
+    known_hosts: AbsolutePath | None = None
+    controllers: dict[HostName, Minutes]
+    recovery: Policy
+    monitors: Monitors
+    tftp_servers: tuple[TftpServer, ...] = ()
+    volumes: dict[Word, Volume] = {}
+    physical_hosts: dict[HostName, PhysicalHost] = {}
+    virtual_machines: dict[HostName, VirtualMachine] = {}
+
+    def policy(self, vm: VirtualMachine) -> Policy:
+        """How a VM is recovered: its own policy, or the site's."""
+        return vm.recovery or self.recovery
+
+    def allowed_hosts(self, vm: VirtualMachine) -> tuple[str, ...]:
+        """The PHs that may run a VM: those it names, or all with its home's hypervisor."""
+        if vm.allowed is not None:
+            return vm.allowed
+        kind = self.physical_hosts[vm.home].hypervisor
+        return tuple(name for name, ph in self.physical_hosts.items() if ph.hypervisor == kind)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> ControllerConfig:
+        unknown = sorted(set(self._unknown()))
+        if unknown:
+            raise PydanticCustomError("unknown-name", "{names}", {"names": "; ".join(unknown)})
+        return self
+
+    def _unknown(self) -> Iterator[str]:
+        """What names no physical host, VM or volume of this file."""
+        physical, virtual = self.physical_hosts.keys(), self.virtual_machines.keys()
+        for name, vm in self.virtual_machines.items():
+            for each in (vm.home, *(vm.allowed or ())):
+                if each not in physical:
+                    yield f"{name}: no physical host {each}"
+            for each in vm.start_after:
+                if each not in virtual:
+                    yield f"{name}: no virtual machine {each} to start after"
+            if vm.volume is not None and vm.volume not in self.volumes:
+                yield f"{name}: no volume {vm.volume}"
+        for name, volume in self.volumes.items():
+            for each in volume.peers:
+                if each not in physical:
+                    yield f"volume {name}: no physical host {each}"
+
+
+def load(path: Path) -> ControllerConfig:
+    """Read controller.yaml. Raises ConfigError with all that is wrong in it."""
+    try:
+        data = _parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, [f": {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, [": not UTF-8"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or "not YAML"
+        raise ConfigError(path, [f"{place}: {reason}"]) from None
+    if isinstance(data, dict) and data.get("version") != VERSION:
+        reason = f"this controller reads version {VERSION}, not {data.get('version')}"
+        raise ConfigError(path, [f": {reason}; build the site with the same 3RC"])
+    try:
+        return ControllerConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(path, map(_problem, error.errors(include_url=False))) from None
+
+
+def _parse(text: str) -> Any:
+    """YAML; what `dump` writes is JSON too below its comments, which is read much faster."""
+    body = text
+    while body.startswith("#"):
+        body = body.partition("\n")[2]
+    try:
+        return json.loads(body)
+    except ValueError:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    where = ".".join(str(step) for step in error["loc"])
+    return f": {where}: {error['msg']}" if where else f": {error['msg']}"
+
+
+def dump(config: ControllerConfig) -> str:
+    """The text of controller.yaml: a line for each host and volume, defaults left out."""
+    parts = []
+    for key, value in config.model_dump(mode="json", exclude_defaults=True).items():
+        if key in _TABLES:
+            rows = [f"    {_json(name)}: {_json(each)}" for name, each in sorted(value.items())]
+            parts.append(f"  {_json(key)}: {{\n" + ",\n".join(rows) + "\n  }")
+        else:
+            parts.append(f"  {_json(key)}: {_json(value)}")
+    return _HEADER.format(site=config.site) + "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode

@@ -1,0 +1,190 @@
+"""The commands, as a sysadmin or a program calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.support import HEAD, ROOT, SNS_PISA
+
+SITE = (
+    HEAD
+    + """\
+service_hosts:
+  s: {address: 192.168.1.2, mac: 02:00:00:00:00:01, roles: [dhcp, dns, tftp]}
+"""
+)
+BROKEN = (
+    HEAD
+    + """\
+service_hosts:
+  s: {adress: 192.168.1.2, mac: zz}
+"""
+)
+
+
+def threerc(
+    *arguments: str | Path, cwd: Path, entry: str = "main", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `3rc` (or `3rc-build`) as a process of its own."""
+    code = f"from threerc.compiler.cli import {entry}; {entry}()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".src"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "broken.yaml").write_text(BROKEN, encoding="utf-8")
+    return tmp_path
+
+
+def test_build_writes_the_tree_and_says_what_it_made(folder: Path) -> None:
+    done = threerc("site.yaml", cwd=folder, entry="build_main")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out/s/etc/dhcp/dhcpd.conf").is_file()
+    assert "1 service hosts" in done.stdout
+    assert "checked by dhcpd" in done.stdout
+
+
+def test_findings_name_their_place_on_stderr(folder: Path) -> None:
+    done = threerc("check", "broken.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("broken.yaml:6:7: unknown key `adress`, did you mean `address`? (s)")
+    assert any(line.startswith("broken.yaml:6:33: mac: not the MAC") for line in lines)
+    assert not (folder / "out").exists()
+
+
+def test_findings_as_json(folder: Path) -> None:
+    done = threerc("check", "--json", "broken.yaml", cwd=folder)
+    assert done.returncode == 1
+    (first, *_) = json.loads(done.stdout)["findings"]
+    assert (first["file"], first["line"], first["column"]) == ("broken.yaml", 6, 7)
+    assert first["rule"] == "unknown-key"
+
+
+def test_findings_as_annotations(folder: Path) -> None:
+    done = threerc("check", "--format", "github", "broken.yaml", cwd=folder)
+    assert done.stdout.startswith(
+        "::error file=broken.yaml,line=6,col=7,title=unknown-key::unknown"
+    )
+
+
+def test_a_fine_site_as_json_has_no_errors(folder: Path) -> None:
+    done = threerc("check", "--json", "site.yaml", cwd=folder)
+    assert done.returncode == 0
+    assert all(f["severity"] == "warning" for f in json.loads(done.stdout)["findings"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["build"], ["check", "--nonsense", "x"], ["nonsense"], ["build", "a", "b", "-o", "c"]],
+)
+def test_usage_errors_exit_2(folder: Path, arguments: list[str]) -> None:
+    assert threerc(*arguments, cwd=folder).returncode == 2
+
+
+def test_a_missing_site_is_one_line(folder: Path) -> None:
+    done = threerc("check", "nowhere.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr == "nowhere.yaml:1:1: cannot read: No such file or directory [read]\n"
+
+
+def test_locked_refuses_what_the_lock_does_not_know(folder: Path) -> None:
+    done = threerc("build", "--locked", "site.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert "the lock would change" in done.stderr
+    assert not (folder / "site.lock").exists()
+    assert threerc("build", "site.yaml", cwd=folder).returncode == 0
+    assert threerc("build", "--locked", "site.yaml", cwd=folder).returncode == 0
+
+
+def test_a_bad_site_leaves_the_old_tree(folder: Path) -> None:
+    assert threerc("build", "site.yaml", cwd=folder).returncode == 0
+    before = (folder / "out/manifest.json").read_text()
+    shutil.copy(folder / "broken.yaml", folder / "site.yaml")
+    assert threerc("build", "site.yaml", cwd=folder).returncode == 1
+    assert (folder / "out/manifest.json").read_text() == before
+
+
+def test_same_bytes_whatever_the_machine_says(tmp_path: Path) -> None:
+    manifests: list[str] = []
+    for place, seed, zone in (("a", "1", "UTC"), ("b/c", "2", "Pacific/Auckland")):
+        copy = tmp_path / place
+        shutil.copytree(SNS_PISA.parent, copy, ignore=shutil.ignore_patterns("out", ".out*"))
+        done = threerc(
+            "build", "--no-verify", "site.yaml", cwd=copy, PYTHONHASHSEED=seed, TZ=zone, LC_ALL="C"
+        )
+        assert done.returncode == 0, done.stderr
+        manifests.append((copy / "out/manifest.json").read_text())
+    assert manifests[0] == manifests[1]
+
+
+def test_what_is_not_ours_is_refused(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out/precious").write_text("x")
+    done = threerc("build", "site.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert "3rc did not make it" in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
+    small = folder / "small"
+    small.mkdir()
+    mount = subprocess.run(
+        ["unshare", "-m", "sh", "-ec", _FULL, "sh", sys.executable, str(small)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "No space left on device" in mount.stderr
+    assert "Traceback" not in mount.stderr
+    assert mount.stdout.split() == ["1", "0"]
+
+
+_FULL = """
+mount -t tmpfs -o size=16k none "$2"
+set +e
+"$1" -c 'from threerc.compiler.cli import build_main; build_main()' site.yaml -o "$2/out" >/dev/null
+echo $?
+ls -A "$2" | wc -l
+"""
+
+
+def test_help_shows_an_example_and_is_quick(folder: Path) -> None:
+    assert "3rc check site.yaml" in threerc("check", "--help", cwd=folder).stdout
+    threerc("--help", cwd=folder)
+    start = time.monotonic()
+    assert threerc("--help", cwd=folder).returncode == 0
+    assert time.monotonic() - start < 5  # a sanity bound; the promise is measured by make bench
+
+
+def test_boot_shows_and_switches_a_range(tmp_path: Path) -> None:
+    shutil.copytree(SNS_PISA.parent, tmp_path / "s", ignore=shutil.ignore_patterns("out", ".out*"))
+    assert threerc("build", "--no-verify", "s/site.yaml", cwd=tmp_path).returncode == 0
+    root = ("--root", tmp_path / "s/out/bibe")
+    shown = threerc("boot", "wn[01-02]", *root, cwd=tmp_path)
+    assert shown.stdout == "wn01 C0A80201 disk1\nwn02 C0A80202 disk1\n"
+    switched = threerc("boot", "wn[01-02]", "disk2", *root, cwd=tmp_path)
+    assert switched.stdout.splitlines()[0] == "wn01 C0A80201 disk2 (declared: disk1)"
+    refused = threerc("boot", "gridce", "disk1", *root, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == "Error: gridce cannot boot `disk1`, only: local, install\n"
