@@ -148,8 +148,8 @@ def _verdict_findings(verdicts: list[Verdict], options: Options) -> list[Finding
     findings: list[Finding] = []
     for verdict in verdicts:
         checker = verdict.checker
-        if not verdict.found and options.strict:
-            message = f"not checked: {not_found(verdict)}"
+        if verdict.not_checked and options.strict:
+            message = f"not checked: {verdict.not_checked}"
             findings.append(Finding(Place(checker.artefact, 1, 1), message, "not-checked"))
         for failure in verdict.failures:
             who = checker.program or "3rc's own reader"
@@ -158,8 +158,3 @@ def _verdict_findings(verdicts: list[Verdict], options: Options) -> list[Finding
             message = f"{who} refuses it: {failure.message}"
             findings.append(Finding(place, message, "daemon-check", hint))
     return findings
-
-
-def not_found(verdict: Verdict) -> str:
-    """Which program is missing and what it comes with: `dhcpd not found (Debian: ...)`."""
-    return f"{verdict.checker.program} not found (Debian: {verdict.checker.package})"

@@ -34,7 +34,7 @@ _OEM_NEUTRAL: Final = b"MSDOS5.0"
 _TOOL_SECONDS: Final = 60
 
 
-class ToolMissing(LookupError):  # noqa: N818 - it says what is the matter, as LookupError does
+class ToolMissing(LookupError):
     """A program or file that the images are made with is not installed."""
 
     def __init__(self, program: str, package: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from threerc.compiler.build import Report, not_found
+from threerc.compiler.build import Report
 from threerc.compiler.findings import Finding
 from threerc.compiler.model.host import KINDS
 from threerc.compiler.verify import Verdict
@@ -78,7 +78,7 @@ def build_data(report: Report) -> dict[str, Any]:
             {
                 "artefact": verdict.checker.artefact,
                 "program": verdict.checker.program,
-                "found": verdict.found,
+                "not_checked": verdict.not_checked,
                 "seconds": round(verdict.seconds, 3),
             }
             for verdict in report.verdicts
@@ -126,7 +126,7 @@ def _artefact_line(report: Report, name: str) -> str:
 
 
 def _verdict_text(verdict: Verdict) -> str:
-    if not verdict.found:
-        return f"not checked: {not_found(verdict)}"
+    if verdict.not_checked:
+        return f"not checked: {verdict.not_checked}"
     by = verdict.checker.program or "reading back"
     return f"checked by {by}"

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from threerc.compiler.artefacts.controller import compile_controller
+from threerc.compiler.artefacts.cron import compile_cron
 from threerc.compiler.artefacts.dhcpd import compile_dhcpd
+from threerc.compiler.artefacts.drbd import compile_drbd
 from threerc.compiler.artefacts.dualboot import compile_dualboot
+from threerc.compiler.artefacts.exports import compile_exports
+from threerc.compiler.artefacts.ganglia import compile_ganglia
+from threerc.compiler.artefacts.hosts import compile_hosts
+from threerc.compiler.artefacts.installer import compile_installer
 from threerc.compiler.artefacts.loaders import compile_loaders
 from threerc.compiler.artefacts.pxelinux import compile_pxelinux
 from threerc.compiler.artefacts.zones import compile_zones
@@ -31,6 +38,13 @@ ARTEFACTS = _registry(
         ("loaders", compile_loaders),
         ("dualboot", compile_dualboot),
         ("zones", compile_zones),
+        ("hosts", compile_hosts),
+        ("ganglia", compile_ganglia),
+        ("drbd", compile_drbd),
+        ("exports", compile_exports),
+        ("installer", compile_installer),
+        ("cron", compile_cron),
+        ("controller", compile_controller),
     ]
 )
 """All artefacts by name, in the order they are made."""

@@ -96,7 +96,9 @@ def carried(text: str) -> str:
     its parser puts the environment's values in place of ${NAME}, quoted or not. Bytes beyond
     ASCII become others on their way through both.
     """
-    letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    letters = (
+        each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each)
+    )
     return _NOT_CARRIED.sub("_", "".join(letters))
 
 

@@ -41,7 +41,7 @@ class HostPart(NamedTuple):
     def name(self) -> str:
         """Name of its file: one for each content."""
         disks = "-".join(self.disks).replace("/", "_")
-        words = [disks if self.level is None else f"raid{self.level}-{disks}"]
+        words = [f"disk-{disks}" if self.level is None else f"raid{self.level}-{disks}"]
         words += [f"host-{self.host}"] if self.host else [f"dhcp-{x.device}" for x in self.links]
         return ".".join(words)
 

@@ -13,7 +13,6 @@ Source: hosts(5), Debian's /etc/hosts, groups.conf(5) of ClusterShell.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import itemgetter
 from socket import AF_INET, AF_INET6, inet_ntop
 
 from threerc.compiler.artefacts.node_sets import fold
@@ -46,7 +45,8 @@ def compile_hosts(site: Site, out: Output) -> None:
 
 def _lines(site: Site) -> Iterator[str]:
     """A line for each address, IPv4 before IPv6, each in ascending order."""
-    rows: list[tuple[int, bytes, str]] = []
+    v4: list[tuple[bytes, str]] = []
+    v6: list[tuple[bytes, str]] = []
     domain = site.domain
     for host in site.hosts.values():
         aliases = "".join(f" {alias}" for alias in host.aliases) if host.aliases else ""
@@ -54,11 +54,12 @@ def _lines(site: Site) -> Iterator[str]:
             names = f"{name}.{domain} {name}{aliases}\n"
             aliases = ""
             if interface.address is not None:
-                rows.append((AF_INET, interface.address.packed, names))
+                v4.append((interface.address.packed, names))
             if interface.address6 is not None:
-                rows.append((AF_INET6, interface.address6.packed, names))
-    rows.sort(key=itemgetter(0, 1))
-    return (f"{inet_ntop(family, packed)}\t{names}" for family, packed, names in rows)
+                v6.append((interface.address6.packed, names))
+    for family, rows in ((AF_INET, v4), (AF_INET6, v6)):
+        rows.sort()
+        yield from [f"{inet_ntop(family, packed)}\t{names}" for packed, names in rows]
 
 
 def _groups(site: Site, out: Output) -> None:
@@ -88,23 +89,27 @@ def _sources(site: Site) -> Iterator[str]:
 
 def _members(site: Site) -> dict[str, dict[str, list[str]]]:
     """The members of each group of each source. A kind goes before a group of the same name."""
-    kinds: dict[str, list[str]] = {"all": list(site.hosts)}
+    alike: dict[tuple[HostKind, tuple[str, ...], str | None, str | None], list[str]] = {}
+    for name, host in site.hosts.items():
+        alike.setdefault((host.kind, host.groups, host.os, host.middleware), []).append(name)
+    kinds: dict[str, list[str]] = {}
     groups: dict[str, list[str]] = {}
-    roles = {role: [host.name for host in hosts] for role, hosts in site.roles.items()}
     systems: dict[str, list[str]] = {}
     middleware: dict[str, list[str]] = {}
-    for name, host in site.hosts.items():
-        kinds.setdefault(KINDS[host.kind], []).append(name)
-        for group in host.groups:
-            groups.setdefault(group, []).append(name)
-        if host.os:
-            systems.setdefault(host.os, []).append(name)
-        if host.middleware:
-            middleware.setdefault(host.middleware, []).append(name)
+    for (kind, inherited, system, software), names in alike.items():
+        kinds.setdefault(KINDS[kind], []).extend(names)
+        for group in dict.fromkeys(inherited):
+            groups.setdefault(group, []).extend(names)
+        if system:
+            systems.setdefault(system, []).extend(names)
+        if software:
+            middleware.setdefault(software, []).extend(names)
+    roles = {str(role): [host.name for host in hosts] for role, hosts in site.roles.items()}
+    everyone = {"all": [f"@{kind}" for kind in sorted(kinds)]}
     return {
-        "site": {**groups, **kinds},
+        "site": {**groups, **kinds, **everyone},
         "group": groups,
-        "role": {str(role): names for role, names in roles.items()},
+        "role": roles,
         "os": systems,
         "mw": middleware,
     }

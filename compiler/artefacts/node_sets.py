@@ -6,7 +6,6 @@ Source: nodeset(1) of ClusterShell.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 _DIGITS = "0123456789"
 
@@ -25,22 +24,31 @@ def _parts(stem: str, endings: list[str]) -> Iterator[str]:
     if not stem:
         yield from sorted(endings)
         return
-    widths = {len(ending) for ending in endings if len(ending) > 1 and ending[0] == "0"}
-    columns: dict[int, list[int]] = {}
-    for ending in endings:
-        if ending:
-            width = len(ending) if len(ending) in widths else 0
-            columns.setdefault(width, []).append(int(ending))
-        else:
-            yield stem
-    for width, column in sorted(columns.items()):
+    if "" in endings:
+        yield stem
+    for width, column in sorted(_columns([each for each in endings if each]).items()):
         text = ",".join(_spans(sorted(column), width))
         yield f"{stem}{text}" if len(column) == 1 else f"{stem}[{text}]"
 
 
+def _columns(endings: list[str]) -> dict[int, list[int]]:
+    """The numbers by the width that they are padded to; 0 where they are not."""
+    lengths = set(map(len, endings))
+    if len(lengths) == 1:
+        return {lengths.pop(): list(map(int, endings))}
+    widths = {len(ending) for ending in endings if len(ending) > 1 and ending[0] == "0"}
+    columns: dict[int, list[int]] = {}
+    for ending in endings:
+        width = len(ending) if len(ending) in widths else 0
+        columns.setdefault(width, []).append(int(ending))
+    return columns
+
+
 def _spans(column: list[int], width: int) -> Iterator[str]:
     """The runs of ascending numbers: `001-200`, `203`."""
-    for _, run in groupby(enumerate(column), key=lambda pair: pair[1] - pair[0]):
-        span = [number for _, number in run]
-        first, last = f"{span[0]:0{width}}", f"{span[-1]:0{width}}"
-        yield first if len(span) == 1 else f"{first}-{last}"
+    start = 0
+    for position, number in enumerate(column, 1):
+        if position == len(column) or column[position] != number + 1:
+            first = column[start]
+            yield f"{first:0{width}}" if first == number else f"{first:0{width}}-{number:0{width}}"
+            start = position

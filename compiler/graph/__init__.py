@@ -10,9 +10,9 @@ def draw(site: Site, suffix: str) -> str:
 
     The same site gives the same text always. Raises ValueError for another suffix.
     """
-    from threerc.compiler.graph import dot, mermaid, picture, svg  # noqa: PLC0415 - few builds draw
+    from threerc.compiler.graph import dot, mermaid, survey, svg  # noqa: PLC0415 - few builds draw
 
     emitters = {".svg": svg.emit, ".mmd": mermaid.emit, ".dot": dot.emit}
     if suffix not in emitters:
         raise ValueError(f"a drawing ends in {', '.join(emitters)}, not in {suffix!r}")
-    return emitters[suffix](picture.of(site))
+    return emitters[suffix](survey.survey(site))

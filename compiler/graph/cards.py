@@ -67,7 +67,7 @@ def _natural(card: Card) -> int:
 
 
 def _badge(card: Card) -> str:
-    return f"× {card.count:,}" if card.count > 1 else ""
+    return f"\N{MULTIPLICATION SIGN} {card.number:,}" if card.number > 1 else ""
 
 
 def _pill_width(pill: Pill) -> int:
@@ -84,20 +84,19 @@ def draw(card: Card, style: Style, colours: Colours) -> Drawn:
         column.plug(plug.address, colours.get(plug.network, "muted"))
     for line in card.lines:
         column.text(line, "muted", 1)
-    if not card.inside:
-        column.text(card.note, "muted italic", 2)
+    column.text(card.note, "muted italic", 2)
     column.volumes(card.volumes)
     column.cards(card.inside, style, colours)
     return Drawn(column.y + PAD, column.parts)
 
 
-def framed(card: Card, drawn: Drawn, box: tuple[int, int, int, int], css: str) -> str:
+def framed(card: Card, drawn: Drawn, box: shapes.Box, css: str) -> str:
     """A card in its frame: at x and y, of that width and height; folded ones look stacked."""
     x, y, wide, high = box
-    stack = [shapes.rect(off, -off, wide, high, css) for off in (6, 3) if card.count > 1]
-    parts = [*stack, shapes.rect(0, 0, wide, high, css), *drawn.parts]
+    stack = [shapes.rect((off, -off, wide, high), css) for off in (6, 3) if card.number > 1]
+    parts = [*stack, shapes.rect((0, 0, wide, high), css), *drawn.parts]
     tip = f"{card.name}: {card.note}" if card.note else card.name
-    return shapes.group(x, y, tip, parts)
+    return shapes.group((x, y), tip, parts)
 
 
 class _Column:
@@ -113,22 +112,22 @@ class _Column:
         badge = _badge(card)
         room = self.room - int(width(badge, _SMALL, bold=True))
         for line in wrap(card.name, _NAME, room, _MOST_NAME_LINES, bold=True):
-            self.parts.append(shapes.text(PAD, self.y + 13, line, _NAME, "bold"))
+            self.parts.append(shapes.text((PAD, self.y + 13), line, _NAME, "bold"))
             self.y += _LINE + 2
         if badge:
             end = PAD + self.room
-            self.parts.append(shapes.text(end, PAD + 13, badge, _SMALL, "bold", "end"))
+            self.parts.append(shapes.text((end, PAD + 13), badge, _SMALL, "bold", "end"))
 
     def text(self, words: str, css: str, lines: int) -> None:
         """Text in at most so many lines."""
         for line in wrap(words, _SMALL, self.room, lines):
-            self.parts.append(shapes.text(PAD, self.y + 11, line, _SMALL, css))
+            self.parts.append(shapes.text((PAD, self.y + 11), line, _SMALL, css))
             self.y += _LINE
 
     def plug(self, address: str, css: str) -> None:
         """An address, with the colour of its network."""
-        self.parts.append(shapes.rect(PAD, self.y + 3, 8, 8, css, 2))
-        self.parts.append(shapes.text(PAD + 14, self.y + 11, address, _SMALL))
+        self.parts.append(shapes.rect((PAD, self.y + 3, 8, 8), css, 2))
+        self.parts.append(shapes.text((PAD + 14, self.y + 11), address, _SMALL))
         self.y += _LINE
 
     def pills(self, pills: tuple[Pill, ...]) -> None:
@@ -139,8 +138,8 @@ class _Column:
             if x and x + wide > self.room:
                 x, self.y = 0, self.y + 20
             css, letters = ("keeper", "bold on-keeper") if pill.keeper else ("pill", "")
-            self.parts.append(shapes.rect(PAD + x, self.y + 1, wide, 16, css, 8))
-            self.parts.append(shapes.text(PAD + x + 6, self.y + 13, pill.text, _TINY, letters))
+            self.parts.append(shapes.rect((PAD + x, self.y + 1, wide, 16), css, 8))
+            self.parts.append(shapes.text((PAD + x + 6, self.y + 13), pill.text, _TINY, letters))
             x += wide + 5
         self.y += 21 if pills else 0
 
@@ -151,7 +150,7 @@ class _Column:
         for volume in (*shown, f"and {more:,} more volumes") if more else shown:
             (line,) = wrap(volume, _SMALL, self.room - 16, 1)
             self.parts.append(shapes.drum(PAD, self.y))
-            self.parts.append(shapes.text(PAD + 16, self.y + 11, line, _SMALL))
+            self.parts.append(shapes.text((PAD + 16, self.y + 11), line, _SMALL))
             self.y += _LINE + 2
 
     def cards(self, cards: tuple[Card, ...], style: Style, colours: Colours) -> None:

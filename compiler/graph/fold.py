@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 
 from threerc.compiler.model import Site, WorkerNode
 
-_LAST_NUMBER = re.compile(r"(.*?)(\d*)(\D*)", re.DOTALL)
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
 _MOST_STEMS = 12
 
 
@@ -19,8 +19,17 @@ def fold(site: Site) -> list[list[WorkerNode]]:
     alike: dict[Hashable, list[WorkerNode]] = {}
     for node in site.worker_nodes.values():
         network = site.network_of(node.address) if node.address else None
-        key = (network, node.groups, node.os, node.middleware, node.roles, bool(node.dual_boot),
-               node.cpus, node.memory, bool(node.interfaces))
+        key = (
+            network,
+            node.groups,
+            node.os,
+            node.middleware,
+            node.roles,
+            bool(node.dual_boot),
+            node.cpus,
+            node.memory,
+            bool(node.interfaces),
+        )
         alike.setdefault(key, []).append(node)
     return [part for nodes in alike.values() for part in _by_stem(nodes)]
 
@@ -35,8 +44,10 @@ def _by_stem(nodes: list[WorkerNode]) -> list[list[WorkerNode]]:
 
 def split(name: str) -> tuple[str, str, str]:
     """A name's parts before, in and after its last number: `r1n07x` is r1n, 07, x."""
-    match = _LAST_NUMBER.fullmatch(name)
-    return (match[1], match[2], match[3]) if match else (name, "", "")
+    match = _LAST_NUMBER.search(name)
+    if match is None:
+        return name, "", ""
+    return name[: match.start(1)], match[1], name[match.end(1) :]
 
 
 def ranges(names: Iterable[str]) -> str:

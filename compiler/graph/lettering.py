@@ -11,7 +11,7 @@ _BOLD = {
     **dict.fromkeys(" ,.:;'ijl|", 0.40),
     **dict.fromkeys("!()*-/I[\\]_`frtJ", 0.56),
     **dict.fromkeys("abcdeghknopqsuvxyz0123456789?$", 0.73),
-    **dict.fromkeys("#+<=>^~\"", 0.95),
+    **dict.fromkeys('#+<=>^~"', 0.95),
     **dict.fromkeys("mMwW@", 1.15),
     "%": 1.28,
 }
@@ -58,8 +58,20 @@ def wrap(text: str, size: int, room: float, lines: int = 2, *, bold: bool = Fals
     found: list[str] = []
     for word in text.split():
         longer = f"{found[-1]} {word}" if found else word
-        if found and (len(found) == lines or width(longer, size, bold=bold) <= room):
+        if found and width(longer, size, bold=bold) <= room:
             found[-1] = longer
-        else:
+        elif len(found) < lines:
             found.append(word)
+        else:
+            return [
+                elide(line, size, room, bold=bold) for line in _cut(found, size, room, bold=bold)
+            ]
     return [elide(line, size, room, bold=bold) for line in found]
+
+
+def _cut(lines: list[str], size: int, room: float, *, bold: bool) -> list[str]:
+    """The lines, the last with an ellipsis after as many whole words as leave room for it."""
+    last = lines[-1]
+    while " " in last and width(f"{last} …", size, bold=bold) > room:
+        last = last.rpartition(" ")[0]
+    return [*lines[:-1], f"{last} …"]

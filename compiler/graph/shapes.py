@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from threerc.compiler.graph.lettering import is_common, width
@@ -12,7 +11,8 @@ WIRE_COLOURS = (
 )  # fmt: skip
 """Told apart by colour-blind people too, and seen on white and on black."""
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+Box = tuple[int, int, int, int]
+"""x and y of the top left corner, width and height."""
 _LIGHT = """\
 text{font-family:"DejaVu Sans",Verdana,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2933}
 .page{fill:#ffffff}
@@ -53,24 +53,21 @@ def style() -> str:
     return f"<style>\n{_LIGHT}{wires}{_DARK}</style>"
 
 
-def escaped(text: str) -> str:
-    """Text for XML, whatever is in it; what XML 1.0 cannot say becomes U+FFFD."""
-    return escape(_NOT_XML.sub("\ufffd", text))
-
-
-def rect(x: int, y: int, w: int, h: int, css: str, radius: int = 4) -> str:
+def rect(box: Box, css: str, radius: int = 4) -> str:
     """A rectangle with round corners."""
-    return f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="{radius}" class="{css}"/>'
+    x, y, wide, high = box
+    return f'<rect x="{x}" y="{y}" width="{wide}" height="{high}" rx="{radius}" class="{css}"/>'
 
 
-def text(x: int, y: int, words: str, size: int, css: str = "", anchor: str = "start") -> str:
-    """A line of text, its base line at y. Scripts of unknown widths are held to their bound."""
+def text(at: tuple[int, int], words: str, size: int, css: str = "", anchor: str = "start") -> str:
+    """A line of text, `at` on its base line. Scripts of unknown widths are held to their bound."""
     attributes = f' class="{css}"' if css else ""
     attributes += f' text-anchor="{anchor}"' if anchor != "start" else ""
     if not all(map(is_common, words)):
         bound = int(width(words, size, bold="bold" in css))
         attributes += f' textLength="{bound}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text x="{x}" y="{y}" font-size="{size}"{attributes}>{escaped(words)}</text>'
+    x, y = at
+    return f'<text x="{x}" y="{y}" font-size="{size}"{attributes}>{escape(words)}</text>'
 
 
 def path(css: str, *steps: str | int) -> str:
@@ -89,7 +86,8 @@ def drum(x: int, y: int) -> str:
     return f'{side}<ellipse cx="{x + 5}" cy="{y + 2}" rx="5" ry="2" class="drum"/>'
 
 
-def group(x: int, y: int, title: str, parts: list[str]) -> str:
+def group(at: tuple[int, int], title: str, parts: list[str]) -> str:
     """Shapes from that corner on, with one tool tip."""
-    tip = f"<title>{escaped(title)}</title>"
+    x, y = at
+    tip = f"<title>{escape(title)}</title>"
     return "\n".join([f'<g transform="translate({x} {y})">{tip}', *parts, "</g>"])

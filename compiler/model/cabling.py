@@ -18,7 +18,9 @@ class Switch(Model):
 class Pdu(Model):
     """A power distribution unit."""
 
-    ups: tuple[Word, ...] = Field(default=(), description="UPS circuits that feed it; none: the mains.")
+    ups: tuple[Word, ...] = Field(
+        default=(), description="UPS circuits that feed it; none: the mains."
+    )
     description: Line = Field(default="", description="For people.")
 
 

@@ -11,7 +11,9 @@ from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained,
 
 Mailbox = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@" + LABEL + r"(?:\." + LABEL + r")*$"),
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@" + LABEL + r"(?:\." + LABEL + r")*$"
+    ),
     Explained("mailbox", "not a mail address"),
 ]
 
@@ -24,10 +26,12 @@ class MailExchange(Model):
 
 
 class Dns(Model):
-    """Settings of the zones. The servers are the hosts with the role `dns`; the first is primary."""
+    """Settings of the zones. Servers are the hosts with the role `dns`; the first is primary."""
 
     contact: Mailbox | None = Field(
-        default=None, description="Mail address in the SOA record; default: hostmaster@domain."
+        default=None,
+        description="Mail address in the SOA record; default: hostmaster@domain.",
+        examples=["hostmaster@sns.it"],
     )
     serial: Literal["counter", "date"] = Field(
         default="counter",

@@ -42,9 +42,19 @@ InterfaceName = Annotated[
 class Interface(Model):
     """One network interface. The network is found by the address."""
 
-    address: IPv4Address | None = Field(default=None, description="IPv4 address.")
-    address6: Address6 | None = Field(default=None, description="IPv6 address.")
-    mac: MacAddress | None = Field(default=None, description="MAC address; needed for DHCP.")
+    address: IPv4Address | None = Field(
+        default=None,
+        description="IPv4 address.",
+        examples=["192.168.1.11", "192.168.2.1-192.168.2.200"],
+    )
+    address6: Address6 | None = Field(
+        default=None, description="IPv6 address.", examples=["2001:db8:1::11"]
+    )
+    mac: MacAddress | None = Field(
+        default=None,
+        description="MAC address; needed for DHCP.",
+        examples=["02:00:c0:a8:01:0b", "02:00:c0:a8:02:01-02:00:c0:a8:02:c8"],
+    )
 
 
 class DualBoot(Model):
@@ -62,7 +72,9 @@ class DualBoot(Model):
 class Snapshots(Model):
     """Scheduled snapshots of a VM's disk, to restart from (thesis 10)."""
 
-    every: int = Field(ge=3600, le=30 * 86400, description="Seconds between snapshots.")
+    every: int = Field(
+        ge=3600, le=30 * 86400, description="Seconds between snapshots.", examples=[86400]
+    )
     keep: int = Field(default=2, ge=1, le=100, description="How many are kept.")
 
 
@@ -70,7 +82,9 @@ class PowerControl(Model):
     """How to cut a physical host's power when it does not answer any more."""
 
     kind: Literal["ipmi", "redfish"] = Field(description="Protocol of its management board.")
-    address: IPv4Address | Address6 = Field(description="Address of the management board.")
+    address: IPv4Address | Address6 = Field(
+        description="Address of the management board.", examples=["192.168.3.11"]
+    )
     user: UserName = Field(default="root", description="User on the management board.")
     password: SecretReference = Field(
         description="Where each controller finds the password; it is never compiled in."
@@ -83,19 +97,26 @@ class Host(Interface):
     kind: ClassVar[HostKind]
 
     name: SkipJsonSchema[HostName]
-    groups: tuple[Word, ...] = Field(default=(), description="Groups it inherits from, nearest last.")
+    groups: tuple[Word, ...] = Field(
+        default=(), description="Groups it inherits from, nearest last.", examples=[["farm"]]
+    )
     description: Line = Field(default="", description="For people; becomes a comment.")
-    aliases: tuple[HostName, ...] = Field(default=(), description="Further names (CNAME).")
+    aliases: tuple[HostName, ...] = Field(
+        default=(), description="Further names (CNAME).", examples=[["install"]]
+    )
     interfaces: dict[InterfaceName, Interface] = Field(
-        default={}, description="Further interfaces; `eth1` of `bibe` is called bibe-eth1 in DNS."
+        default={},
+        description="Further interfaces; `eth1` of `bibe` is called bibe-eth1 in DNS.",
+        examples=[{"eth1": {"address": "192.168.2.250"}}],
     )
     roles: tuple[Role, ...] = Field(default=(), description="Services that it runs for the site.")
-    os: Word | None = Field(default=None, description="OS profile.")
-    middleware: Word | None = Field(default=None, description="Middleware.")
+    os: Word | None = Field(default=None, description="OS profile.", examples=["sl4-64"])
+    middleware: Word | None = Field(default=None, description="Middleware.", examples=["ig_WN"])
     boot: BootTarget | None = Field(
         default=None,
         description="What it boots by declaration: local, install, disk1, disk2... "
         "Default: disk1 with dual boot, otherwise local.",
+        examples=["local", "install", "disk1"],
     )
     dual_boot: DualBoot | None = Field(default=None, description="Dual boot over PXE.")
     ssh_host_keys: tuple[SshPublicKey, ...] = Field(
@@ -145,7 +166,7 @@ class VirtualMachine(Host):
 
     kind: ClassVar[HostKind] = "virtual_machines"
 
-    home: HostName = Field(description="Physical host that runs it normally.")
+    home: HostName = Field(description="Physical host that runs it normally.", examples=["alfa01"])
     allowed: tuple[HostName, ...] | None = Field(
         default=None,
         description="Physical hosts that may run it. Default: the peers of its volume, or all "
@@ -165,7 +186,9 @@ class VirtualMachine(Host):
         default=0, ge=-1000, le=1000, description="Higher is recovered before lower."
     )
     anti_affinity: Word | None = Field(
-        default=None, description="VMs of one such group never share a physical host."
+        default=None,
+        description="VMs of one such group never share a physical host.",
+        examples=["pbs"],
     )
     start_after: tuple[HostName, ...] = Field(
         default=(), description="VMs that have to be up before it is started."

@@ -33,15 +33,14 @@ def _partial(name: str, *kinds: type[Host], leave_out: frozenset[str]) -> type[M
         for field_name, field in kind.model_fields.items():
             if field_name not in leave_out:
                 info = copy(field)
-                info.default, info.default_factory = None, None
+                if info.is_required():
+                    info.default = None
                 fields.setdefault(field_name, (field.annotation, info))
     return create_model(name, __base__=_Deferred, **fields)
 
 
 _NAME = frozenset({"name"})
-GroupSettings = _partial(
-    "GroupSettings", *KINDS.values(), leave_out=frozenset({"name", "groups"})
-)
+GroupSettings = _partial("GroupSettings", *KINDS.values(), leave_out=frozenset({"name", "groups"}))
 """What a group or the defaults may say: any key of any kind of host."""
 ENTRIES: dict[HostKind, type[Model]] = {
     section: _partial(f"{kind.__name__}Entry", kind, leave_out=_NAME)

@@ -14,6 +14,7 @@ class Middleware(Model):
         default=(),
         description="What the post-install runs, in this order: files beside site.yaml, which "
         "the install server then serves, or URLs.",
+        examples=[["middleware/wn.sh"]],
     )
     requires: tuple[Word, ...] = Field(
         default=(), description="Middleware that has to be installed first."

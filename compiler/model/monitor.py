@@ -15,7 +15,7 @@ class Monitoring(Model):
     """Settings of gmond and gmetad. The collectors are the hosts with the role `collector`."""
 
     cluster: Line | None = Field(
-        default=None, description="Cluster name; default: the site's name."
+        default=None, description="Cluster name; default: the site's name.", examples=["SNS-Pisa"]
     )
     owner: Line = Field(default="unspecified", description="Owner shown by Ganglia.")
     mode: Literal["unicast", "multicast"] = Field(

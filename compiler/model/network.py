@@ -12,10 +12,10 @@ from ipaddress import (
 )
 from typing import Annotated, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from threerc.compiler.model.types import LABEL, Address6, DomainName, Model
+from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model
 
 
 class AddressRange(NamedTuple):
@@ -46,7 +46,20 @@ def _address_range(value: object) -> AddressRange:
     return found
 
 
-Pool = Annotated[AddressRange, BeforeValidator(_address_range, json_schema_input_type=str)]
+# What editors are told of these two; the validators decide.
+_PoolText = Annotated[
+    str,
+    StringConstraints(pattern=r"^ *[0-9.]+ *- *[0-9.]+ *$"),
+    Explained(
+        "address-range", "not a range of IPv4 addresses, such as 192.168.1.200-192.168.1.220"
+    ),
+]
+_ServerText = Annotated[
+    str,
+    StringConstraints(pattern=rf"^(?:{LABEL}|[0-9A-Fa-f:.]+)$"),
+    Explained("server", "not an IP address or the name of a host"),
+]
+Pool = Annotated[AddressRange, BeforeValidator(_address_range, json_schema_input_type=_PoolText)]
 
 
 def _server(value: object) -> IPv4Address | IPv6Address | str:
@@ -62,7 +75,7 @@ def _server(value: object) -> IPv4Address | IPv6Address | str:
 
 
 Server = Annotated[
-    IPv4Address | IPv6Address | str, PlainValidator(_server, json_schema_input_type=str)
+    IPv4Address | IPv6Address | str, PlainValidator(_server, json_schema_input_type=_ServerText)
 ]
 
 
@@ -75,7 +88,9 @@ class Network(Model):
     prefix6: IPv6Network | None = Field(
         default=None, description="IPv6 prefix.", examples=["2001:db8:1::/64"]
     )
-    gateway: IPv4Address | None = Field(default=None, description="IPv4 default router.")
+    gateway: IPv4Address | None = Field(
+        default=None, description="IPv4 default router.", examples=["192.168.1.254"]
+    )
     gateway6: Address6 | None = Field(default=None, description="IPv6 default router.")
     dns: tuple[Server, ...] = Field(
         default=(),
@@ -83,7 +98,9 @@ class Network(Model):
         "Default: the hosts with the role `dns`.",
     )
     ntp: tuple[Server, ...] = Field(
-        default=(), description="NTP servers told to hosts: addresses or hosts of the site."
+        default=(),
+        description="NTP servers told to hosts: addresses or hosts of the site.",
+        examples=[["bibe"]],
     )
     domain: DomainName | None = Field(
         default=None, description="Domain told to its hosts, where it is not the site's."

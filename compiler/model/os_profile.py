@@ -46,10 +46,14 @@ class OsProfile(Model):
     )
     image: Url | None = Field(default=None, description="The image to unpack (image).")
     arguments: tuple[KernelArgument, ...] = Field(
-        default=(), description="Kernel arguments, added after the installer's own."
+        default=(),
+        description="Kernel arguments, added after the installer's own.",
+        examples=[["console=ttyS0"]],
     )
     packages: tuple[Package, ...] = Field(
-        default=(), description="Packages and @groups to install beyond the base system."
+        default=(),
+        description="Packages and @groups to install beyond the base system.",
+        examples=[["@base", "openssh-server"]],
     )
     release: (
         Annotated[
@@ -62,6 +66,7 @@ class OsProfile(Model):
         default=None,
         description="Kickstart syntax version (as `ksvalidator -v` takes it: RHEL4, RHEL9) or "
         "Debian suite (bookworm).",
+        examples=["RHEL9", "bookworm"],
     )
     disk: DeviceName = Field(
         default="sda", description="Disk to install on; a dual-boot host names its own."

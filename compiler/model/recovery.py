@@ -62,8 +62,11 @@ class Recovery(Model):
         default={},
         description="Which minutes each controller acts in. Default: one controller every "
         "minute; of two, the first on even and the second on odd minutes (thesis 8.6.2).",
+        examples=[{"bibe": "even", "bussolo": "odd"}],
     )
-    user: UserName = Field(default="root", description="User the controller runs as in cron.")
+    user: UserName = Field(
+        default="root", description="User the controller runs as in cron.", examples=["ha"]
+    )
     state_directory: AbsolutePath = Field(
         default="/var/spool/ha", description="Shared state and log of all controllers."
     )

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from threerc.compiler.model.cabling import Cabling
 from threerc.compiler.model.dns import Dns
@@ -28,6 +30,7 @@ from threerc.compiler.model.storage import Volume
 from threerc.compiler.model.types import (
     AbsolutePath,
     DomainName,
+    Explained,
     HostName,
     Line,
     Model,
@@ -47,10 +50,21 @@ class Provisioning(Model):
     )
 
 
+# cron turns a bare % into a line break, and eats backslashes on the way to the shell.
+CronCommand = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}%\\]{1,255}$"),
+    Explained("cron-command", "not one line without % and backslashes; put it into a script"),
+]
+
+
 class Updates(Model):
     """A periodic update check on every installed node (thesis 5.7)."""
 
-    command: Line = Field(min_length=1, description="What cron runs, as root.")
+    command: CronCommand = Field(
+        description="What cron runs, as root.",
+        examples=["/usr/local/sbin/site-update"],
+    )
     every: int = Field(
         default=60, description="Minutes between checks; a divisor of 60, or of 1440 by the hour."
     )
@@ -62,9 +76,13 @@ class SiteSettings(Model):
     site: Word = Field(description="Short name of the site.", examples=["sns-pisa"])
     domain: DomainName = Field(description="DNS domain of its hosts.", examples=["sns.it"])
     description: Line = Field(default="", description="For people; becomes a comment.")
-    timezone: TimeZone = Field(default="UTC", description="Time zone of its hosts.")
+    timezone: TimeZone = Field(
+        default="UTC", description="Time zone of its hosts.", examples=["Europe/Rome"]
+    )
     administrators: dict[Word, SshPublicKey | list[SshPublicKey]] = Field(
-        default={}, description="Who may log in as root: name and public ssh key or keys."
+        default={},
+        description="Who may log in as root: name and public ssh key or keys.",
+        examples=[{"ha": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPxY2JB6dGqpAt6Y ha@bussolo"}],
     )
     root_password: SecretReference | None = Field(
         default=None,

@@ -27,11 +27,14 @@ ExportOption = Annotated[
 class NfsExport(Model):
     """An NFS export of a mirrored volume, from whichever peer is primary."""
 
-    path: AbsolutePath = Field(description="Where the volume is mounted and exported.")
+    path: AbsolutePath = Field(
+        description="Where the volume is mounted and exported.", examples=["/srv/gridse"]
+    )
     clients: tuple[Line, ...] = Field(
         min_length=1,
         description="Who may mount it: networks or hosts of the site by name, or addresses and "
         "prefixes.",
+        examples=[["lan"]],
     )
     options: tuple[ExportOption, ...] = Field(
         default=("rw", "sync", "no_subtree_check"), description="Options of exports(5)."
@@ -42,7 +45,10 @@ class Volume(Model):
     """One DRBD resource: a block device kept equal on two physical hosts (thesis 6.14)."""
 
     peers: tuple[HostName, ...] = Field(
-        min_length=2, max_length=2, description="The two physical hosts that hold it."
+        min_length=2,
+        max_length=2,
+        description="The two physical hosts that hold it.",
+        examples=[["alfa01", "alfa02"]],
     )
     disk: AbsolutePath | dict[HostName, AbsolutePath] = Field(
         description="Backing disk or logical volume: one path for both peers, or one for each.",
@@ -79,7 +85,9 @@ class Raid(Model):
     """A RAID array over some of a host's disks (thesis 6.12)."""
 
     level: RaidLevel = Field(description="RAID level.")
-    disks: tuple[DeviceName, ...] = Field(min_length=2, description="Member disks, by device name.")
+    disks: tuple[DeviceName, ...] = Field(
+        min_length=2, description="Member disks, by device name.", examples=[["sda", "sdb"]]
+    )
 
     def usable(self, smallest: int) -> int:
         """Usable bytes of the array, given its smallest member's bytes."""

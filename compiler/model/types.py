@@ -74,7 +74,7 @@ Word = Annotated[
 ]
 Line = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}]*$", max_length=255),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$", max_length=255),
     Explained("text-line", "not one line of text: no line breaks or control characters, 255 bytes"),
 ]
 KernelArgument = Annotated[
@@ -88,7 +88,7 @@ KernelArgument = Annotated[
 Url = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(?:https?|ftp|nfs)://[A-Za-z0-9.\-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~%!&'()*+,;=:@/?-]*)?$",
+        pattern=r"^(?:https?|ftp|nfs)://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%!&'()*+,;=:@/?-]*)?$",
         max_length=2000,
     ),
     Explained(
@@ -134,18 +134,23 @@ UserName = Annotated[
 ]
 
 
+_SIZE = r"[0-9]+(?:\.[0-9]+)? *[KMGTP]i?B"
+_NO_SIZE = "not a size with its unit, such as 512MiB, 16GiB or 2TB"
+
+
 def _size(value: object) -> object:
     """A size needs its unit: a bare `2048` may mean bytes to one reader and MiB to the next."""
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?\s*[KMGTP]i?B", value):
+    if isinstance(value, str) and re.fullmatch(_SIZE, value):
         return value
     if isinstance(value, ByteSize):
         return value
-    raise PydanticCustomError("size", "not a size with its unit, such as 512MiB, 16GiB or 2TB")
+    raise PydanticCustomError("size", _NO_SIZE)
 
 
+_SizeText = Annotated[str, StringConstraints(pattern=rf"^{_SIZE}$"), Explained("size", _NO_SIZE)]
 Size = Annotated[
     ByteSize,
-    BeforeValidator(_size, json_schema_input_type=str),
+    BeforeValidator(_size, json_schema_input_type=_SizeText),
     Field(gt=0, examples=["16GiB"]),
 ]
 
@@ -164,7 +169,9 @@ class SecretReference(Model):
     """Where a secret is kept: a file or an environment variable, never the secret itself."""
 
     file: Line | None = Field(
-        default=None, description="Path of a file that holds the secret, beside site.yaml."
+        default=None,
+        description="Path of a file that holds the secret, beside site.yaml.",
+        examples=["secrets/root.hash"],
     )
     env: (
         Annotated[
@@ -173,7 +180,11 @@ class SecretReference(Model):
             Explained("env-name", "not the name of an environment variable"),
         ]
         | None
-    ) = Field(default=None, description="Name of the environment variable that holds the secret.")
+    ) = Field(
+        default=None,
+        description="Name of the environment variable that holds the secret.",
+        examples=["ROOT_HASH"],
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SecretReference:

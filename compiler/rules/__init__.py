@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from threerc.compiler.findings import Finding
-from threerc.compiler.model import Site
+from threerc.compiler.model import KINDS, Site
 from threerc.compiler.rules import (
     addresses,
     boot,
@@ -17,6 +17,7 @@ from threerc.compiler.rules import (
     recovery,
     references,
     services,
+    site_references,
     storage,
 )
 from threerc.compiler.rules.base import Facts, Problem, Rule, collect, concerned
@@ -26,6 +27,7 @@ ALL: tuple[Rule, ...] = collect(
     names.RULES,
     addresses.RULES,
     references.RULES,
+    site_references.RULES,
     capacity.RULES,
     storage.RULES,
     recovery.RULES,
@@ -49,8 +51,8 @@ def findings(loaded: Loaded) -> list[Finding]:
     """
     if loaded.site is None:
         return []
-    broken = any(finding.severity == "error" for finding in loaded.findings)
-    asked = [each for each in ALL if not (broken and each.conclusive)]
+    broken = {path[0] for path in loaded.spoilt} | (set() if loaded.complete else set(KINDS))
+    asked = [each for each in ALL if broken.isdisjoint(each.needs)]
     facts = Facts(loaded.site, loaded.folder, loaded.lost, loaded.complete)
     fresh = (pair for pair in _ask(asked, facts) if pair[1].path[:2] not in loaded.spoilt)
     return _merged(fresh, loaded)
@@ -87,5 +89,6 @@ def _one(hosts: dict[str, Finding]) -> Finding:
     first = next(iter(hosts.values()))
     if len(hosts) == 1:
         return first
-    more = f"{first.message} (and {len(hosts) - 1:,} more hosts like it)"
+    plural = "s" if len(hosts) > 2 else ""
+    more = f"{first.message} (and {len(hosts) - 1:,} more host{plural} like it)"
     return Finding(first.place, more, first.rule, first.hint, first.severity)

@@ -122,6 +122,7 @@ def host_address(facts: Facts) -> Iterator[Problem]:
     "address-in-network",
     reason="A host belongs to the network that its address lies in.",
     hint="correct the address, or declare its network under `networks`",
+    needs=("networks",),
 )
 def address_in_network(facts: Facts) -> Iterator[Problem]:
     """Every address lies in a declared network."""

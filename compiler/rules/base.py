@@ -1,25 +1,28 @@
-"""What a rule is, what it looks at, and how it words its problems."""
+"""What a rule is, and how it words its problems."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from threerc.compiler.findings import Severity
-from threerc.compiler.model import KINDS, Host, Interface, Site, VirtualMachine
+from threerc.compiler.model import KINDS
+from threerc.compiler.rules.facts import Facts, path_of
 
-_MOST_SUGGESTIONS = 50
 _SPELLED_OUT = 3
-SINGULAR = {
-    "physical_hosts": "a physical host",
-    "virtual_machines": "a virtual machine",
-    "worker_nodes": "a worker node",
-    "service_hosts": "a service host",
-}
+__all__ = [
+    "Check",
+    "Facts",
+    "Problem",
+    "Rule",
+    "collect",
+    "concerned",
+    "gib",
+    "listed",
+    "path_of",
+    "rule",
+]
 
 
 class Problem(NamedTuple):
@@ -35,170 +38,6 @@ class Problem(NamedTuple):
     key: bool = False
 
 
-class Seat(NamedTuple):
-    """One interface of a host, with its name in the host's `interfaces` ("" is the host's own)."""
-
-    host: Host
-    name: str
-    interface: Interface
-
-    def path(self, *steps: str) -> tuple[Any, ...]:
-        """The path of this interface, or of one of its values."""
-        return (*path_of(self.host), *(("interfaces", self.name) if self.name else ()), *steps)
-
-    def __str__(self) -> str:
-        return f"{self.host.name}-{self.name}" if self.name else self.host.name
-
-
-class Location(NamedTuple):
-    """An address of the site: as a number, whose it is, and the network that it lies in."""
-
-    bits: int
-    version: int
-    field: str
-    seat: Seat
-    network: str | None
-
-    @property
-    def path(self) -> tuple[Any, ...]:
-        """The path of the address."""
-        return self.seat.path(self.field)
-
-    def __str__(self) -> str:
-        return str(getattr(self.seat.interface, self.field))
-
-
-@dataclass
-class Facts:
-    """A site and the tables that several rules share.
-
-    `folder` is where its side files are. `lost` names what the reader has already found wrong and
-    left out; without `complete` there are hosts whose names even the reader does not know. A
-    reference to what was lost is no news.
-    """
-
-    site: Site
-    folder: Path | None = None
-    lost: frozenset[str] = frozenset()
-    complete: bool = True
-    _suggested: dict[tuple[str, int], str] = field(default_factory=dict)
-
-    @cached_property
-    def seats(self) -> list[Seat]:
-        """All interfaces of all hosts, in the YAML's order."""
-        found: list[Seat] = []
-        for host in self.site.hosts.values():
-            found.append(Seat(host, "", host))
-            found.extend(Seat(host, name, each) for name, each in host.interfaces.items())
-        return found
-
-    @cached_property
-    def names(self) -> list[str]:
-        """All names of all hosts, interfaces and aliases."""
-        hosts = self.site.hosts.values()
-        found = [host.name for host in hosts]
-        found += [f"{host.name}-{each}" for host in hosts for each in host.interfaces]
-        found += [alias for host in hosts for alias in host.aliases]
-        return found
-
-    @cached_property
-    def locations(self) -> list[Location]:
-        """All addresses of all hosts, in the YAML's order."""
-        found: list[Location] = []
-        network_of = self.site.network_of
-        for seat in self.seats:
-            address, address6 = seat.interface.address, seat.interface.address6
-            if address is not None:
-                network = network_of(address)
-                found.append(Location(int(address), 4, "address", seat, network))
-            if address6 is not None:
-                network = network_of(address6)
-                found.append(Location(int(address6), 6, "address6", seat, network))
-        return found
-
-    @cached_property
-    def boot_seats(self) -> dict[str, Seat]:
-        """The first interface by which each host can boot: MAC and address on a boot network."""
-        found: dict[str, Seat] = {}
-        networks = self.site.networks
-        for place in self.locations:
-            seat = place.seat
-            boots = place.version == 4 and place.network and networks[place.network].boot
-            if boots and seat.interface.mac:
-                found.setdefault(seat.host.name, seat)
-        return found
-
-    @cached_property
-    def candidates(self) -> dict[str, tuple[str, ...]]:
-        """The physical hosts that can run each VM: allowed, existing, and with its volume."""
-        likes: dict[str, tuple[str, ...]] = {}
-        found: dict[str, tuple[str, ...]] = {}
-        hosts = self.site.physical_hosts
-        for name, vm in self.site.virtual_machines.items():
-            volume = self.site.volumes.get(vm.volume or "")
-            if vm.allowed is None and volume is None and vm.home in hosts:
-                like = hosts[vm.home].hypervisor
-                if like not in likes:
-                    likes[like] = self.site.allowed_hosts(vm)
-                found[name] = likes[like]
-            else:
-                reach = hosts if volume is None else volume.peers
-                allowed = self.site.allowed_hosts(vm)
-                found[name] = tuple(each for each in allowed if each in hosts and each in reach)
-        return found
-
-    @cached_property
-    def residents(self) -> dict[str, list[VirtualMachine]]:
-        """The VMs at home on each physical host that has any."""
-        found: dict[str, list[VirtualMachine]] = {}
-        for vm in self.site.virtual_machines.values():
-            if vm.home in self.site.physical_hosts:
-                found.setdefault(vm.home, []).append(vm)
-        return found
-
-    @cached_property
-    def aliases(self) -> dict[str, str]:
-        """Whose alias each alias is."""
-        return {alias: host.name for host in self.site.hosts.values() for alias in host.aliases}
-
-    def unknown(self, name: str, known: Iterable[str], what: str) -> str | None:
-        """The words for a name that is not among the known ones; None if it is or was lost."""
-        if name in known or name in self.lost:
-            return None
-        return f"there is no {what} `{name}`{self._near(name, known)}"
-
-    def not_a(self, name: str, section: str) -> str | None:
-        """The words for a host that does not exist or is of another kind; None if it is right."""
-        known: dict[str, Any] = getattr(self.site, section)
-        if name in known or name in self.lost:
-            return None
-        other = self.site.hosts.get(name)
-        if other is not None:
-            return f"`{name}` is {SINGULAR[other.kind]}, not {SINGULAR[section]}"
-        return self.no_host(name, SINGULAR[section].split(" ", 1)[1], known)
-
-    def no_host(
-        self, name: str, what: str = "host", known: Iterable[str] | None = None
-    ) -> str | None:
-        """The words for a name that no host has; None if one has, or may have had."""
-        if not self.complete or name in self.site.hosts or name in self.lost:
-            return None
-        if name in self.aliases:
-            return f"`{name}` is an alias of {self.aliases[name]}; references take the host's name"
-        return f"there is no {what} `{name}`{self._near(name, known or self.site.hosts)}"
-
-    def _near(self, name: str, known: Iterable[str]) -> str:
-        """A close misspelling, as words; looked for a bounded number of times."""
-        key = (name, id(known))
-        if key not in self._suggested:
-            if len(self._suggested) >= _MOST_SUGGESTIONS:
-                return ""
-            lower = {each.lower(): each for each in known}
-            near = get_close_matches(name.lower(), lower, 1)
-            self._suggested[key] = f", did you mean `{lower[near[0]]}`?" if near else ""
-        return self._suggested[key]
-
-
 Check = Callable[[Facts], Iterator[Problem]]
 
 
@@ -206,8 +45,8 @@ Check = Callable[[Facts], Iterator[Problem]]
 class Rule:
     """Something that has to hold across nouns.
 
-    `reason` says why, `hint` what to do. A `conclusive` rule draws conclusions from what the
-    whole site has or lacks, so it is not asked where parts of the site could not be read.
+    `reason` says why, `hint` what to do. `needs` are sections of the site from whose lack of
+    something it draws conclusions: it is not asked where parts of these could not be read.
     """
 
     id: str
@@ -215,7 +54,7 @@ class Rule:
     hint: str
     severity: Severity
     check: Check
-    conclusive: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def rule(
@@ -224,12 +63,12 @@ def rule(
     reason: str,
     hint: str,
     severity: Severity = "error",
-    conclusive: bool = False,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[Check], Rule]:
     """Make a rule of a function that yields its problems."""
 
     def make(check: Check) -> Rule:
-        return Rule(rule_id, reason, hint, severity, check, conclusive)
+        return Rule(rule_id, reason, hint, severity, check, needs)
 
     return make
 
@@ -244,22 +83,21 @@ def collect(*groups: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(found.values())
 
 
-def path_of(host: Host, *steps: str | int) -> tuple[Any, ...]:
-    """The path of a host, or of one of its values."""
-    return (host.kind, host.name, *steps)
-
-
 def concerned(path: tuple[Any, ...]) -> str:
     """The host that a path belongs to, or nothing."""
     return str(path[1]) if len(path) > 1 and path[0] in KINDS else ""
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names for people; long lists are cut: `alfa01, alfa02 and 38 more`."""
+def listed(names: Iterable[str], count: int | None = None) -> str:
+    """Names for people; long lists are cut: `alfa01, alfa02 and 38 more`.
+
+    Of `count` names the first four are enough.
+    """
     every = list(names)
-    if len(every) <= _SPELLED_OUT:
+    count = len(every) if count is None else count
+    if count <= _SPELLED_OUT:
         return ", ".join(every)
-    return f"{every[0]}, {every[1]} and {len(every) - 2:,} more"
+    return f"{every[0]}, {every[1]} and {count - 2:,} more"
 
 
 def gib(size: int) -> str:

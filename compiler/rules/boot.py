@@ -87,6 +87,7 @@ def _misses(facts: Facts, host: Host, target: str) -> str:
     "machines; without them it boots as a stranger.",
     hint="give it a `mac` and an `address` on a network with `boot: true`",
     severity="warning",
+    needs=("networks",),
 )
 def boot_mac(facts: Facts) -> Iterator[Problem]:
     """Every host that boots from the network is known there."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from threerc.compiler.model import Host, WorkerNode
+from threerc.compiler.model import KINDS, WorkerNode
 from threerc.compiler.rules.base import Facts, Problem, listed, rule
-from threerc.compiler.rules.plant import Plant
+from threerc.compiler.rules.plant import Bundle
 
 _TOLD_ONE_BY_ONE = 3
-_Loss = tuple[str, list[Host]]
+_Loss = tuple[str, list[Bundle]]
 
 
 @rule(
@@ -18,14 +19,14 @@ _Loss = tuple[str, list[Host]]
     "failure.",
     hint="cable the hosts to a second switch, or give the switch a second uplink",
     severity="warning",
-    conclusive=True,
+    needs=(*KINDS, "cabling"),
 )
 def single_switch(facts: Facts) -> Iterator[Problem]:
     """No single switch takes hosts with it."""
     switches = facts.site.cabling.switches
     if switches:
-        plant = Plant(facts.site)
-        losses = ((name, plant.without_switches([name])) for name in switches)
+        plant = facts.plant
+        losses = ((name, plant.without_switch(name)) for name in switches)
         yield from _told(facts, losses, "switches", "switch", "switches")
 
 
@@ -35,46 +36,49 @@ def single_switch(facts: Facts) -> Iterator[Problem]:
     "is a single point of failure.",
     hint="feed the hosts and their switches from a second PDU on another UPS circuit",
     severity="warning",
-    conclusive=True,
+    needs=(*KINDS, "cabling"),
 )
 def single_feed(facts: Facts) -> Iterator[Problem]:
     """No single PDU or UPS circuit takes hosts with it."""
     cabling = facts.site.cabling
     if cabling.pdus:
-        plant = Plant(facts.site)
-        losses = ((name, plant.without_pdus([name])) for name in cabling.pdus)
+        plant = facts.plant
+        losses = ((name, plant.without_pdus(frozenset({name}))) for name in cabling.pdus)
         yield from _told(facts, losses, "pdus", "PDU", "PDUs")
-        losses = ((name, plant.without_pdus(plant.fed_only_by(name))) for name in cabling.ups)
+        losses = ((name, plant.without_ups(name)) for name in cabling.ups)
         yield from _told(facts, losses, "ups", "UPS circuit", "UPS circuits")
 
 
 def _told(
     facts: Facts, losses: Iterable[_Loss], section: str, what: str, plural: str
 ) -> Iterator[Problem]:
-    """A problem for each loss, but one for many that take worker nodes alone: of those the site
-    has more."""
+    """A problem for each loss, but one for many that take worker nodes alone.
+
+    A site has more worker nodes, and does not want a warning for each of its racks.
+    """
     minor: list[_Loss] = []
-    for name, hosts in losses:
-        if hosts and all(isinstance(host, WorkerNode) for host in hosts):
-            minor.append((name, hosts))
-        elif hosts:
-            message = f"{what} {name}: its loss takes {_who(facts, hosts)}"
+    for name, bundles in losses:
+        if bundles and all(isinstance(bundle.hosts[0], WorkerNode) for bundle in bundles):
+            minor.append((name, bundles))
+        elif bundles:
+            message = f"{what} {name}: its loss takes {_who(facts, bundles)}"
             yield Problem(("cabling", section, name), message, key=True)
-    alone = minor if len(minor) <= _TOLD_ONE_BY_ONE else minor[:1]
-    for name, hosts in alone:
-        message = f"{what} {name}: its loss takes {_who(facts, hosts)}"
-        if len(minor) > len(alone):
-            message += f"; {len(minor) - 1:,} more {plural} each take worker nodes alone"
+    more = len(minor) - 1 if len(minor) > _TOLD_ONE_BY_ONE else 0
+    for name, bundles in minor[:1] if more else minor:
+        message = f"{what} {name}: its loss takes {_who(facts, bundles)}"
+        if more:
+            message += f"; {more:,} more {plural} each take worker nodes alone"
         yield Problem(("cabling", section, name), message, key=True)
 
 
-def _who(facts: Facts, hosts: list[Host]) -> str:
+def _who(facts: Facts, bundles: list[Bundle]) -> str:
     """`alfa01, alfa02 and every VM on them`."""
-    names = listed(host.name for host in hosts)
-    vms = sum(len(facts.residents.get(host.name, ())) for host in hosts)
-    if not vms:
+    count = sum(len(bundle.hosts) for bundle in bundles)
+    first = islice((host.name for bundle in bundles for host in bundle.hosts), 4)
+    names = listed(first, count)
+    if not any(host.name in facts.residents for bundle in bundles for host in bundle.hosts):
         return names
-    them = "them" if len(hosts) > 1 else "it"
+    them = "them" if count > 1 else "it"
     return f"{names}{', with' if ' and ' in names else ' and'} every VM on {them}"
 
 

@@ -70,7 +70,8 @@ def disk_fits(facts: Facts) -> Iterator[Problem]:
         host = facts.site.physical_hosts.get(name)
         if host is not None and host.disks and need > host.storage():
             words = f"VMs and volumes on {name} need {gib(need)} of disk"
-            yield Problem(path_of(host, "disks"), f"{words}, it has {gib(host.storage())}")
+            message = f"{words}, it has {gib(host.storage())}"
+            yield Problem(path_of(host, "disks"), message, key=True)
 
 
 @rule(
@@ -125,7 +126,7 @@ def anti_affinity(facts: Facts) -> Iterator[Problem]:
     hint="more memory, fewer VMs, or more hosts allowed; `recovery.n_plus_one` sets how serious "
     "this is",
     severity="warning",
-    conclusive=True,
+    needs=("physical_hosts", "virtual_machines", "volumes"),
 )
 def n_plus_one(facts: Facts) -> Iterator[Problem]:
     """The VMs of each physical host would fit on the others; asked where memory is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from threerc.compiler.model import VirtualMachine
+from threerc.compiler.model import KINDS, VirtualMachine
 from threerc.compiler.model.recovery import Steps
 from threerc.compiler.rules.base import Facts, Problem, path_of, rule
 
@@ -15,6 +15,7 @@ from threerc.compiler.rules.base import Facts, Problem, path_of, rule
     "over PXE into an installer that asks nothing.",
     hint="give it an OS profile with an installer, a MAC and an address on a network with "
     "`boot: true`, and the site a TFTP server; or set `inst: 0`",
+    needs=(*KINDS, "networks"),
 )
 def inst_installer(facts: Facts) -> Iterator[Problem]:
     """Every VM with INST 1 can be installed unattended."""
@@ -34,7 +35,7 @@ def _lacks(facts: Facts, vm: VirtualMachine) -> str:
         return "no MAC address to be known by over PXE"
     if vm.name not in facts.boot_seats:
         return "no MAC and address on a network that boots machines (`boot: true`)"
-    if facts.complete and not facts.site.with_role("tftp"):
+    if not facts.site.with_role("tftp"):
         return "no host has the role `tftp`"
     return ""
 
@@ -44,7 +45,7 @@ def _lacks(facts: Facts, vm: VirtualMachine) -> str:
     reason="Controllers know nothing of each other: in one minute only one of them may act, or "
     "both would start the same VM (thesis 8.6.2).",
     hint="give one controller `even` and the other `odd` under `recovery.minutes`",
-    conclusive=True,
+    needs=(*KINDS, "recovery"),
 )
 def controller_minutes(facts: Facts) -> Iterator[Problem]:
     """No two controllers act in the same minute."""
@@ -71,14 +72,14 @@ def recovery_steps(facts: Facts) -> Iterator[Problem]:
     """Recovery may do something, for the site and for each VM."""
     steps = facts.site.recovery.steps
     if not _tries(steps, inst=1):
-        yield Problem(("recovery", "steps"), "no recovery step has any tries")
+        yield Problem(("recovery", "steps"), "no recovery step has any tries", key=True)
         return
     for vm in facts.site.virtual_machines.values():
         own = vm.recovery.steps
         if own is not None and not _tries(own, inst=vm.inst):
             only = " without INST 1" if own.reinstall else ""
             message = f"no recovery step has any tries for {vm.name}{only}"
-            yield Problem(path_of(vm, "recovery", "steps"), message)
+            yield Problem(path_of(vm, "recovery", "steps"), message, key=True)
 
 
 def _tries(steps: Steps, inst: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threerc.compiler.model import Role, Site
+from threerc.compiler.model import KINDS, Role, Site
 from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
 
 _FAILOVER = 2
@@ -19,14 +19,14 @@ _BY_IPV4: tuple[Role, ...] = ("dhcp", "tftp", "install")
     "controller to be kept alive, and controllers a collector to tell them who is down.",
     hint="give a host the role",
     severity="warning",
-    conclusive=True,
+    needs=(*KINDS, "networks", "os_profiles"),
 )
 def service_missing(facts: Facts) -> Iterator[Problem]:
     """Every service that some host needs is there."""
     missing = [role for role in _NEEDED if not facts.site.with_role(role)]
-    for role, names, needs in _needs(facts) if missing else ():
+    for role, names, needed in _needs(facts) if missing else ():
         if names and role in missing:
-            message = f"no host has the role `{role}`, but {listed(names)} {needs}"
+            message = f"no host has the role `{role}`, needed {needed.format(listed(names))}"
             yield Problem(("service_hosts",), message, key=True)
 
 
@@ -36,13 +36,13 @@ def _needs(facts: Facts) -> Iterator[tuple[Role, list[str], str]]:
     hosts = [site.hosts[name] for name in facts.boot_seats]
     installed = [host.name for host in hosts if site.installs(host)]
     booting = [h.name for h in hosts if site.installs(h) or h.boots != "local"]
-    yield "dhcp", booting, "boot from the network"
-    yield "tftp", booting, "boot from the network"
-    yield "install", installed, "have an unattended installer"
-    yield "dns", installed, "look up their middleware while they are installed"
-    yield "controller", list(site.virtual_machines), "are virtual machines to be kept alive"
+    yield "dhcp", booting, "to boot {} from the network"
+    yield "tftp", booting, "to boot {} from the network"
+    yield "install", installed, "to install {}"
+    yield "dns", installed, "to name the middleware of {} while they are installed"
+    yield "controller", list(site.virtual_machines), "to keep alive {}"
     controllers = [host.name for host in site.with_role("controller")]
-    yield "collector", controllers, "have to know who is down"
+    yield "collector", controllers, "to tell the controllers on {} who is down"
 
 
 @rule(
@@ -51,7 +51,7 @@ def _needs(facts: Facts) -> Iterator[tuple[Role, list[str], str]]:
     "nobody notices what else does (thesis 8.6).",
     hint="give a second host the role",
     severity="warning",
-    conclusive=True,
+    needs=tuple(KINDS),
 )
 def single_service(facts: Facts) -> Iterator[Problem]:
     """Collectors and controllers come in twos."""

@@ -137,10 +137,10 @@ def raid_level(facts: Facts) -> Iterator[Problem]:
         level, count = host.raid.level, len(host.raid.disks)
         if count < RAID_MINIMUM[level]:
             words = f"RAID {level} needs at least {RAID_MINIMUM[level]} disks, {host.name}"
-            yield Problem(path_of(host, "raid", "disks"), f"{words} has {count} in it")
+            yield Problem(path_of(host, "raid", "disks"), f"{words} has {count} in it", key=True)
         elif not _divides(host.raid):
             words = f"RAID {level} cannot be made of {count} disks ({host.name})"
-            yield Problem(path_of(host, "raid", "disks"), words)
+            yield Problem(path_of(host, "raid", "disks"), words, key=True)
 
 
 def _divides(raid: Raid) -> bool:

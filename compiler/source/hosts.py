@@ -132,19 +132,20 @@ class _Resolver:
             if not isinstance(own, Mapping):
                 place = locate(written, [key])
                 self._report(place, f"`{key}` has to be a mapping of its settings", "type")
-                self._lose(key)
+                self._lose(section, key)
                 continue
             ranged = ranges.is_range(key)
             try:
                 names = ranges.expand(key) if ranged else [key]
             except ranges.RangeError as error:
                 self._report(locate(written, [key], key=True), str(error), "range")
-                self._lose(key)
+                self._lose(section, key)
                 continue
             yield _Entry(names, own, (written, key), _group_names(own), ranged)
 
-    def _lose(self, key: str) -> None:
+    def _lose(self, section: HostKind, key: str) -> None:
         self.hosts.lost.add(key)
+        self.hosts.spoilt.add((section, key))
         self.hosts.complete &= not ranges.is_range(key)
 
     def _merge(self, section: HostKind, entries: list[_Entry]) -> dict[str, dict[str, Any]]:
@@ -234,7 +235,7 @@ class _Resolver:
         origin = Origin((("", entry.own),), entry.at)
         near = get_close_matches(name, list(self.groups), 1)
         message = f"there is no group `{name}`" + (f", did you mean `{near[0]}`?" if near else "")
-        self._report(origin.place(("groups",)), message, "reference")
+        self._report(origin.place(("groups",)), message, "group-exists")
 
     def _columns(self, section: HostKind, entry: _Entry) -> list[_Column]:
         """The values of an entry that count up with its names."""

@@ -15,6 +15,7 @@ from threerc.compiler.source.explain import Explainer, Problem
 from threerc.compiler.source.hosts import resolve
 
 _MOST_ROUNDS = 20
+_UNKEPT = frozenset({"duplicate-key", "yaml-merge", "yaml-alias", "yaml-syntax"})
 _INHERITED = ("groups", "defaults", "inventories")
 # A section whose entries are all commented out reads as null; it means that it is empty.
 _SECTIONS = frozenset(_INHERITED) | {
@@ -63,8 +64,10 @@ def load(path: Path) -> Loaded:
     more = [p for p in more if p.rule != "missing-key" or p.path[:2] not in hosts.spoilt]
     findings += hosts.findings + explainer.findings([*problems, *more])
     unique = list(dict.fromkeys(findings))
-    folder, complete = path.parent, hosts.complete
-    return Loaded(site, unique, explainer, folder, frozenset(spoilt), frozenset(lost), complete)
+    complete = hosts.complete and _UNKEPT.isdisjoint(finding.rule for finding in findings)
+    return Loaded(
+        site, unique, explainer, path.parent, frozenset(spoilt), frozenset(lost), complete
+    )
 
 
 def _check_inheritance(data: dict[str, Any], explainer: Explainer) -> list[Problem]:

@@ -24,6 +24,10 @@ class Failure(NamedTuple):
     message: str
 
 
+class CannotRun(Exception):
+    """A checker's program is there, but this machine does not let it check; the text says why."""
+
+
 class Staged(NamedTuple):
     """A tree on the disk, before it is switched to, and the program to check it with.
 

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 from threerc.compiler.verify.base import Checker, Failure, Staged
 
-# libconfuse names the file and line of some errors only.
-_COMPLAINT = re.compile(r"^(?:\S+:(\d+): )?(.+)$", re.MULTILINE)
+_COMPLAINT = re.compile(r"^(?:\S+:\d+: )?(.+)$", re.MULTILINE)
+_OPTION = re.compile(r"option '(\w+)'")
 # gmetad has no check mode. Without its folder of graphs it ends, after it has read everything.
 _NO_FOLDER = 'setuid off\nwrite_rrds on\nrrd_rootdir "{}"\n'
 _READ = "Please make sure that {} exists"
@@ -25,8 +25,17 @@ def _check_gmond(staged: Staged) -> Iterator[Failure]:
         result = staged.run("-c", file, "-m")
         if result.returncode:
             found = _COMPLAINT.search(result.stderr)
-            line, message = found.groups() if found else (None, "refused")
-            yield Failure(path, int(line or 0), message)
+            message = found[1] if found else f"gmond ended with status {result.returncode}"
+            yield Failure(path, _line(file.read_text(encoding="utf-8"), message), message)
+
+
+def _line(text: str, message: str) -> int:
+    """The first line with the option that gmond complains of: it miscounts lines itself."""
+    option = _OPTION.search(message)
+    if option is None:
+        return 0
+    place = re.search(rf"^[^#\n]*\b{option[1]}\b", text, re.MULTILINE)
+    return text.count("\n", 0, place.start()) + 1 if place else 0
 
 
 def _check_gmetad(staged: Staged) -> Iterator[Failure]:

@@ -83,7 +83,7 @@ def test_the_checker_takes_kickstarts_of_all_ages(release: str, tmp_path: Path) 
     text = site_text(release).replace("deb: {", "unused: {").replace("os: deb", "os: el")
     tree = tree_of(tmp_path, text + PHYSICAL_HOSTS % {"os": "el"})
     names = {path.rpartition("/")[2] for path in tree.entries if "/el.d/" in path}
-    assert names == {"hosts", "default.cfg", "sdb.cfg", ARRAY, HARDWARE}
+    assert names == {"hosts", "default.cfg", "disk-sdb.cfg", ARRAY, HARDWARE}
     assert list(staged(tmp_path, tree, CHECKERS[0])) == []
 
 
@@ -109,13 +109,13 @@ def test_old_and_new_kickstarts_differ(tmp_path: Path) -> None:
 def test_a_dual_boot_host_is_installed_on_the_disk_it_boots_from(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text())
     folder = f"{SERVED}/profiles/el.d"
-    assert text_of(tree, f"{folder}/hosts") == "192.168.1.12 sdb\n192.168.1.14 sdb\n"
-    part = text_of(tree, f"{folder}/sdb.cfg")
+    assert text_of(tree, f"{folder}/hosts") == "192.168.1.12 disk-sdb\n192.168.1.14 disk-sdb\n"
+    part = text_of(tree, f"{folder}/disk-sdb.cfg")
     assert "ignoredisk --only-use=sdb\n" in part
     assert "sda" not in part
-    assert tree.entries[f"{folder}/sdb.cfg"].concerns == ("second", "fourth")
+    assert tree.entries[f"{folder}/disk-sdb.cfg"].concerns == ("second", "fourth")
     assert "d-i partman-auto/disk string /dev/sdb\n" in text_of(
-        tree, f"{SERVED}/profiles/deb.d/sdb.cfg"
+        tree, f"{SERVED}/profiles/deb.d/disk-sdb.cfg"
     )
 
 
@@ -132,7 +132,7 @@ physical_hosts:
 
 @pytest.mark.parametrize(
     ("own", "reachable", "part"),
-    [("192.168.1.12", True, "sdb"), ("192.168.1.1", True, "default"), ("192.168.1.12", False, "")],
+    [("192.168.1.12", True, "disk-sdb"), ("192.168.1.1", True, "default"), ("192.168.1.12", False, "")],
 )
 def test_a_host_finds_its_part_or_stops(
     own: str, reachable: bool, part: str, tmp_path: Path
@@ -149,7 +149,7 @@ def test_a_host_finds_its_part_or_stops(
 @pytest.mark.parametrize(
     ("own", "reachable", "part"),
     [
-        ("192.168.1.13", True, "sdb"),
+        ("192.168.1.13", True, "disk-sdb"),
         ("192.168.1.1", True, "default"),
         ("192.168.1.13", False, "table-unreachable"),
     ],

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+yum -y install ig_base

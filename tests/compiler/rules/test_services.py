@@ -1,0 +1,142 @@
+"""The rules for services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.rules.checking import Case
+
+CASES = [
+    Case(
+        "service-missing",
+        "all that a host to be installed needs",
+        """
+        os_profiles:
+          sl4: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/"}
+        worker_nodes:
+          wn[1-9]:
+            address: 192.168.1.1-192.168.1.9
+            mac: 02:00:00:00:00:01-02:00:00:00:00:09
+            os: sl4
+        service_hosts:  # !
+          s: {address: 192.168.1.20, roles: [dhcp, tftp, dns]}
+        """,
+        "no host has the role `install`, needed to install wn1, wn2 and 7 more",
+        "warning",
+    ),
+    Case(
+        "service-missing",
+        "a controller for VMs, and no service host at all",
+        """
+        physical_hosts: {p1: {address: 192.168.1.1}}
+        virtual_machines: {a: {address: 192.168.1.2, home: p1}}
+        """,
+        head="site: test  # !\ndomain: example.org\nnetworks: {lan: {prefix: 192.168.1.0/24}}\n",
+        says="no host has the role `controller`, needed to keep alive a",
+    ),
+    Case(
+        "service-missing",
+        "a collector for controllers",
+        """
+        service_hosts:  # !
+          s: {address: 192.168.1.20, roles: [controller]}
+        """,
+        "no host has the role `collector`, needed to tell the controllers on s who is down",
+    ),
+    Case(
+        "service-missing",
+        "all there, and hosts that boot by themselves",
+        """
+        worker_nodes: {wn1: {address: 192.168.1.1, mac: "02:00:00:00:00:01"}}
+        service_hosts: {s: {address: 192.168.1.20}}
+        """,
+    ),
+    Case(
+        "single-service",
+        "one controller and one collector",
+        """
+        service_hosts:
+          s:
+            address: 192.168.1.20
+            roles:
+              - dns
+              - collector  # !
+              - controller  # !
+        """,
+        "s is the only collector",
+        "warning",
+    ),
+    Case(
+        "single-service",
+        "two of each",
+        """
+        service_hosts:
+          s: {address: 192.168.1.20, roles: [dns, collector, controller]}
+          t: {address: 192.168.1.21, roles: [collector, controller]}
+        """,
+    ),
+    Case(
+        "dhcp-pair",
+        "three with a pool",
+        """
+          pooled: {prefix: 10.0.0.0/24, pool: 10.0.0.10-10.0.0.20}
+        service_hosts:
+          s: {address: 192.168.1.20, roles: [dhcp]}
+          t: {address: 192.168.1.21, roles: [dhcp]}
+          u:
+            address: 192.168.1.22
+            roles:
+              - tftp
+              - dhcp  # !
+        """,
+        "u is one DHCP server too many",
+    ),
+    Case(
+        "dhcp-pair",
+        "three without a pool",
+        "service_hosts: {'s[1-3]': {address: 192.168.1.1-192.168.1.3, roles: [dhcp]}}",
+    ),
+    Case(
+        "service-address",
+        "IPv6 alone, and on another interface",
+        """
+        service_hosts:
+          s:
+            address6: fd00::1
+            roles:
+              - dns
+              - tftp  # !
+          t:
+            interfaces: {eth1: {address: 192.168.1.2}}
+            roles: [install]  # !
+        """,
+        "s has the role `tftp`, but no IPv4 address of its own",
+    ),
+    Case(
+        "service-address",
+        "IPv4",
+        "service_hosts: {s: {address: 192.168.1.2, roles: [dhcp, tftp, install]}}",
+    ),
+    Case(
+        "role-twice",
+        "twice",
+        """
+        service_hosts:
+          s:
+            address: 192.168.1.2
+            roles:
+              - dns
+              - tftp
+              - dns  # !
+        """,
+        "s has the role `dns` twice",
+    ),
+    Case("role-twice", "once", "service_hosts: {s: {address: 192.168.1.2, roles: [dns, tftp]}}"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_rule(case: Case, tmp_path: Path) -> None:
+    case.check(tmp_path)
