@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,11 @@ from threerc.compiler.tree import Output, Tree
 from threerc.compiler.verify import Verdict, verify
 
 LOCK_NAME = "site.lock"
+Progress = Callable[[str], None]
+
+
+def _quiet(_what: str) -> None:
+    """Progress for nobody."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +78,39 @@ def check(path: Path) -> Checked:
     return Checked(loaded.site, findings, loaded.folder)
 
 
-def compile_tree(site: Site, lock: Lock, folder: Path) -> Tree:
+def compile_tree(site: Site, lock: Lock, folder: Path, progress: Progress = _quiet) -> Tree:
     """The tree of a site; `folder` is where its side files are. Adds to the lock."""
     tree = Tree()
     for name, compile_one in ARTEFACTS.items():
+        progress(f"compiling {name}")
         compile_one(site, Output(name, tree, lock, folder))
     return tree
 
 
-def build(path: Path, options: Options) -> Report:
+def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     """Build a site's tree at `options.out`, or leave what is there as it is.
 
+    `progress` is told what is going on.
     Raises Rejected (findings, also of the daemons' checkers), OutputError and SecretMissing.
     """
     clock = _Stopwatch()
     generations = Generations(options.out)
     generations.check_ours()
+    progress(f"checking {path}")
     checked = check(path)
     clock.lap("check")
     lock_path = path.parent / LOCK_NAME
     lock = locking.load(lock_path, options.today)
-    tree = compile_tree(checked.site, lock, checked.folder)
+    tree = compile_tree(checked.site, lock, checked.folder, progress)
     clock.lap("compile")
     _refuse(_lock_findings(lock, lock_path) if options.locked else [])
     _refuse(_left_out(tree, path) if options.strict else [])
     report = Report(checked.site, options.out, tree, checked.warnings, lock.changes)
+    progress(f"writing {options.out}")
     with generations.staged(tree.entries) as stage:
         clock.lap("write")
         if options.verify:
-            report.verdicts = verify(stage, tree)
+            report.verdicts = verify(stage, tree, progress)
             clock.lap("verify")
         _refuse(_verdict_findings(report.verdicts, options))
         # First the lock: were we killed in between, the next build would choose the same.

@@ -68,6 +68,7 @@ def _findings_as(form: Format) -> Iterator[None]:
     try:
         yield
     except Rejected as rejected:
+        _progress("")
         _say(rejected.findings, form)
         sys.exit(1)
 
@@ -145,7 +146,8 @@ def _build_one(site: Path, options: Options, graph: Path | None, form: Format) -
     from threerc.compiler.build import build
     from threerc.compiler.generation import replace_file
 
-    built = build(site, options)
+    built = build(site, options, _progress)
+    _progress("")
     if graph:
         from threerc.compiler.graph import draw
 
@@ -155,6 +157,12 @@ def _build_one(site: Path, options: Options, graph: Path | None, form: Format) -
         return
     _say(built.warnings, form)
     click.echo(say.build_text(built))
+
+
+def _progress(what: str) -> None:
+    """What is going on, in one line that is written over; only for people who look on."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{what}", nl=False, err=True)
 
 
 def _today() -> date:

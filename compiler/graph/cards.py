@@ -63,7 +63,8 @@ def _natural(card: Card) -> int:
     names[0] += width(badge, _SMALL, bold=True) + GAP if badge else 0
     plugs = [width(plug.address, _SMALL) + 14 for plug in card.plugs]
     pills = [_pill_width(pill) for pill in card.pills]
-    return int(max([*names, *plugs, *pills])) + 1 + 2 * PAD
+    words = [width(word, _SMALL) for line in card.lines for word in line.split()]
+    return int(max([*names, *plugs, *pills, *words])) + 1 + 2 * PAD
 
 
 def _badge(card: Card) -> str:
@@ -83,7 +84,7 @@ def draw(card: Card, style: Style, colours: Colours) -> Drawn:
     for plug in card.plugs:
         column.plug(plug.address, colours.get(plug.network, "muted"))
     for line in card.lines:
-        column.text(line, "muted", 1)
+        column.text(line, "muted", 2)
     column.text(card.note, "muted italic", 2)
     column.volumes(card.volumes)
     column.cards(card.inside, style, colours)

@@ -12,7 +12,7 @@ _MOST_STEMS = 12
 
 
 def fold(site: Site) -> list[list[WorkerNode]]:
-    """Worker nodes that differ in name and address only, in the YAML's order.
+    """Worker nodes that differ in name and address only, in the order of their first names.
 
     Names with different stems (`wn` and `old`) are kept apart, where they are not too many.
     """
@@ -31,7 +31,14 @@ def fold(site: Site) -> list[list[WorkerNode]]:
             bool(node.interfaces),
         )
         alike.setdefault(key, []).append(node)
-    return [part for nodes in alike.values() for part in _by_stem(nodes)]
+    parts = [part for nodes in alike.values() for part in _by_stem(nodes)]
+    return sorted(parts, key=lambda part: _natural(part[0].name))
+
+
+def _natural(name: str) -> tuple[str, int, str]:
+    """A name to sort by: wn9 comes before wn10."""
+    head, digits, tail = split(name)
+    return head, int(digits or 0), tail
 
 
 def _by_stem(nodes: list[WorkerNode]) -> list[list[WorkerNode]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -53,7 +52,7 @@ class Provisioning(Model):
 # cron turns a bare % into a line break, and eats backslashes on the way to the shell.
 CronCommand = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}%\\]{1,255}$"),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029%\\]{1,255}$"),
     Explained("cron-command", "not one line without % and backslashes; put it into a script"),
 ]
 

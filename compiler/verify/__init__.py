@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from threerc.compiler.verify import (
     pxelinux,
     zones,
 )
-from threerc.compiler.verify.base import TIMEOUT, CannotRun, Checker, Failure, Staged, find_program
+from threerc.compiler.verify.base import TIMEOUT, CannotRun, Checker, Failure, Staged
 
 CHECKERS: tuple[Checker, ...] = (
     dhcpd.CHECKER,
@@ -53,28 +53,33 @@ class Verdict:
     failures: list[Failure] = field(default_factory=list)
 
 
-def verify(root: Path, tree: Tree, checkers: Iterable[Checker] = CHECKERS) -> list[Verdict]:
+def verify(
+    root: Path,
+    tree: Tree,
+    progress: Callable[[str], None],
+    checkers: Iterable[Checker] = CHECKERS,
+) -> list[Verdict]:
     """Run every checker whose artefact is in the tree; a missing program is a verdict too."""
     counts = Counter(entry.artefact for entry in tree.entries.values())
     promised = frozenset(missing.path for missing in [*tree.to_provide, *tree.left_out])
-    staged = Staged(root, tree.entries, "", promised)
-    return [
-        _verdict(checker, staged, counts[checker.artefact])
-        for checker in checkers
-        if counts[checker.artefact]
-    ]
+    verdicts: list[Verdict] = []
+    for checker in checkers:
+        if counts[checker.artefact]:
+            progress(f"checking {checker.artefact} by {checker.program or 'reading back'}")
+            staged = Staged(root, tree.entries, checker, promised)
+            verdicts.append(_verdict(staged, counts[checker.artefact]))
+    return verdicts
 
 
-def _verdict(checker: Checker, staged: Staged, files: int) -> Verdict:
-    program = find_program(checker.program) if checker.program else ""
-    if program is None:
-        reason = f"{checker.program} not found (Debian: {checker.package})"
-        return Verdict(checker, files, not_checked=reason)
+def _verdict(staged: Staged, files: int) -> Verdict:
+    verdict = Verdict(staged.checker, files)
     start = time.monotonic()
     try:
-        failures = list(checker.run(staged._replace(program=program)))
+        verdict.failures = list(staged.checker.run(staged))
     except CannotRun as error:
-        return Verdict(checker, files, not_checked=f"{checker.program} cannot run here: {error}")
+        verdict.not_checked = str(error)
     except subprocess.TimeoutExpired:
-        failures = [Failure("", 0, f"{checker.program} did not answer within {TIMEOUT} s")]
-    return Verdict(checker, files, seconds=time.monotonic() - start, failures=failures)
+        message = f"{staged.checker.program} did not answer within {TIMEOUT} s"
+        verdict.failures = [Failure("", 0, message)]
+    verdict.seconds = time.monotonic() - start
+    return verdict

@@ -25,19 +25,41 @@ class Failure(NamedTuple):
 
 
 class CannotRun(Exception):
-    """A checker's program is there, but this machine does not let it check; the text says why."""
+    """A checker's program is missing, or this machine does not let it check; the text says why."""
+
+
+class Checker(NamedTuple):
+    """A check of one artefact's files.
+
+    `program` is looked up on PATH and in the system folders when a file is there for it; empty
+    means that 3RC itself reads the files back. `package` is the Debian package that has the
+    program. `run` yields what the program refuses.
+    """
+
+    artefact: str
+    program: str
+    package: str
+    run: Callable[[Staged], Iterator[Failure]]
 
 
 class Staged(NamedTuple):
-    """A tree on the disk, before it is switched to, and the program to check it with.
+    """A tree on the disk, before it is switched to, and the checker that looks at it.
 
     `promised` are the paths that the tree does not hold and says so.
     """
 
     root: Path
     entries: Mapping[str, Entry]
-    program: str
+    checker: Checker
     promised: frozenset[str] = frozenset()
+
+    @property
+    def program(self) -> str:
+        """Where the checker's program is. Raises CannotRun."""
+        found = find_program(self.checker.program)
+        if found is None:
+            raise CannotRun(f"{self.checker.program} not found (Debian: {self.checker.package})")
+        return found
 
     def files(self, artefact: str) -> Iterator[tuple[str, Path]]:
         """The files of an artefact: `<host>/<path>` and where it lies now; links left out."""
@@ -48,32 +70,28 @@ class Staged(NamedTuple):
     def run(
         self, *arguments: str | Path, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run the program with a clean environment and a time limit; never raises on its exit."""
-        return subprocess.run(
-            [self.program, *map(str, arguments)],
-            cwd=cwd,
-            env={"PATH": os.pathsep.join(_SYSTEM_FOLDERS), "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        """Run the program with a clean environment and a time limit; its exit is the caller's.
+
+        Raises CannotRun, and TimeoutExpired.
+        """
+        return run_program(self.program, *arguments, cwd=cwd)
 
 
-class Checker(NamedTuple):
-    """A check of one artefact's files.
-
-    `program` is looked up on PATH and in the system folders; empty means that 3RC itself reads
-    the files back. `package` is the Debian package that has the program. `run` yields what the
-    program refuses.
-    """
-
-    artefact: str
-    program: str
-    package: str
-    run: Callable[[Staged], Iterator[Failure]]
+def run_program(
+    program: str, *arguments: str | Path, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run any program as Staged.run does."""
+    return subprocess.run(
+        [program, *map(str, arguments)],
+        cwd=cwd,
+        env={"PATH": os.pathsep.join(_SYSTEM_FOLDERS), "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT,
+        check=False,
+    )
 
 
 def find_program(name: str) -> str | None:

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from threerc.compiler.verify.base import CannotRun, Checker, Failure, Staged, find_program
+from threerc.compiler.verify.base import (
+    CannotRun,
+    Checker,
+    Failure,
+    Staged,
+    find_program,
+    run_program,
+)
 
 _CLIENT = re.compile(r"(\S+)\(([a-z_]+(?:=[^,()\s]+)?(?:,[a-z_]+(?:=[^,()\s]+)?)*)\)")
 _COMPLAINT = re.compile(r"^exportfs: /etc/exports:(\d+): (.*)$", re.MULTILINE)
@@ -55,14 +62,16 @@ def _exportfs(staged: Staged) -> Iterator[Failure]:
         raise CannotRun("unshare not found (Debian: util-linux)")
     for path, file in staged.files("exports"):
         shell = ["--user", "--map-root-user", "--mount", "sh", "-c", _PRIVATE, "sh"]
-        result = staged._replace(program=unshare).run(*shell, file.resolve(), staged.program)
+        result = run_program(unshare, *shell, file.resolve(), staged.program)
         complaints = _COMPLAINT.findall(result.stderr)
         entries = _entry_lines(file.read_text(encoding="utf-8"))
         for count, message in complaints:
             yield Failure(path, dict(enumerate(entries, 1)).get(int(count), 0), message)
         # It exits 1 where a path is not there yet, as on the machine that compiles.
         if not complaints and not _EXPORTING.search(result.stdout):
-            raise CannotRun(result.stderr.strip().splitlines()[-1] if result.stderr else "no answer")
+            raise CannotRun(
+                result.stderr.strip().splitlines()[-1] if result.stderr else "no answer"
+            )
 
 
 CHECKERS = (

@@ -11,7 +11,7 @@ from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
 from threerc.compiler.source.load import Loaded, load
 from threerc.compiler.tree import Entry, Output, Tree
-from threerc.compiler.verify.base import Checker, Failure, Staged, find_program
+from threerc.compiler.verify.base import Checker, Failure, Staged
 
 ROOT = Path(__file__).resolve().parents[2]
 SNS_PISA = ROOT / "examples/sns-pisa/site.yaml"
@@ -60,8 +60,6 @@ def text_of(tree: Tree, path: str) -> str:
 
 def staged(folder: Path, tree: Tree, checker: Checker) -> Iterator[Failure]:
     """What a checker says of a tree, with the real program; fails where it is missing."""
-    program = find_program(checker.program) if checker.program else ""
-    assert program is not None, f"{checker.program} is missing (Debian: {checker.package})"
     entries: dict[str, Entry] = {}
     for path, entry in tree.entries.items():
         file = folder / path
@@ -71,4 +69,4 @@ def staged(folder: Path, tree: Tree, checker: Checker) -> Iterator[Failure]:
         else:
             file.symlink_to(entry.target)
         entries[path] = entry._replace(artefact=checker.artefact)
-    return checker.run(Staged(folder, entries, program))
+    return checker.run(Staged(folder, entries, checker))

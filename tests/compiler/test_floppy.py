@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from threerc.compiler.floppy import FloppyError, ToolMissing, grub_floppy, menu
 
 from tests.lab import requires_real
+from threerc.compiler.floppy import FloppyError, ToolMissing, grub_floppy, menu
 
 MENU: Final = """\
 default 1

@@ -29,11 +29,14 @@ def test_dhcpd_takes_it(sns_pisa: Site, tmp_path: Path) -> None:
 
 
 def test_dhcpd_takes_a_failover_pair(tmp_path: Path) -> None:
-    text = HEAD.replace("boot: true", "boot: true, pool: 192.168.1.200-192.168.1.220") + """
+    text = (
+        HEAD.replace("boot: true", "boot: true, pool: 192.168.1.200-192.168.1.220")
+        + """
 service_hosts:
   a: {address: 192.168.1.2, roles: [dhcp, dns, tftp]}
   b: {address: 192.168.1.3, roles: [dhcp]}
 """
+    )
     tree = compiled(compile_dhcpd, good_site(tmp_path, text))
     assert "primary;" in text_of(tree, "a/etc/dhcp/dhcpd.conf")
     assert "secondary;" in text_of(tree, "b/etc/dhcp/dhcpd.conf")
@@ -43,7 +46,9 @@ service_hosts:
 def test_the_checker_points_at_the_line(sns_pisa: Site, tmp_path: Path) -> None:
     tree = compiled(compile_dhcpd, sns_pisa)
     entry = tree.entries[CONF]
-    tree.entries[CONF] = entry._replace(content=entry.content.replace(b"authoritative;", b"authoritative {"))
+    tree.entries[CONF] = entry._replace(
+        content=entry.content.replace(b"authoritative;", b"authoritative {")
+    )
     failure = next(staged(tmp_path, tree, CHECKER))
     assert failure.path == CONF
     assert failure.line > 0

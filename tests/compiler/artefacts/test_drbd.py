@@ -12,13 +12,16 @@ from threerc.compiler.tree import Tree
 from threerc.compiler.verify.drbd import CHECKER
 
 RES = "alfa01/etc/drbd.d/gridse.res"
-HOSTS = HEAD + """
+HOSTS = (
+    HEAD
+    + """
 physical_hosts:
   a: {address: 192.168.1.1}
   b: {address: 192.168.1.2}
   c: {address: 192.168.1.3}
 volumes:
 """
+)
 
 
 def test_both_peers_hold_the_same_resource(sns_pisa: Site) -> None:
@@ -45,7 +48,9 @@ def test_explicit_numbers_and_disks_win(tmp_path: Path) -> None:
         "  v: {peers: [a, b], disk: {a: /dev/sdb1, b: /dev/sdc1}, size: 1GiB, protocol: A,"
         " minor: 7, port: 7795}\n"
     )
-    text = text_of(compiled(compile_drbd, good_site(tmp_path, HOSTS + volume)), "a/etc/drbd.d/v.res")
+    text = text_of(
+        compiled(compile_drbd, good_site(tmp_path, HOSTS + volume)), "a/etc/drbd.d/v.res"
+    )
     assert "device    /dev/drbd7 minor 7;" in text
     assert "disk      /dev/sdc1;" in text
     assert "192.168.1.2:7795;" in text

@@ -25,7 +25,9 @@ def test_both_peers_export_the_same_with_a_fixed_fsid(sns_pisa: Site) -> None:
 
 
 def test_hosts_and_literal_clients(tmp_path: Path) -> None:
-    site = HEAD + """
+    site = (
+        HEAD
+        + """
 physical_hosts:
   a: {address: 192.168.1.1, interfaces: {eth1: {address: 192.168.1.101}}}
   b: {address: 192.168.1.2}
@@ -36,6 +38,7 @@ volumes:
     size: 1GiB
     nfs: {path: /srv/v, clients: [a, 10.0.0.0/8], options: [ro, no_subtree_check]}
 """
+    )
     tree = compiled(compile_exports, good_site(tmp_path, site))
     line = text_of(tree, "b/etc/exports.d/v.exports").splitlines()[-1]
     options = "(ro,no_subtree_check,fsid=1)"

@@ -132,7 +132,11 @@ physical_hosts:
 
 @pytest.mark.parametrize(
     ("own", "reachable", "part"),
-    [("192.168.1.12", True, "disk-sdb"), ("192.168.1.1", True, "default"), ("192.168.1.12", False, "")],
+    [
+        ("192.168.1.12", True, "disk-sdb"),
+        ("192.168.1.1", True, "default"),
+        ("192.168.1.12", False, ""),
+    ],
 )
 def test_a_host_finds_its_part_or_stops(
     own: str, reachable: bool, part: str, tmp_path: Path

@@ -44,7 +44,9 @@ def test_strangers_boot_from_their_own_disk(sns_pisa: Site) -> None:
 
 
 def test_an_install_by_declaration_links_to_the_profile(tmp_path: Path) -> None:
-    text = HEAD + """
+    text = (
+        HEAD
+        + """
 os_profiles:
   sl: {installer: kickstart, kernel: k, initrd: i, repository: http://192.168.1.2/sl}
 service_hosts:
@@ -52,6 +54,7 @@ service_hosts:
 worker_nodes:
   wn1: {address: 192.168.1.10, mac: 02:00:00:00:00:01, os: sl, boot: install}
 """
+    )
     tree = compiled(compile_pxelinux, good_site(tmp_path, text))
     assert tree.entries["s/srv/tftp/pxelinux.cfg/C0A8010A"].target == "sl"
     assert "ks=http://192.168.1.2/profiles/sl.cfg" in text_of(tree, "s/srv/tftp/pxelinux.cfg/sl")
@@ -65,10 +68,10 @@ def _relabelled(tree: Tree) -> Tree:
 
 def test_the_checker_wants_links_and_kernels_to_be_there(sns_pisa: Site, tmp_path: Path) -> None:
     tree = _relabelled(compiled(compile_pxelinux, sns_pisa))
-    missing = {f.path for f in verify(tmp_path, tree, [CHECKER])[0].failures}
+    missing = {f.path for f in verify(tmp_path, tree, print, [CHECKER])[0].failures}
     # Memdisk and the images are made by other artefacts, absent from this tree.
     assert missing == {f"{CFG}/disk1", f"{CFG}/disk2"}
     del tree.entries[f"{CFG}/local"]
     tree.to_provide.clear()
-    missing = {f.path for f in verify(tmp_path, tree, [CHECKER])[0].failures}
+    missing = {f.path for f in verify(tmp_path, tree, print, [CHECKER])[0].failures}
     assert {f"{CFG}/C0A8011F", f"{CFG}/sl4-32"} <= missing
