@@ -16,7 +16,7 @@ _MOST_SPREAD = 300
 
 
 def compile_cron(site: Site, out: Output) -> None:
-    """/etc/cron.d/ha on each controller; the update check on every host of its own and for nodes."""
+    """/etc/cron.d/ha on each controller; update checks on hosts with files and for nodes."""
     for name, word in site.controller_minutes().items():
         text = render("cron", site=site, name=name, word=word, minutes=Safe(_MINUTES[word]))
         out.file(name, "/etc/cron.d/ha", text, concerns=(name,))

@@ -5,7 +5,7 @@ Source: dhcpd.conf(5), dhcp-options(5), thesis 5.2 and 5.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -69,7 +69,7 @@ def _subnet(
     }
 
 
-def _servers(site: Site, network: str, servers: list[Any]) -> list[IPv4Address]:
+def _servers(site: Site, network: str, servers: Iterable[object]) -> list[IPv4Address]:
     """Servers as IPv4 addresses, a host's on this network first."""
     found = [s if not isinstance(s, str) else _address_on(site, s, network) for s in servers]
     return [address for address in found if isinstance(address, IPv4Address)]

@@ -51,10 +51,13 @@ class Explainer:
         merged: dict[Path, Problem] = {}
         for each in error.errors(include_url=False):
             problem = self._problem(each, data)
+            if problem.path[:1] and problem.path[0] in KINDS and problem.path[2:] == ("name",):
+                continue  # a host's name is its key, of which there is an error too
             key = (*problem.path, problem.key)
             known = merged.setdefault(key, problem)
             if problem.message not in known.message:
-                merged[key] = known._replace(message=f"{known.message}; or {problem.message}")
+                more = problem.message.removeprefix(f"{problem.key}: ")
+                merged[key] = known._replace(message=f"{known.message}; or {more}")
         return list(merged.values())
 
     def findings(self, problems: Iterable[Problem]) -> list[Finding]:

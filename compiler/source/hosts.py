@@ -127,6 +127,10 @@ class _Resolver:
 
     def _entries(self, section: HostKind) -> Iterator[_Entry]:
         written = _mapping(self.document, section)
+        if not isinstance(self.document.get(section, written), Mapping | None):
+            place = locate(self.document, [section])
+            self._report(place, f"`{section}` has to be a mapping of hosts by name", "type")
+            self.hosts.complete = False
         for key, value in written.items():
             own = Mapping(written.file, written.here) if value is None else value
             if not isinstance(own, Mapping):

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -169,12 +168,20 @@ ls -A "$2" | wc -l
 """
 
 
-def test_help_shows_an_example_and_is_quick(folder: Path) -> None:
+def test_help_shows_an_example(folder: Path) -> None:
     assert "3rc check site.yaml" in threerc("check", "--help", cwd=folder).stdout
-    threerc("--help", cwd=folder)
-    start = time.monotonic()
-    assert threerc("--help", cwd=folder).returncode == 0
-    assert time.monotonic() - start < 5  # a sanity bound; the promise is measured by make bench
+
+
+def test_help_imports_nothing_that_it_does_not_need() -> None:
+    code = "import sys, threerc.compiler.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"pydantic", "yaml", "jinja2", "networkx"} & set(done.stdout.split())
 
 
 def test_boot_shows_and_switches_a_range(tmp_path: Path) -> None:

