@@ -56,6 +56,7 @@ AbsolutePath = Annotated[
 ]
 MacAddress = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$")]
 LinkName = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{8}$")]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>\\^`{|}]{1,2000}$")]
 Address = IPv4Address | IPv6Address
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
@@ -64,15 +65,22 @@ Minutes = Literal["even", "odd", "every"]
 
 
 class Steps(Part):
-    """How many times each step is tried before the next one; 0 leaves it out."""
+    """How many times each step is tried before the next one; 0 leaves it out.
+
+    `snapshot` restarts a VM from its last snapshot (thesis 10).
+    """
 
     reboot: Count
     restart: Count
+    snapshot: Count = 0
     reinstall: Count
 
 
 class Waits(Part):
-    """Seconds to stand still after each step; `reinstall` also after a cleared history."""
+    """Seconds to stand still after each step; `reinstall` also after a cleared history.
+
+    After a restart from a snapshot it is `restart`.
+    """
 
     reboot: Count
     restart: Count
@@ -86,6 +94,17 @@ class RestartLimit(Part):
     within: Positive
 
 
+class Flapping(Part):
+    """How long failures are remembered, and how many are too many.
+
+    Each failure counts 1 and loses half of its weight every `half_life` seconds. Waits double with
+    each failure that still counts; at `give_up` the VM is left to a human.
+    """
+
+    half_life: Positive = 3600
+    give_up: Positive = 5
+
+
 class Policy(Part):
     """How a VM is recovered; `history` is after how many seconds its history is cleared."""
 
@@ -93,6 +112,7 @@ class Policy(Part):
     waits: Waits
     history: Count
     limit: RestartLimit
+    flapping: Flapping = Flapping()
 
 
 class Secret(Part):
@@ -185,13 +205,89 @@ class Endpoint(Part):
     port: Port
 
 
+class Prometheus(Part):
+    """A Prometheus server, for sites without Ganglia, and what it calls load and life.
+
+    Hosts are told apart by the label `instance`, whose port and domain are left out.
+    """
+
+    url: HttpUrl
+    load: str = "node_load5"
+    up: str = 'up{job="node"}'
+
+
 class Monitors(Part):
-    """Ganglia: any of these tells the state of all hosts."""
+    """Where the state of all hosts is learned: the first of these with fresh data is believed.
+
+    A host is down after `down_after` times its TMAX without a heartbeat. `probe` asks a host that
+    is said to be down once more, directly, before anything is done.
+    """
 
     cluster: str
     poll_interval: Positive
+    down_after: Annotated[float, Field(ge=1)] = 4.0
     gmetad: tuple[Endpoint, ...] = ()
     collectors: tuple[Endpoint, ...] = ()
+    prometheus: tuple[Prometheus, ...] = ()
+    probe: Literal["none", "ping", "ssh"] = "none"
+
+
+class Brake(Part):
+    """When so many hosts went silent within so many seconds, nothing is done.
+
+    One physical host with all its VMs is never too much.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1 / 3
+    within: Positive = 180
+
+
+class SplitBrain(Part):
+    """What to do when the old copy of a VM cannot be seen dead, nor its host's power be cut.
+
+    `wait`: nothing. `proceed`: start the VM elsewhere when its host has been silent for `after`
+    seconds; then only locks on its disk (DRBD, libvirt) stand between the site and two copies.
+    """
+
+    policy: Literal["wait", "proceed"] = "wait"
+    after: Count = 1800
+
+
+class Ssh(Part):
+    """How hosts are logged in to: as whom, with which key (default: ssh's own), in what time."""
+
+    user: UserName = "root"
+    key: AbsolutePath | None = None
+    connect: Positive = 5
+
+
+class Etcd(Part):
+    """An etcd cluster that holds the controllers' state instead of the state directory."""
+
+    endpoints: Annotated[tuple[HttpUrl, ...], Field(min_length=1)]
+    prefix: AbsolutePath = "/3rc"
+    ca: AbsolutePath | None = None
+    cert: AbsolutePath | None = None
+    key: AbsolutePath | None = None
+    user: UserName | None = None
+    password: Secret | None = None
+
+
+class Notify(Part):
+    """Who is told of each action, and when the controllers stand still.
+
+    `command` gets the event as JSON on its standard input, `webhook` as the body of a POST.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook: HttpUrl | None = None
+
+
+class Metrics(Part):
+    """Where Prometheus finds the controllers' own figures: a textfile, or a port."""
+
+    textfile: AbsolutePath | None = None
+    port: Port | None = None
 
 
 class TftpServer(Part):
@@ -203,7 +299,11 @@ class TftpServer(Part):
 
 
 class ControllerConfig(Part):
-    """The whole of controller.yaml."""
+    """The whole of controller.yaml.
+
+    `deadline` is how many seconds one action may take, `boot_link` for how many a boot link says
+    `install` at the most.
+    """
 
     version: Literal[1]
     site: Word
@@ -214,6 +314,14 @@ class ControllerConfig(Part):
     controllers: dict[HostName, Minutes]
     recovery: Policy
     monitors: Monitors
+    brake: Brake = Brake()
+    split_brain: SplitBrain = SplitBrain()
+    ssh: Ssh = Ssh()
+    deadline: Positive = 60
+    boot_link: Positive = 120
+    etcd: Etcd | None = None
+    notify: Notify = Notify()
+    metrics: Metrics = Metrics()
     tftp_servers: tuple[TftpServer, ...] = ()
     volumes: dict[Word, Volume] = {}
     physical_hosts: dict[HostName, PhysicalHost] = {}

@@ -1,0 +1,177 @@
+"""What a controller reads from and writes to the shared state, above any store.
+
+A record's version in the store is its fencing token: whoever wants to act writes an intent with
+the version that it has read, and of two only one succeeds. Nobody trusts another's clock: a time
+in a record is believed only as far as it fits when this controller saw the record change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from threerc.runtime import records
+from threerc.runtime.brake import Braked
+from threerc.runtime.records import Record
+from threerc.runtime.world import Store
+
+_VM, _PAUSED, _MAINTENANCE, _INSTALLED = "vm/", "paused/", "maintenance/", "installed/"
+_BRAKE, _SEEN = "brake", "seen/"
+ALL = "*"
+"""In place of a VM's name: all of them are paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record and the version it has in the store; 0: it is not there yet."""
+
+    record: Record
+    version: int
+
+
+@dataclass(slots=True)
+class Mark:
+    """When this controller first saw a VM's last action, and its tick before that one."""
+
+    done: int
+    first: float
+    before: float
+
+
+@dataclass
+class Memory:
+    """One controller's view of the shared state, within one tick."""
+
+    store: Store
+    zone: tzinfo
+    me: str
+    now: float
+    held: dict[str, Held] = field(default_factory=dict)
+    paused: Mapping[str, str] = field(default_factory=dict)
+    maintenance: Mapping[str, bool] = field(default_factory=dict)
+    installed: frozenset[str] = frozenset()
+    brake: Braked | None = None
+    absent: dict[str, float] = field(default_factory=dict)
+    last_tick: float = 0.0
+    _brake_version: int = 0
+    _seen_version: int = 0
+    _marks: dict[str, Mark] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Read it all. Raises StoreLost."""
+        for key, found in self.store.list(_VM).items():
+            self.held[key.removeprefix(_VM)] = Held(Record.load(found.value), found.version)
+        self.paused = {
+            key.removeprefix(_PAUSED): str(found.value.get("why", ""))
+            for key, found in self.store.list(_PAUSED).items()
+        }
+        self.maintenance = {
+            key.removeprefix(_MAINTENANCE): bool(found.value.get("drain"))
+            for key, found in self.store.list(_MAINTENANCE).items()
+        }
+        listed = self.store.list(_INSTALLED)
+        self.installed = frozenset(key.removeprefix(_INSTALLED) for key in listed)
+        braked = self.store.get(_BRAKE)
+        if braked is not None:
+            self.brake = Braked.model_validate(braked.value)
+            self._brake_version = braked.version
+        self._load_seen()
+
+    def _load_seen(self) -> None:
+        seen = self.store.get(_SEEN + self.me)
+        if seen is None:
+            return
+        self._seen_version = seen.version
+        self.last_tick = float(seen.value["tick"])
+        self.absent = dict(seen.value["absent"])
+        self._marks = {vm: Mark(*mark) for vm, mark in seen.value["marks"].items()}
+
+    def note(self, down: Iterable[str], absent: Iterable[str]) -> None:
+        """Remember which VMs are down, and which hosts no monitor knows, for the next tick."""
+        first_tick = self._seen_version == 0
+        self.absent = {
+            name: self.absent.get(name, 0.0 if first_tick else self.now) for name in absent
+        }
+        marks = {vm: self._mark(vm, self.held[vm].record) for vm in down if vm in self.held}
+        value = {
+            "tick": self.now,
+            "absent": self.absent,
+            "marks": {vm: [mark.done, mark.first, mark.before] for vm, mark in marks.items()},
+        }
+        self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
+
+    def _mark(self, vm: str, record: Record) -> Mark:
+        known = self._marks.get(vm)
+        if known is None or known.done != record.done:
+            known = Mark(record.done, self.now, self.last_tick)
+            self._marks[vm] = known
+        return known
+
+    def record(self, vm: str, home: str) -> Held:
+        """What is remembered of a VM, be it only by the thesis's line; or that it is at home."""
+        held = self.held.get(vm)
+        if held is None:
+            line = self.store.published(vm)
+            known = records.from_line(line, self.zone) if line else None
+            held = self.held[vm] = Held(known or Record(host=home, up=0.0), 0)
+        return held
+
+    def elapsed(self, vm: str, record: Record) -> float:
+        """Seconds since a VM's last action, by this controller's own clock as far as can be."""
+        mark = self._mark(vm, record)
+        said = max(self.now - record.last, self.now - mark.first)
+        return max(0.0, min(said, self.now - mark.before))
+
+    def save(self, vm: str, record: Record) -> Held:
+        """Write a record if nobody has in between. Raises Conflict, StoreLost."""
+        known = self.held.get(vm)
+        version = self.store.put(_VM + vm, record.dump(), known.version if known else 0)
+        line = records.line(record, self.zone)
+        if known is None or known.version == 0 or records.line(known.record, self.zone) != line:
+            self.store.publish(vm, line)
+        own = Mark(record.done, self.now, self.now)
+        if known is None or known.record.done != record.done:
+            self._marks[vm] = own
+        held = self.held[vm] = Held(record, version)
+        return held
+
+    def holds(self, vm: str) -> bool:
+        """Whether the record is still as this controller wrote it. Raises StoreLost."""
+        found = self.store.get(_VM + vm)
+        return found is not None and found.version == self.held[vm].version
+
+    def set_brake(self, braked: Braked | None) -> None:
+        """Put the brake on, or take it off. Raises Conflict, StoreLost."""
+        if braked == self.brake:
+            return
+        if braked is None:
+            self.store.delete(_BRAKE, self._brake_version)
+        else:
+            value = braked.model_dump(mode="json")
+            self._brake_version = self.store.put(_BRAKE, value, self._brake_version)
+        self.brake = braked
+
+    def was_installed(self, vm: str) -> None:
+        """Forget that a VM's installer has said that it is done."""
+        found = self.store.get(_INSTALLED + vm)
+        if found is not None:
+            self.store.delete(_INSTALLED + vm, found.version)
+
+
+def say_so(store: Store, kind: str, name: str, value: Mapping[str, Any]) -> None:
+    """Write an operator's word: `paused`, `maintenance` or `installed`, over what was there."""
+    key = f"{kind}/{name}"
+    found = store.get(key)
+    store.put(key, value, found.version if found else 0)
+
+
+def take_back(store: Store, kind: str, name: str) -> bool:
+    """Take an operator's word back; False where there was none."""
+    key = f"{kind}/{name}"
+    found = store.get(key)
+    if found is None:
+        return False
+    store.delete(key, found.version)
+    return True

@@ -1,0 +1,116 @@
+"""What the controllers remember of a VM, and the line of it that the thesis's shell version reads.
+
+The line is `PH YYYY-MM-DD/HH:MM:SS FLAG` (thesis, appendix): the physical host, when the last
+action was, and how far the ladder has been climbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import Any, Final
+
+from threerc.runtime.config import Count, HostName, Part
+
+STAMP: Final = "%Y-%m-%d/%H:%M:%S"
+
+
+class Step(StrEnum):
+    """The actions, in the order of the ladder."""
+
+    REBOOT = "REBOOT"
+    RESTART = "RESTART"
+    SNAPSHOT = "SNAPSHOT"
+    REINSTALL = "REINSTALL"
+
+
+class State(StrEnum):
+    """What was done last to a VM; NORMAL: nothing that still counts."""
+
+    NORMAL = "normal"
+    REBOOTED = "rebooted"
+    RESTARTED = "restarted"
+    RESTORED = "restored"
+    REINSTALLED = "reinstalled"
+
+
+FLAGS: Final = {
+    State.NORMAL: 0,
+    State.REBOOTED: 1,
+    State.RESTARTED: 2,
+    State.RESTORED: 2,
+    State.REINSTALLED: 0,
+}
+"""The thesis's flag for each state."""
+_OF_FLAG: Final = {0: State.NORMAL, 1: State.REBOOTED, 2: State.RESTARTED}
+
+
+class Intent(Part):
+    """An action that is under way: it is written before the action and taken out after it."""
+
+    step: Step
+    to: HostName
+    by: HostName
+    since: float
+
+
+class Record(Part):
+    """What is remembered of a VM. Times are seconds since the epoch.
+
+    `tries` counts the actions of the state it is in, `done` all that were ever begun; `recent` are
+    the times of those that count for the limit. `strain` is the weight of its failures at
+    `strained`. `up` is since when it has been up after the last action, None as long as it is
+    down. `link` is since when its boot link says `install`. `avoid` are hosts on which it could not be
+    started since it was up. `left` says why it is left to a human.
+    """
+
+    host: HostName
+    state: State = State.NORMAL
+    last: float = 0.0
+    tries: Count = 0
+    done: Count = 0
+    recent: tuple[float, ...] = ()
+    strain: float = 0.0
+    strained: float = 0.0
+    up: float | None = None
+    intent: Intent | None = None
+    link: float | None = None
+    avoid: tuple[HostName, ...] = ()
+    left: str = ""
+
+    @property
+    def flag(self) -> int:
+        """The thesis's flag: 0, 1 or 2."""
+        return FLAGS[self.state]
+
+    def dump(self) -> dict[str, Any]:
+        """The record as JSON's data."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Record:
+        """The record that `dump` wrote. Raises ValueError."""
+        return cls.model_validate(data)
+
+
+def stamp(moment: float, zone: tzinfo) -> str:
+    """A time as the thesis writes it."""
+    return datetime.fromtimestamp(moment, zone).strftime(STAMP)
+
+
+def line(record: Record, zone: tzinfo) -> str:
+    """The thesis's line for a record."""
+    return f"{record.host} {stamp(record.last, zone)} {record.flag}"
+
+
+def from_line(text: str, zone: tzinfo) -> Record | None:
+    """The record that a line of the thesis's stands for, or None where it is no such line."""
+    match text.split():
+        case [host, when, ("0" | "1" | "2") as flag]:
+            try:
+                moment = datetime.strptime(when, STAMP).replace(tzinfo=zone).timestamp()
+                return Record(host=host, last=moment, state=_OF_FLAG[int(flag)], up=moment)
+            except ValueError:
+                return None
+    return None

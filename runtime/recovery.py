@@ -1,0 +1,262 @@
+"""What to do with a VM that is down: a finite state machine with hysteresis. Pure.
+
+Source: thesis 7.12, 8.2, 8.5 and the flow chart of its appendix. REBOOT, RESTART, REINSTALL, each
+a number of times, each followed by a wait; what was done is forgotten after an hour in which
+nothing had to be done. Ours remembers failures longer than that, and waits longer for a machine
+that comes and goes.
+
+The machine is the table `ROWS`: `decide` goes through it, `docs/reference/recovery.md` is drawn
+from it, and a test goes through every state and guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from threerc.runtime.config import Policy
+from threerc.runtime.records import Record, State, Step
+
+
+class Guard(StrEnum):
+    """The conditions under which a row of the table holds."""
+
+    LEFT = "it is left to a human"
+    FLAPPING = "it has failed too often"
+    WAITING = "the wait after the last action is not over"
+    LIMITED = "there were too many actions within the limit's interval"
+    OLD = "the last action is longer ago than the history"
+    REBOOT = "REBOOT has a try left"
+    RESTART = "RESTART has a try left"
+    SNAPSHOT = "SNAPSHOT has a try left, and there are snapshots"
+    REINSTALL = "REINSTALL has a try left, and INST is 1"
+    OTHERWISE = "otherwise"
+
+
+class Outcome(StrEnum):
+    """What comes of a row: an action, or why there is none."""
+
+    ACT = "act"
+    STAY = "stay"
+    LEAVE = "leave"
+    WAIT = "wait"
+    LIMIT = "limit"
+    CLEAR = "clear history"
+    EXHAUSTED = "begin again"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A VM that is down. `elapsed` is seconds since its last action, as far as clocks agree."""
+
+    record: Record
+    policy: Policy
+    now: float
+    elapsed: float
+    inst: bool = False
+    snapshots: bool = False
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """In one of `states`, where `guard` holds: the outcome, its step, and the state after it."""
+
+    states: frozenset[State]
+    guard: Guard
+    outcome: Outcome
+    step: Step | None = None
+    then: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a VM, and why."""
+
+    outcome: Outcome
+    reason: str
+    step: Step | None = None
+    then: State | None = None
+    cleared: bool = False
+
+
+_ALL: Final = frozenset(State)
+_AFTER: Final = {
+    Step.REBOOT: State.REBOOTED,
+    Step.RESTART: State.RESTARTED,
+    Step.SNAPSHOT: State.RESTORED,
+    Step.REINSTALL: State.REINSTALLED,
+}
+_GUARD_OF: Final = {step: Guard[step.name] for step in Step}
+
+
+def _ladder() -> tuple[Row, ...]:
+    """From each state up: the same step again while it has a try left, or one of those above."""
+    rows: list[Row] = []
+    below: set[State] = {State.NORMAL}
+    for step, state in _AFTER.items():
+        below.add(state)
+        rows.append(Row(frozenset(below), _GUARD_OF[step], Outcome.ACT, step, state))
+    return tuple(rows)
+
+
+ROWS: Final = (
+    Row(_ALL, Guard.LEFT, Outcome.STAY),
+    Row(_ALL, Guard.FLAPPING, Outcome.LEAVE),
+    Row(_ALL, Guard.WAITING, Outcome.WAIT),
+    Row(_ALL, Guard.LIMITED, Outcome.LIMIT),
+    Row(_ALL, Guard.OLD, Outcome.CLEAR, then=State.NORMAL),
+    *_ladder(),
+    # After a reinstallation nothing is left to wait for: the ladder begins anew at once.
+    Row(frozenset({State.REINSTALLED}), Guard.OTHERWISE, Outcome.CLEAR, then=State.NORMAL),
+    Row(_ALL, Guard.OTHERWISE, Outcome.EXHAUSTED, then=State.NORMAL),
+)
+"""Read from the top; the first row that holds decides. CLEAR goes on in the state it leads to."""
+
+
+def decide(situation: Situation) -> Decision:
+    """What the table says of a VM that is down."""
+    row = next(row for row in ROWS if _holds(row, situation))
+    if row.outcome is Outcome.CLEAR:
+        record = situation.record.model_copy(update={"state": State.NORMAL, "tries": 0})
+        found = decide(_after_clear(situation, record))
+        forgotten = row.guard is Guard.OLD
+        return Decision(found.outcome, found.reason, found.step, found.then, forgotten)
+    return Decision(row.outcome, _REASONS[row.outcome](situation), row.step, row.then)
+
+
+def _after_clear(situation: Situation, record: Record) -> Situation:
+    # With nothing to try in NORMAL either, clearing again would go round in circles.
+    return Situation(
+        record,
+        situation.policy,
+        situation.now,
+        situation.elapsed,
+        situation.inst,
+        situation.snapshots,
+        cleared=True,
+    )
+
+
+def _holds(row: Row, situation: Situation) -> bool:
+    return situation.record.state in row.states and _GUARDS[row.guard](situation)
+
+
+def wait(situation: Situation) -> float:
+    """Seconds to stand still since the last action: the state's, doubled by each failure."""
+    waits = situation.policy.waits
+    base = {
+        State.NORMAL: waits.reinstall,
+        State.REBOOTED: waits.reboot,
+        State.RESTARTED: waits.restart,
+        State.RESTORED: waits.restart,
+        State.REINSTALLED: waits.reinstall,
+    }[situation.record.state]
+    return base * float(2 ** max(0, _failures(situation) - 1))
+
+
+def strain(record: Record, policy: Policy, now: float) -> float:
+    """The weight of a VM's failures by now: each loses half of it in every half-life."""
+    passed = max(0.0, now - record.strained)
+    return float(record.strain * 0.5 ** (passed / policy.flapping.half_life))
+
+
+def failed(record: Record, policy: Policy, now: float) -> Record:
+    """The record of a VM that was up and is down: one failure more."""
+    weight = strain(record, policy, now) + 1
+    return record.model_copy(update={"strain": weight, "strained": now, "up": None})
+
+
+def acted(record: Record, step: Step, host: str, policy: Policy, now: float) -> Record:
+    """The record of a VM after an action that left it on `host`."""
+    state = _AFTER[step]
+    since = now - policy.limit.within
+    return record.model_copy(
+        update={
+            "host": host,
+            "state": state,
+            "tries": record.tries + 1 if state is record.state else 1,
+            "last": now,
+            "done": record.done + 1,
+            "recent": (*(moment for moment in record.recent if moment > since), now),
+            "up": None,
+        }
+    )
+
+
+def exhausted(record: Record, now: float) -> Record:
+    """The record of a VM for which every step was tried: after a long wait it begins again."""
+    update = {"state": State.NORMAL, "tries": 0, "last": now, "done": record.done + 1}
+    return record.model_copy(update=update)
+
+
+def forgotten(record: Record) -> Record:
+    """The record of a VM whose history is cleared."""
+    return record.model_copy(update={"state": State.NORMAL, "tries": 0})
+
+
+def _failures(situation: Situation) -> int:
+    return round(strain(situation.record, situation.policy, situation.now))
+
+
+def _limited(situation: Situation) -> bool:
+    limit = situation.policy.limit
+    since = situation.now - limit.within
+    return sum(moment > since for moment in situation.record.recent) >= limit.restarts
+
+
+def _try_left(situation: Situation, step: Step) -> bool:
+    tries = getattr(situation.policy.steps, step.value.lower())
+    done = situation.record.tries if situation.record.state is _AFTER[step] else 0
+    return bool(done < tries)
+
+
+_GUARDS: Final[dict[Guard, Callable[[Situation], bool]]] = {
+    Guard.LEFT: lambda s: bool(s.record.left),
+    Guard.FLAPPING: lambda s: _failures(s) >= s.policy.flapping.give_up,
+    Guard.WAITING: lambda s: not s.cleared and s.elapsed <= wait(s),
+    Guard.LIMITED: _limited,
+    Guard.OLD: lambda s: not s.cleared and s.elapsed >= s.policy.history,
+    Guard.REBOOT: lambda s: _try_left(s, Step.REBOOT),
+    Guard.RESTART: lambda s: _try_left(s, Step.RESTART),
+    Guard.SNAPSHOT: lambda s: s.snapshots and _try_left(s, Step.SNAPSHOT),
+    Guard.REINSTALL: lambda s: s.inst and _try_left(s, Step.REINSTALL),
+    Guard.OTHERWISE: lambda _: True,
+}
+
+
+def _why_wait(situation: Situation) -> str:
+    left = max(0.0, wait(situation) - situation.elapsed)
+    done = situation.record.state.value
+    slower = _failures(situation) - 1
+    more = f", doubled {slower} times since it keeps failing" if slower > 0 else ""
+    return f"{done} {situation.elapsed:.0f} s ago; waits {left:.0f} s more{more}"
+
+
+def _why_limit(situation: Situation) -> str:
+    limit = situation.policy.limit
+    return f"{limit.restarts} actions within {limit.within} s: no more for now"
+
+
+def _why_leave(situation: Situation) -> str:
+    count = _failures(situation)
+    return f"it failed {count} times in short order: left to a human (3rc resume)"
+
+
+def _why_act(situation: Situation) -> str:
+    record = situation.record
+    if situation.cleared or record.state is State.NORMAL:
+        return "down"
+    return f"still down after it was {record.state.value}"
+
+
+_REASONS: Final[dict[Outcome, Callable[[Situation], str]]] = {
+    Outcome.ACT: _why_act,
+    Outcome.STAY: lambda s: f"left to a human: {s.record.left}",
+    Outcome.LEAVE: _why_leave,
+    Outcome.WAIT: _why_wait,
+    Outcome.LIMIT: _why_limit,
+    Outcome.EXHAUSTED: lambda _: "every step that it may take was tried; begins again after a wait",
+}

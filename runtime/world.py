@@ -1,0 +1,123 @@
+"""All that a tick may touch. Nothing else of the controller meets a clock, host, file or network.
+
+`real.py` is the world that there is, `simulation` one that is made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Protocol
+
+from threerc.runtime.observation import Observation
+
+Job = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A value of the store and its version; a key that is not there has version 0."""
+
+    version: int
+    value: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """State that all controllers share: JSON objects under keys such as `vm/gridce`.
+
+    Every call may raise StoreLost. Versions of a key only ever grow, also over `delete`.
+    """
+
+    def get(self, key: str) -> Versioned | None:
+        """A key's newest value, or None."""
+
+    def list(self, prefix: str) -> Mapping[str, Versioned]:
+        """All keys that start with `prefix`, such as `paused/`."""
+
+    def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
+        """Write a key whose version is still `expect`; returns the new one. Raises Conflict."""
+
+    def delete(self, key: str, expect: int) -> None:
+        """Remove a key whose version is still `expect`. Raises Conflict."""
+
+    def publish(self, vm: str, line: str) -> None:
+        """Show a VM's line to people and to the thesis's shell version, as the file `vm/<VM>`."""
+
+    def published(self, vm: str) -> str | None:
+        """That line, whoever has written it, or None."""
+
+    def log(self, lines: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
+        """Append lines to the thesis's log, and events to the JSON log beside it."""
+
+    def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
+        """The newest events of the JSON log, oldest first: of one VM, or all."""
+
+
+class Hypervisor(Protocol):
+    """The virtualisation layer of one physical host. All calls raise Unreachable or Refused."""
+
+    def running(self) -> frozenset[str]:
+        """The VMs that run there, by name."""
+
+    def kill(self, vm: str) -> None:
+        """Switch a VM off at once; returns when it does not run (any more)."""
+
+    def start(self, vm: str) -> None:
+        """Define a VM there if need be and switch it on; fine if it runs already."""
+
+    def restore(self, vm: str) -> None:
+        """Bring a VM's disk back to its last snapshot and switch it on; it must not run."""
+
+    def migrate(self, vm: str, to: str) -> None:
+        """Move a running VM to another physical host without stopping it."""
+
+
+class Power(Protocol):
+    """The power of one physical host. All calls raise Unreachable or Refused."""
+
+    def off(self) -> None:
+        """Cut it; returns when the management board says that it is off."""
+
+    def is_on(self) -> bool:
+        """Whether it is on."""
+
+
+class World(Protocol):
+    """One controller's way to its site."""
+
+    store: Store
+    zone: tzinfo
+
+    def now(self) -> float:
+        """This controller's clock: seconds since the epoch."""
+
+    def observe(self) -> Observation:
+        """What the first monitor with fresh data says. Raises MonitorLost."""
+
+    def answers(self, hosts: Iterable[str]) -> frozenset[str]:
+        """Those of the hosts that answer when they are asked directly; none without a probe."""
+
+    def hypervisor(self, host: str) -> Hypervisor:
+        """The hypervisor of a physical host."""
+
+    def power(self, host: str) -> Power | None:
+        """The power of a physical host, or None where nothing can cut it."""
+
+    def reboot(self, vm: str) -> None:
+        """Ask a VM to reboot itself (ssh). Raises Unreachable or Refused."""
+
+    def boot(self, vm: str, target: str) -> None:
+        """Point a VM's boot link at a boot file, on each TFTP server. Raises as `reboot`."""
+
+    def booted(self, vm: str) -> str | None:
+        """The boot file that a VM's link points to, or None. Raises as `reboot`."""
+
+    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:
+        """Run jobs at the same time; each result, or the exception, under the job's name.
+
+        A job that takes longer than `seconds` is left alone; its result is an Unreachable.
+        """
+
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Notify whoever is to be notified of these events; never raises."""
