@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -181,8 +182,11 @@ def _write_file(path: str, content: bytes, mode: int) -> None:
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file beside and rename it over the old one. Raises OutputError."""
+    beside = f".{path.name}."
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        for left in path.parent.glob(f"{glob.escape(beside)}????????"):
+            left.unlink()  # by a killed command
+        handle, name = tempfile.mkstemp(prefix=beside, dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)

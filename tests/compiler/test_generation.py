@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.compiler.support import ROOT
 from threerc.compiler.generation import Generations, OutputError, manifest
 from threerc.compiler.tree import Entry
 
@@ -108,37 +102,3 @@ def test_a_manifest_does_not_depend_on_the_order_of_things(contents: dict[str, b
     backwards = dict(reversed(tree.items()))
     assert manifest(tree) == manifest(backwards)
     assert list(json.loads(manifest(tree))) == sorted(tree)
-
-
-_LOOP = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from tests.compiler.test_generation import entries, write
-for turn in range(10_000):
-    write(Path(sys.argv[1]), entries(f"{turn}", links=40))
-    print(turn, flush=True)
-"""
-
-
-def test_killed_at_any_moment_the_tree_is_whole(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    write(out, entries("start", links=40))
-    chance = random.Random(3)  # noqa: S311 - nothing secret
-    for _ in range(25):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _LOOP, str(out), str(ROOT)],
-            env={**os.environ, "PYTHONPATH": f"{ROOT}/.src:{ROOT}"},
-            stdout=subprocess.PIPE,
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(chance.random() * 0.03)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-        text = (out / "a/etc/f").read_text()
-        assert {os.readlink(out / f"a/l/{n}") for n in range(40)} == {text}
-        assert json.loads((out / "manifest.json").read_text())["a/l/0"]["link"] == text
-    write(out, entries("end"))
-    assert len(list((tmp_path / ".out.generations").glob("g-*"))) == 1
