@@ -89,16 +89,16 @@ def _values(site: Site, name: str, profile: OsProfile, url: str) -> dict[str, An
         "profile": profile,
         "url": url,
         "release": profile.release or _NEWEST,
-        "generation": _generation(profile.release or _NEWEST),
+        "generation": generation(profile),
         "mirror": mirror,
         "packages": sorted(packages),
         "partition": _partition,
     }
 
 
-def _generation(release: str) -> int:
-    """The RHEL whose kickstart syntax a release has."""
-    found = _RELEASE.fullmatch(release)
+def generation(profile: OsProfile) -> int:
+    """The RHEL whose kickstart syntax and boot arguments a profile's release has."""
+    found = _RELEASE.fullmatch(profile.release or _NEWEST)
     if found is None:
         return 9
     kind, number = found[1], int(found[2])

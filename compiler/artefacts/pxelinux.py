@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
+from threerc.compiler.artefacts.profiles import generation
 from threerc.compiler.model import Host, Site
 from threerc.compiler.templating import Safe, render
 from threerc.compiler.tree import Output
 from threerc.runtime.bootlinks import NOTHING, TABLE, BootHost, table
 
 FOLDER = "pxelinux.cfg"
+_DRACUT = 7
+"""The first RHEL whose installer starts from dracut: later ones read `inst.` arguments alone."""
 
 
 def hex_address(address: IPv4Address) -> str:
@@ -78,6 +81,9 @@ def installer_arguments(site: Site, name: str) -> list[str]:
         return []
     match profile.installer:
         case "kickstart":
+            if generation(profile) >= _DRACUT:
+                # dracut itself takes the interface that was booted from, by BOOTIF.
+                return [f"inst.ks={url}/profiles/{name}.cfg"]
             return [f"ks={url}/profiles/{name}.cfg", "ksdevice=bootif"]
         case "preseed":
             return ["auto=true", "priority=critical", f"url={url}/profiles/{name}.cfg"]

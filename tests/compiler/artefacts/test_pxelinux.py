@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,8 @@ from threerc.compiler.tree import Tree
 from threerc.compiler.verify import verify
 from threerc.compiler.verify.pxelinux import CHECKER
 
-CFG = "bibe/srv/tftp/pxelinux.cfg"
+TFTP = "/srv/tftp/pxelinux.cfg"
+CFG = f"bibe{TFTP}"
 
 
 @given(st.ip_addresses(v=4))
@@ -58,6 +60,39 @@ worker_nodes:
     tree = compiled(compile_pxelinux, good_site(tmp_path, text))
     assert tree.entries["s/srv/tftp/pxelinux.cfg/C0A8010A"].target == "sl"
     assert "ks=http://192.168.1.2/profiles/sl.cfg" in text_of(tree, "s/srv/tftp/pxelinux.cfg/sl")
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments"),
+    [
+        ("RHEL6", "ks=URL ksdevice=bootif"),
+        ("F18", "ks=URL ksdevice=bootif"),
+        ("RHEL7", "inst.ks=URL"),
+        ("RHEL9", "inst.ks=URL"),
+        ("F34", "inst.ks=URL"),
+    ],
+)
+def test_each_anaconda_is_told_its_kickstart_as_it_reads_it(
+    release: str, arguments: str, tmp_path: Path
+) -> None:
+    text = (
+        HEAD
+        + f"""
+os_profiles:
+  el:
+    installer: kickstart
+    release: {release}
+    kernel: k
+    initrd: i
+    repository: http://192.168.1.2/el
+service_hosts:
+  s: {{address: 192.168.1.2, roles: [tftp, install]}}
+"""
+    )
+    boot = text_of(compiled(compile_pxelinux, good_site(tmp_path, text)), f"s{TFTP}/el")
+    url = "http://192.168.1.2/profiles/el.cfg"
+    assert f"  append initrd=i {arguments.replace('URL', url)}\n" in boot
+    assert "  ipappend 2\n" in boot
 
 
 def _relabelled(tree: Tree) -> Tree:
