@@ -91,7 +91,7 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     """Build a site's tree at `options.out`, or leave what is there as it is.
 
     `progress` is told what is going on.
-    Raises Rejected (findings, also of the daemons' checkers), OutputError and SecretMissing.
+    Raises Rejected (findings, also of the daemons' checkers) and OutputError.
     """
     clock = _Stopwatch()
     generations = Generations(options.out)

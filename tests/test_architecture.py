@@ -30,7 +30,12 @@ MAY_IMPORT = {
     "compiler.starter": ("compiler.templating",),
     "compiler.schema": ("compiler.model",),
     "compiler.reference": ("compiler.model", "compiler.schema"),
-    "compiler.rules": ("compiler.findings", "compiler.model", "compiler.source"),
+    "compiler.rules": (
+        "compiler.findings",
+        "compiler.model",
+        "compiler.source",
+        "compiler.secrets",
+    ),
     "compiler.artefacts": (
         "compiler.model",
         "compiler.tree",

@@ -9,6 +9,7 @@ from typing import Any
 from threerc.compiler.model import KINDS
 from threerc.compiler.rules.base import Facts, Problem, rule
 from threerc.compiler.rules.references import not_a, unknown
+from threerc.compiler.secrets import SecretMissing, password_hash
 
 
 @rule(
@@ -23,6 +24,24 @@ def script_exists(facts: Facts) -> Iterator[Problem]:
             if "://" not in script and facts.folder and not (facts.folder / script).is_file():
                 path = ("middleware", name, "scripts", position)
                 yield Problem(path, f"there is no file `{script}` beside the site file")
+
+
+@rule(
+    "root-password",
+    reason="The installers get the hash of root's password; without it nobody could log in as "
+    "it was meant.",
+    hint="`openssl passwd -6` makes a hash: keep it in that file or variable, or leave "
+    "`root_password` out",
+)
+def root_password(facts: Facts) -> Iterator[Problem]:
+    """The secret of `root_password` can be read, and is a hash."""
+    reference, folder = facts.site.root_password, facts.folder
+    if reference is None or folder is None:
+        return
+    try:
+        password_hash(reference, lambda name: (folder / name).read_bytes())
+    except SecretMissing as error:
+        yield Problem(("root_password", "env" if reference.env else "file"), str(error))
 
 
 @rule(
@@ -160,6 +179,7 @@ def _is_address(text: str) -> bool:
 
 RULES = (
     script_exists,
+    root_password,
     peer_exists,
     volume_disk_peers,
     ups_exists,

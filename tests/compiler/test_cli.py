@@ -135,6 +135,17 @@ def test_same_bytes_whatever_the_machine_says(tmp_path: Path) -> None:
     assert manifests[0] == manifests[1]
 
 
+def test_a_secret_that_is_missing_is_a_finding(folder: Path) -> None:
+    secret = SITE + "root_password: {env: NOBODY_SETS_THIS}\n"
+    (folder / "site.yaml").write_text(secret, encoding="utf-8")
+    for command in ("check", "build"):
+        done = threerc(command, "--json", "site.yaml", cwd=folder)
+        assert done.returncode == 1
+        found = [f for f in json.loads(done.stdout)["findings"] if f["severity"] == "error"]
+        assert [(f["rule"], f["line"], f["column"]) for f in found] == [("root-password", 7, 22)]
+    assert threerc("check", "site.yaml", cwd=folder, NOBODY_SETS_THIS="!").returncode == 0
+
+
 def test_what_is_not_ours_is_refused(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out/precious").write_text("x")

@@ -28,6 +28,33 @@ CASES = [
         "script-exists", "a file and a URL", "middleware: {m: {scripts: [site.yaml, 'http://a/b']}}"
     ),
     Case(
+        "root-password",
+        "a variable that is not set",
+        """
+        root_password:
+          env: NOBODY_SETS_THIS  # !
+        """,
+        "root_password: variable NOBODY_SETS_THIS is not set",
+    ),
+    Case(
+        "root-password",
+        "a file that is not there",
+        """
+        root_password:
+          file: nowhere/root.hash  # !
+        """,
+        "root_password: cannot read file nowhere/root.hash",
+    ),
+    Case(
+        "root-password",
+        "a file without a hash",
+        """
+        root_password:
+          file: site.yaml  # !
+        """,
+        "root_password: file site.yaml holds no password hash",
+    ),
+    Case(
         "peer-exists",
         "an alias, and a host that is not there",
         f"""
