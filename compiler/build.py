@@ -33,6 +33,7 @@ class Options:
 
     out: Path
     today: date
+    graph: Path | None = None
     strict: bool = False
     verify: bool = True
     locked: bool = False
@@ -99,7 +100,7 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     progress(f"checking {path}")
     checked = check(path)
     clock.lap("check")
-    lock_path = path.parent / LOCK_NAME
+    lock_path = checked.folder / LOCK_NAME
     lock = locking.load(lock_path, options.today)
     tree = compile_tree(checked.site, lock, checked.folder, progress)
     clock.lap("compile")
@@ -113,6 +114,8 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
             report.verdicts = verify(stage, tree, progress)
             clock.lap("verify")
         _refuse(_verdict_findings(report.verdicts, options))
+        if options.graph is not None:
+            _draw(checked.site, options.graph)
         # First the lock: were we killed in between, the next build would choose the same.
         if lock.changes:
             replace_file(lock_path, lock.dump())
@@ -120,6 +123,12 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     clock.lap("switch")
     report.seconds = clock.laps
     return report
+
+
+def _draw(site: Site, path: Path) -> None:
+    from threerc.compiler.graph import draw  # noqa: PLC0415 - most builds draw nothing
+
+    replace_file(path, draw(site, path.suffix))
 
 
 class _Stopwatch:

@@ -126,32 +126,42 @@ def build_command(
         raise click.UsageError("-o and --graph take one site at a time")
     if graph and graph.suffix not in _DRAWINGS:
         raise click.UsageError(f"--graph takes a file ending in {', '.join(_DRAWINGS)}")
+    _refuse_shared_folders(sites)
     for site in sites:
         options = Options(
             out=out or site.parent / "out",
             today=_today(),
+            graph=graph,
             strict=strict,
             verify=not no_verify,
             locked=locked,
         )
         with _findings_as("json" if as_json else form):
-            _build_one(site, options, graph, "json" if as_json else form)
+            _build_one(site, options, "json" if as_json else form)
+
+
+def _refuse_shared_folders(sites: tuple[Path, ...]) -> None:
+    """Two sites of one folder would overwrite each other's tree and lock."""
+    from threerc.compiler.source.load import folder_of
+
+    seen: dict[Path, Path] = {}
+    for site in sites:
+        for folder in {site.parent.resolve(), folder_of(site).resolve()}:
+            first = seen.setdefault(folder, site)
+            if first is not site:
+                both = f"{first} and {site} would share `out` or `site.lock`"
+                raise click.UsageError(f"{both}; give each site a folder of its own")
 
 
 cli.add_command(build_command)
 
 
-def _build_one(site: Path, options: Options, graph: Path | None, form: Format) -> None:
+def _build_one(site: Path, options: Options, form: Format) -> None:
     from threerc.compiler import report as say
     from threerc.compiler.build import build
-    from threerc.compiler.generation import replace_file
 
     built = build(site, options, _progress)
     _progress("")
-    if graph:
-        from threerc.compiler.graph import draw
-
-        replace_file(graph, draw(built.site, graph.suffix))
     if form == "json":
         click.echo(json.dumps(say.build_data(built), indent=2))
         return
@@ -235,7 +245,7 @@ def _run(command: click.Command, name: str) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{name}: interrupted; nothing was changed", err=True)
+        click.echo(f"{name}: interrupted; every tree is whole, the old one or the new", err=True)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

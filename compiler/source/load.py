@@ -51,7 +51,8 @@ class Loaded:
 def load(path: Path) -> Loaded:
     """Read a site. Raises Rejected where the file is no YAML at all; see document.read."""
     top, findings = document.read_with_findings(path)
-    hosts = resolve(top, path.parent)
+    folder = folder_of(path)
+    hosts = resolve(top, folder)
     explainer = Explainer(top, hosts.origins, Site)
     data = {key: value for key, value in top.items() if value is not None or key not in _SECTIONS}
     inherited = {key: data.pop(key) for key in _INHERITED if key in data}
@@ -65,9 +66,12 @@ def load(path: Path) -> Loaded:
     findings += hosts.findings + explainer.findings([*problems, *more])
     unique = list(dict.fromkeys(findings))
     complete = hosts.complete and _UNKEPT.isdisjoint(finding.rule for finding in findings)
-    return Loaded(
-        site, unique, explainer, path.parent, frozenset(spoilt), frozenset(lost), complete
-    )
+    return Loaded(site, unique, explainer, folder, frozenset(spoilt), frozenset(lost), complete)
+
+
+def folder_of(path: Path) -> Path:
+    """Where a site's side files and lock are: beside the file itself, not beside a link to it."""
+    return path.resolve().parent if path.is_symlink() else path.parent
 
 
 def _check_inheritance(data: dict[str, Any], explainer: Explainer) -> list[Problem]:

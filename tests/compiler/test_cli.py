@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.compiler.support import HEAD, ROOT, SNS_PISA
+from threerc.compiler import build
+from threerc.compiler.cli import build_main
 
 SITE = (
     HEAD
@@ -144,6 +147,69 @@ def test_a_secret_that_is_missing_is_a_finding(folder: Path) -> None:
         found = [f for f in json.loads(done.stdout)["findings"] if f["severity"] == "error"]
         assert [(f["rule"], f["line"], f["column"]) for f in found] == [("root-password", 7, 22)]
     assert threerc("check", "site.yaml", cwd=folder, NOBODY_SETS_THIS="!").returncode == 0
+
+
+@pytest.mark.parametrize("second", ["other.yaml", "site.yaml", "linked/site.yaml"])
+def test_two_sites_of_one_folder_are_refused(folder: Path, second: str) -> None:
+    (folder / "other.yaml").write_text(SITE, encoding="utf-8")
+    linked = folder / "linked"
+    linked.mkdir()
+    (linked / "site.yaml").symlink_to(folder / "other.yaml")
+    done = threerc("build", "site.yaml", second, cwd=folder)
+    assert done.returncode == 2
+    assert "would share" in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_a_linked_site_has_its_files_and_lock_beside_itself(tmp_path: Path) -> None:
+    real, linked = tmp_path / "real", tmp_path / "linked"
+    real.mkdir()
+    linked.mkdir()
+    inventory = "inventories: [{file: nodes.csv, section: worker_nodes}]\n"
+    (real / "site.yaml").write_text(SITE + inventory, encoding="utf-8")
+    (real / "nodes.csv").write_text("name,ip\nn,192.168.1.2\n", encoding="utf-8")
+    (linked / "site.yaml").symlink_to("../real/site.yaml")
+    done = threerc("check", "linked/site.yaml", cwd=tmp_path)
+    assert "linked/site.yaml:6:16: 192.168.1.2 of s is also that of n" in done.stderr
+    (real / "nodes.csv").write_text("name,ip\nn,192.168.1.3\n", encoding="utf-8")
+    assert threerc("build", "linked/site.yaml", cwd=tmp_path).returncode == 0
+    assert {each.name for each in real.iterdir()} == {"site.yaml", "nodes.csv", "site.lock"}
+
+
+def test_a_graph_that_cannot_be_written_changes_nothing(folder: Path) -> None:
+    done = threerc("build", "site.yaml", "--graph", "nowhere/site.svg", cwd=folder)
+    assert done.returncode == 1
+    assert "cannot write nowhere/site.svg" in done.stderr
+    assert not (folder / "out").exists()
+    assert not (folder / "site.lock").exists()
+    assert threerc("build", "site.yaml", "--graph", "site.svg", cwd=folder).returncode == 0
+    assert (folder / "site.svg").is_file()
+
+
+def test_interrupted_in_the_second_site_it_does_not_deny_the_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = folder / "second"
+    second.mkdir()
+    (second / "site.yaml").write_text(SITE, encoding="utf-8")
+    honest = build.build
+
+    def interrupted(path: Path, *rest: Any) -> build.Report:
+        if path.parent == second:
+            raise KeyboardInterrupt
+        return honest(path, *rest)
+
+    monkeypatch.setattr(build, "build", interrupted)
+    sites = [str(folder / "site.yaml"), str(second / "site.yaml")]
+    monkeypatch.setattr(sys, "argv", ["3rc-build", "--no-verify", *sites])
+    with pytest.raises(SystemExit) as ended:
+        build_main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.endswith(
+        "interrupted; every tree is whole, the old one or the new\n"
+    )
+    assert (folder / "out").is_dir()
+    assert not (second / "out").exists()
 
 
 def test_what_is_not_ours_is_refused(folder: Path) -> None:
