@@ -5,7 +5,9 @@ A brake holds as long as what tripped it lasts, or until an operator releases it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from threerc.runtime.config import Brake, HostName, Part
 from threerc.runtime.observation import Observation
@@ -21,7 +23,11 @@ class Braked(Part):
 
 
 def went_silent(
-    observation: Observation, down: Set[str], after: float, now: float, absent: Mapping[str, float]
+    observation: Observation,
+    down: AbstractSet[str],
+    after: float,
+    now: float,
+    absent: Mapping[str, float],
 ) -> dict[str, float]:
     """When each host that is down came to be so; `absent` are those the monitor does not know."""
     since: dict[str, float] = {}
@@ -33,33 +39,30 @@ def went_silent(
     return since
 
 
-def judge(
-    settings: Brake,
-    before: Braked | None,
-    since: Mapping[str, float],
-    owners: Mapping[str, str],
-    known: int,
-    now: float,
-) -> Braked | None:
-    """The brake for this tick, or None.
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """All that is silent: since when, on which physical host each VM is, and how many hosts are."""
 
-    `since` says when each silent host became so, `owners` which physical host each VM is on,
-    `known` how many hosts there are.
-    """
-    limit = settings.share * known
-    if before is not None:
-        still = set(before.hosts) & since.keys()
-        if before.released:
-            since = {name: when for name, when in since.items() if name not in still}
-        elif len(still) > limit:
-            return before
-    lately = {name for name, when in since.items() if when > now - settings.within}
-    if len(lately) <= limit or _one_host(lately, owners):
-        return before if before is not None and before.released and still else None
-    reason = f"{len(lately)} of {known} hosts went silent within {settings.within} s"
-    return Braked(since=now, reason=reason, hosts=tuple(sorted(lately)))
+    since: Mapping[str, float]
+    owners: Mapping[str, str]
+    known: int
 
 
-def _one_host(silent: Set[str], owners: Mapping[str, str]) -> bool:
+def judge(settings: Brake, before: Braked | None, silence: Silence, now: float) -> Braked | None:
+    """The brake for this tick, or None."""
+    limit = settings.share * silence.known
+    still = set(before.hosts) & silence.since.keys() if before is not None else set()
+    if before is not None and not before.released and len(still) > limit:
+        return before
+    excused = still if before is not None and before.released else set()
+    oldest = now - settings.within
+    lately = {name for name, at in silence.since.items() if at > oldest and name not in excused}
+    if len(lately) > limit and not _one_host(lately, silence.owners):
+        reason = f"{len(lately)} of {silence.known} hosts went silent within {settings.within} s"
+        return Braked(since=now, reason=reason, hosts=tuple(sorted(lately)))
+    return before if excused else None
+
+
+def _one_host(silent: AbstractSet[str], owners: Mapping[str, str]) -> bool:
     """Whether one physical host's death explains them all."""
     return len({owners.get(name, name) for name in silent}) == 1

@@ -58,6 +58,7 @@ class Memory:
     _brake_version: int = 0
     _seen_version: int = 0
     _marks: dict[str, Mark] = field(default_factory=dict)
+    _before: dict[str, Mark] = field(default_factory=dict)
 
     def load(self) -> None:
         """Read it all. Raises StoreLost."""
@@ -131,11 +132,18 @@ class Memory:
         line = records.line(record, self.zone)
         if known is None or known.version == 0 or records.line(known.record, self.zone) != line:
             self.store.publish(vm, line)
-        own = Mark(record.done, self.now, self.now)
-        if known is None or known.record.done != record.done:
-            self._marks[vm] = own
+        self._remark(vm, known.record.done if known else 0, record.done)
         held = self.held[vm] = Held(record, version)
         return held
+
+    def _remark(self, vm: str, old: int, new: int) -> None:
+        """Time an action that this controller begins; or forget it, where it came to nothing."""
+        if new > old and vm in self._marks:
+            self._before[vm] = self._marks[vm]
+        if new > old:
+            self._marks[vm] = Mark(new, self.now, self.now)
+        elif new < old and vm in self._before:
+            self._marks[vm] = self._before[vm]
 
     def holds(self, vm: str) -> bool:
         """Whether the record is still as this controller wrote it. Raises StoreLost."""

@@ -70,7 +70,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A VM to be started. It is not counted on any host; `home` is the one that it was on."""
+    """A VM to be started, counted on no host.
+
+    `home` is the host that it was on, to be preferred; empty: none is.
+    """
 
     vm: str
     home: str
@@ -143,7 +146,7 @@ class _Placer:
         """The same host if it qualifies, else the one that keeps all most even."""
         refused: dict[str, str] = {}
         free: list[Host] = []
-        for name in dict.fromkeys((request.home, *request.allowed)):
+        for name in dict.fromkeys(filter(None, (request.home, *request.allowed))):
             host = self.hosts.get(name)
             why = host.refuses(request) if host else "not a host of the site"
             if name not in request.allowed:

@@ -1,0 +1,91 @@
+"""What a tick does for VMs that are up: it sees them recovered, and puts boot links back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from threerc.runtime import journal
+from threerc.runtime.errors import Conflict, ControllerError
+from threerc.runtime.records import Record
+from threerc.runtime.view import View
+from threerc.runtime.world import World
+
+
+def keep_up(world: World, view: View) -> list[dict[str, Any]]:
+    """Bring the records of VMs up to date; the events of it."""
+    events: list[dict[str, Any]] = []
+    for vm in sorted(view.memory.held):
+        if vm in view.config.virtual_machines:
+            events += _keep(world, view, vm)
+    return events
+
+
+def _keep(world: World, view: View, vm: str) -> Iterator[dict[str, Any]]:
+    memory, now = view.memory, view.now
+    record = memory.held[vm].record
+    wanted = record
+    if record.link is not None and _install_is_over(view, vm, record):
+        wanted, note = _link_back(world, view, vm, record)
+        yield journal.noted(now, memory.me, vm, note)
+    if vm not in view.down and memory.held[vm].version:
+        wanted = _seen_up(world, view, vm, wanted)
+    if wanted == record:
+        return
+    try:
+        memory.save(vm, wanted)
+    except Conflict:
+        return
+    if record.up is None and wanted.up is not None:
+        yield journal.recovered(now, memory.me, vm, wanted)
+
+
+def _install_is_over(view: View, vm: str, record: Record) -> bool:
+    """It said so, or it is up again, or its installer was loaded long ago.
+
+    A link that still says `install` when the installer reboots would install for ever.
+    """
+    if vm in view.memory.installed:
+        return True
+    elapsed = view.memory.elapsed(vm, record)
+    return vm not in view.down or elapsed >= view.config.boot_link
+
+
+def _link_back(world: World, view: View, vm: str, record: Record) -> tuple[Record, str]:
+    """Point the link at what the VM boots by declaration, unless somebody has changed it."""
+    boot = view.config.virtual_machines[vm].boot
+    cleared = record.model_copy(update={"link": None})
+    if boot is None:
+        return cleared, "it has no boot link any more"
+    try:
+        now = world.booted(vm)
+        if now == boot.install:
+            world.boot(vm, boot.declared)
+        view.memory.was_installed(vm)
+    except ControllerError as error:
+        return record, f"its boot link still says install: {error}"
+    if now != boot.install:
+        return cleared, f"its boot link was switched to {now} by somebody else: left as it is"
+    return cleared, f"its boot link says {boot.declared} again"
+
+
+def _seen_up(world: World, view: View, vm: str, record: Record) -> Record:
+    """A VM that is up: what was unclear or held against it is so no more."""
+    update: dict[str, Any] = {}
+    if record.up is None:
+        update |= {"up": view.now, "avoid": ()}
+    if record.intent is not None:
+        update |= {"intent": None, "host": _where(world, vm, record)}
+    history = view.config.policy(view.config.virtual_machines[vm]).history
+    if record.left and record.up is not None and view.now - record.up >= history:
+        update |= {"left": "", "strain": 0.0}
+    return record.model_copy(update=update) if update else record
+
+
+def _where(world: World, vm: str, record: Record) -> str:
+    """The host of a VM whose action nobody saw the end of."""
+    to = record.intent.to if record.intent else record.host
+    try:
+        return to if vm in world.hypervisor(to).running() else record.host
+    except ControllerError:
+        return record.host

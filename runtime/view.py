@@ -1,0 +1,127 @@
+"""What one tick knows: the monitor's words, what is remembered, what follows from both. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from threerc.runtime.brake import Silence, went_silent
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.memory import Memory
+from threerc.runtime.observation import Observation
+from threerc.runtime.placement import Host, Request
+
+
+@dataclass
+class View:
+    """A tick's knowledge. `down` are the site's hosts that are silent for too long."""
+
+    config: ControllerConfig
+    memory: Memory
+    observation: Observation
+    now: float
+    owners: dict[str, str] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Work out who is where and who is down."""
+        config = self.config
+        for vm, settings in config.virtual_machines.items():
+            held = self.memory.held.get(vm)
+            self.owners[vm] = held.record.host if held else settings.home
+        names = (*config.physical_hosts, *config.virtual_machines)
+        self.down = self.observation.down(names, config.monitors.down_after)
+
+    @cached_property
+    def absent(self) -> list[str]:
+        """Hosts that the monitor has never heard of, or has forgotten."""
+        return sorted(name for name in self.down if name not in self.observation.hosts)
+
+    @cached_property
+    def down_vms(self) -> list[str]:
+        """The VMs that are down, those first which others wait for, then by priority and name."""
+        machines = self.config.virtual_machines
+        vms = [vm for vm in self.down if vm in machines]
+        return sorted(vms, key=lambda vm: (self.depth(vm), -machines[vm].priority, vm))
+
+    def depth(self, vm: str, seen: frozenset[str] = frozenset()) -> int:
+        """How many VMs have to be up one after another before this one."""
+        after = self.config.virtual_machines[vm].start_after
+        deeper = (self.depth(each, seen | {vm}) for each in after if each not in seen)
+        return max(deeper, default=-1) + 1
+
+    def known(self, vm: str) -> bool:
+        """Whether a VM was ever seen up, or cared for."""
+        held = self.memory.held.get(vm)
+        remembered = held is not None and held.version > 0
+        return remembered or vm in self.observation.hosts
+
+    def silent(self, host: str) -> float:
+        """Seconds since a host's last heartbeat; as long as it is absent, where it is."""
+        seen = self.observation.hosts.get(host)
+        return seen.silent if seen else self.now - self.memory.absent.get(host, self.now)
+
+    def vms_on(self, host: str) -> list[str]:
+        """The VMs of a host, sorted."""
+        return sorted(self._by_host.get(host, ()))
+
+    @cached_property
+    def _by_host(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for vm, owner in self.owners.items():
+            found.setdefault(owner, []).append(vm)
+        return found
+
+    def silence(self) -> Silence:
+        """What the brake has to know."""
+        after = self.config.monitors.down_after
+        down = {name for name in self.down if name not in self.owners or self.known(name)}
+        since = went_silent(self.observation, down, after, self.now, self.memory.absent)
+        return Silence(since, self.owners, len(self.config.physical_hosts) + len(self.owners))
+
+    def hosts(self, moving: Iterable[str], lost: Iterable[str]) -> dict[str, Host]:
+        """The physical hosts for the placement, without the VMs that are to be placed."""
+        gone = set(moving)
+        hosts = {name: self._host(name) for name in self.config.physical_hosts}
+        for name in lost:
+            hosts[name].why_not = hosts[name].why_not or "does not answer ssh"
+        for vm, owner in self.owners.items():
+            host = hosts.get(owner)
+            if host is not None and vm not in gone:
+                host.put(self.request(vm))
+        for host in hosts.values():
+            host.sent = 0
+        return hosts
+
+    def _host(self, name: str) -> Host:
+        settings = self.config.physical_hosts[name]
+        why_not = "down" if name in self.down else ""
+        if name in self.memory.maintenance:
+            why_not = why_not or "in maintenance"
+        return Host(
+            name=name,
+            maxl=settings.maxl,
+            load=self.observation.load(name),
+            cpus=settings.cpus,
+            memory=settings.memory,
+            why_not=why_not,
+        )
+
+    def request(self, vm: str) -> Request:
+        """A VM for the placement. Hosts on which it could not be started come last or never."""
+        settings = self.config.virtual_machines[vm]
+        held = self.memory.held.get(vm)
+        allowed = self.config.allowed_hosts(settings)
+        avoid = held.record.avoid if held else ()
+        willing = [name for name in allowed if name not in avoid]
+        owner = self.owners[vm]
+        return Request(
+            vm=vm,
+            home=owner if owner not in avoid or not willing else "",
+            allowed=willing or allowed,
+            cpus=settings.cpus,
+            memory=settings.memory,
+            group=settings.anti_affinity,
+            priority=settings.priority,
+        )
