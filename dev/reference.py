@@ -74,8 +74,9 @@ host of a range may have an entry of its own, which overrides the range's.
 INVENTORY = """\
 
 The first line of the file names its columns: `name`, and any keys of the section whose value is
-text, a number, or a list of words (written with spaces between them); `ip` and `ip6` are short for
-`address` and `address6`. Empty fields are left out, lines that start with `#` are skipped.
+text, a number, or a list of words or ssh keys (written with spaces between them); `ip` and `ip6`
+are short for `address` and `address6`. Empty fields are left out, lines that start with `#` are
+skipped.
 
 ```csv
 {rows}```

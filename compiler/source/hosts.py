@@ -12,7 +12,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 from threerc.compiler.findings import Finding, Place, Rejected
 from threerc.compiler.model.host import KINDS, HostKind
@@ -277,7 +279,17 @@ class _Column:
 
 
 def _columns_of(section: HostKind) -> set[str]:
-    return set(KINDS[section].model_fields) - {"name", "groups"}
+    """The keys that a field of a CSV line can hold: text, numbers, and lists of these."""
+    fields = KINDS[section].model_fields
+    flat = {name for name, field in fields.items() if not _structured(field.annotation)}
+    return flat - {"name", "groups"}
+
+
+def _structured(kind: Any) -> bool:
+    """Whether a type has settings of its own somewhere inside."""
+    if isinstance(kind, type):
+        return issubclass(kind, BaseModel)
+    return get_origin(kind) is dict or any(map(_structured, get_args(kind)))
 
 
 def _united(layers: Iterable[_Layer]) -> dict[str, Any]:

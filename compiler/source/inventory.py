@@ -12,6 +12,8 @@ from threerc.compiler.source.document import PLACE_BITS, Mapping, decode, pack
 
 _SYNONYMS = {"ip": "address", "ip6": "address6"}
 _LISTS = frozenset({"aliases", "roles", "switches", "pdus", "allowed", "start_after"})
+_KEYS = "ssh_host_keys"
+_BEFORE_KEY = re.compile(r" +(?=(?:ssh|ecdsa|sk)-[^ ]+ AAAA)")
 _NUMBERS = frozenset({"cpus", "inst", "priority", "maxl"})
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
@@ -103,6 +105,8 @@ def _entry(
 def _value(column: str, text: str) -> object:
     if column in _LISTS:
         return text.split()
+    if column == _KEYS:  # each has spaces in it
+        return _BEFORE_KEY.split(text)
     if column in _NUMBERS and _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text

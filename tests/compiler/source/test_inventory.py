@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.compiler.support import HEAD, site_of
 from threerc.compiler.findings import Finding, Rejected
+from threerc.compiler.model import KINDS, HostKind
 from threerc.compiler.source import inventory
 from threerc.compiler.source.document import locate
 
@@ -129,3 +130,46 @@ def test_a_host_that_stands_twice_is_told_at_its_second_line(tmp_path: Path) -> 
     assert finding.rule == "unique-name"
     assert finding.place == (str(tmp_path / "nodes.csv"), 3, 1)
     assert finding.message.endswith("nodes.csv:2")
+
+
+WRITTEN = {
+    "address": "192.168.1.11",
+    "address6": "fd00::11",
+    "aliases": "x y",
+    "allowed": "p p",
+    "anti_affinity": "group",
+    "boot": "local",
+    "cpus": "4",
+    "description": "any text",
+    "disk": "20GiB",
+    "home": "p",
+    "hypervisor": "xen",
+    "inst": "1",
+    "mac": "02:00:00:00:00:11",
+    "maxl": "2.5",
+    "memory": "2GiB",
+    "middleware": "mw",
+    "os": "os",
+    "pdus": "pdu1 pdu2",
+    "priority": "-1",
+    "roles": "dns tftp",
+    "ssh_host_keys": "ssh-ed25519 AAAAC3Nza root@a ssh-rsa AAAAB3Nza root@a",
+    "start_after": "v w",
+    "switches": "sw1 sw2",
+    "volume": "vol",
+}
+
+
+@pytest.mark.parametrize("section", sorted(KINDS))
+def test_every_column_that_the_hint_offers_can_be_read(section: HostKind, tmp_path: Path) -> None:
+    text = f"inventories: [{{file: nodes.csv, section: {section}}}]\n"
+    (tmp_path / "nodes.csv").write_text("name,disks\na,sda\n", encoding="utf-8")
+    (finding,) = site_of(tmp_path, HEAD + text).findings
+    assert finding.message == "unknown column `disks`"
+    columns = finding.hint.removeprefix("columns are: name, ip, ").split(", ")
+    fields = ",".join(WRITTEN[each] for each in columns)
+    (tmp_path / "nodes.csv").write_text(f"name,{','.join(columns)}\na,{fields}\n", encoding="utf-8")
+    loaded = site_of(tmp_path, HEAD + text)
+    assert loaded.findings == []
+    assert loaded.site is not None
+    assert len(loaded.site.hosts["a"].ssh_host_keys) == 2
