@@ -17,6 +17,7 @@ TITLES = {
     "site_references": "What the rest of the site refers to",
     "capacity": "Capacity",
     "storage": "Storage",
+    "exports": "NFS exports",
     "recovery": "Recovery",
     "services": "Services",
     "boot": "Booting",

@@ -28,7 +28,7 @@ class NfsExport(Model):
     """An NFS export of a mirrored volume, from whichever peer is primary."""
 
     path: AbsolutePath = Field(
-        description="Where the volume is mounted and exported.", examples=["/srv/gridse"]
+        description="Where the volume is mounted and exported.", examples=["/srv/shared"]
     )
     clients: tuple[Line, ...] = Field(
         min_length=1,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from threerc.compiler.model import VirtualMachine
+from threerc.compiler.model import PhysicalHost, Site, VirtualMachine
 from threerc.compiler.model.host import BareMetal
 from threerc.compiler.model.storage import RAID_MINIMUM, Raid
 from threerc.compiler.rules.base import Facts, Problem, gib, path_of, rule
+
+_PARTITION = re.compile(r"(?<=[0-9])p[0-9]+$|(?<=[a-z])[0-9]+$")
+"""A partition's number: sda1, nvme0n1p1."""
 
 
 @rule(
@@ -94,6 +98,37 @@ def backing_unique(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "backing-free",
+    reason="An installation, an array and a second system write over what was on their disks.",
+    hint="back the volume by a disk or logical volume that nothing else uses",
+)
+def backing_free(facts: Facts) -> Iterator[Problem]:
+    """No backing disk is one that the host is installed on, an array's, or a dual-boot disk."""
+    for name, volume in facts.site.volumes.items():
+        for peer in dict.fromkeys(volume.peers):
+            host = facts.site.physical_hosts.get(peer)
+            disk = volume.disk if isinstance(volume.disk, str) else volume.disk.get(peer)
+            use = _use(facts.site, host, disk) if host and disk else None
+            if use is not None:
+                own = () if isinstance(volume.disk, str) else (peer,)
+                message = f"{disk} of volume `{name}` is {use} of {peer}"
+                yield Problem(("volumes", name, "disk", *own), message)
+                break
+
+
+def _use(site: Site, host: PhysicalHost, path: str) -> str | None:
+    """What a host uses a disk or one of its partitions for, in words; None for nothing."""
+    uses: dict[str, str] = {}
+    if site.installs(host) and not host.dual_boot:
+        uses[site.os_profiles[host.os or ""].disk] = "the disk of the system"
+    uses.update(dict.fromkeys(host.raid.disks if host.raid else (), "in the array"))
+    if host.dual_boot:
+        uses.update(dict.fromkeys(host.dual_boot.disks, "a dual-boot disk"))
+    device = path.removeprefix("/dev/")
+    return uses.get(device) or uses.get(_PARTITION.sub("", device))
+
+
+@rule(
     "volume-unique",
     reason="Two VMs that write to one disk destroy its file system.",
     hint="give each VM its own volume",
@@ -107,6 +142,21 @@ def volume_unique(facts: Facts) -> Iterator[Problem]:
             if first is not vm:
                 message = f"volume `{vm.volume}` of {vm.name} is also that of {first.name}"
                 yield Problem(path_of(vm, "volume"), message)
+
+
+@rule(
+    "volume-one-use",
+    reason="A VM writes to its disk beneath the file system that its host would export: one of "
+    "them destroys the other's data.",
+    hint="export a volume of its own, and leave the VM its disk",
+)
+def volume_one_use(facts: Facts) -> Iterator[Problem]:
+    """No volume is the disk of a VM and exported over NFS as well."""
+    owners = {vm.volume: vm.name for vm in facts.site.virtual_machines.values()}
+    for name, volume in facts.site.volumes.items():
+        if volume.nfs is not None and name in owners:
+            message = f"volume `{name}` is exported, and also the disk of {owners[name]}"
+            yield Problem(("volumes", name, "nfs"), message, key=True)
 
 
 @rule(
@@ -185,7 +235,9 @@ RULES = (
     unique_port,
     vm_beside_volume,
     backing_unique,
+    backing_free,
     volume_unique,
+    volume_one_use,
     disk_fits_volume,
     raid_level,
     disk_names,

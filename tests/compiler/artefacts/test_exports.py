@@ -13,15 +13,15 @@ from threerc.compiler.tree import Tree
 from threerc.compiler.verify.base import Checker
 from threerc.compiler.verify.exports import CHECKERS
 
-EXPORTS = "alfa01/etc/exports.d/gridse.exports"
+EXPORTS = "alfa01/etc/exports.d/shared.exports"
 
 
 def test_both_peers_export_the_same_with_a_fixed_fsid(sns_pisa: Site) -> None:
     tree = compiled(compile_exports, sns_pisa)
     text = text_of(tree, EXPORTS)
-    assert text == text_of(tree, "alfa02/etc/exports.d/gridse.exports")
-    assert "/srv/gridse 192.168.1.0/24(rw,sync,no_subtree_check,fsid=1) " in text
-    assert " fd00:5:2::/64(rw,sync,no_subtree_check,fsid=1)\n" in text
+    assert text == text_of(tree, "alfa02/etc/exports.d/shared.exports")
+    assert "/srv/shared 192.168.1.0/24(rw,sync,no_subtree_check,mountpoint,fsid=2) " in text
+    assert " fd00:5:2::/64(rw,sync,no_subtree_check,mountpoint,fsid=2)\n" in text
 
 
 def test_hosts_and_literal_clients(tmp_path: Path) -> None:
@@ -41,9 +41,28 @@ volumes:
     )
     tree = compiled(compile_exports, good_site(tmp_path, site))
     line = text_of(tree, "b/etc/exports.d/v.exports").splitlines()[-1]
-    options = "(ro,no_subtree_check,fsid=1)"
+    options = "(ro,no_subtree_check,mountpoint,fsid=1)"
     clients = ("192.168.1.1", "192.168.1.101", "10.0.0.0/8")
     assert line == " ".join(["/srv/v", *(client + options for client in clients)])
+
+
+def test_options_that_are_given_are_not_added(tmp_path: Path) -> None:
+    site = (
+        HEAD
+        + """
+physical_hosts: {a: {address: 192.168.1.1}, b: {address: 192.168.1.2}}
+volumes:
+  v:
+    peers: [a, b]
+    disk: /dev/vg/v
+    size: 1GiB
+    nfs: {path: /srv/v/export, clients: [lan], options: [ro, fsid=77, mp=/srv/v]}
+"""
+    )
+    text = text_of(
+        compiled(compile_exports, good_site(tmp_path, site)), "a/etc/exports.d/v.exports"
+    )
+    assert text.endswith("\n/srv/v/export 192.168.1.0/24(ro,fsid=77,mp=/srv/v)\n")
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=["us", "exportfs"])
@@ -65,6 +84,6 @@ def test_the_checkers_refuse_a_broken_file(
 
 def _broken(tree: Tree, wrong: str) -> Tree:
     entry = tree.entries[EXPORTS]
-    content = f"# broken\n/srv/gridse 192.168.1.0/24{wrong}\n".encode()
+    content = f"# broken\n/srv/shared 192.168.1.0/24{wrong}\n".encode()
     tree.entries[EXPORTS] = entry._replace(content=content)
     return tree

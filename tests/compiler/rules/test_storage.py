@@ -180,6 +180,92 @@ volumes: {v: {peers: [p1, p2], disk: /dev/a, size: 1GiB}}
 """,
     ),
     Case(
+        "volume-one-use",
+        "a VM's disk, exported",
+        PEERS
+        + """
+virtual_machines: {a: {address: 192.168.1.11, home: p1, volume: v}}
+volumes:
+  v:
+    peers: [p1, p2]
+    disk: /dev/a
+    size: 1GiB
+    nfs:  # !
+      path: /srv/v
+      clients: [lan]
+""",
+        "volume `v` is exported, and also the disk of a",
+        "error",
+    ),
+    Case(
+        "volume-one-use",
+        "one for each",
+        PEERS
+        + """
+virtual_machines: {a: {address: 192.168.1.11, home: p1, volume: v}}
+volumes:
+  v: {peers: [p1, p2], disk: /dev/a, size: 1GiB}
+  w: {peers: [p1, p2], disk: /dev/b, size: 1GiB, nfs: {path: /srv/w, clients: [lan]}}
+""",
+    ),
+    Case(
+        "backing-free",
+        "the system's, an array's, and a second system's",
+        """
+        os_profiles:
+          deb: {installer: preseed, kernel: k, initrd: i, repository: "http://a/"}
+          deb-nvme: {installer: preseed, kernel: k, initrd: i, disk: nvme0n1, image: "http://a/"}
+        defaults: {physical_hosts: {os: deb}}
+        physical_hosts:
+          p1: {address: 192.168.1.1, disks: [{device: sda, size: 1TB}]}
+          p2:
+            address: 192.168.1.2
+            disks: [{device: sdb, size: 1TB}, {device: sdc, size: 1TB}]
+            raid: {level: 1, disks: [sdb, sdc]}
+          p3: {address: 192.168.1.3, dual_boot: {disks: [sdb, sdd]}}
+          p4: {address: 192.168.1.4, os: deb-nvme}
+        volumes:
+          a:
+            peers: [p2, p1]
+            disk: /dev/sda  # !
+            size: 1GiB
+          b:
+            peers: [p1, p2]
+            disk:
+              p1: /dev/sde
+              p2: /dev/sdc  # !
+            size: 1GiB
+          c:
+            peers: [p1, p3]
+            disk: /dev/sdd3  # !
+            size: 1GiB
+          d:
+            peers: [p3, p4]
+            disk:
+              p3: /dev/sda
+              p4: /dev/nvme0n1p4  # !
+            size: 1GiB
+        """,
+        "/dev/sda of volume `a` is the disk of the system of p2",
+        "error",
+    ),
+    Case(
+        "backing-free",
+        "disks of their own, logical volumes, and a host that a person installs",
+        """
+        os_profiles:
+          deb: {installer: preseed, kernel: k, initrd: i, repository: "http://a/"}
+          own: {installer: manual, kernel: k, initrd: i}
+        physical_hosts:
+          p1: {address: 192.168.1.1, os: deb}
+          p2: {address: 192.168.1.2, os: own}
+        volumes:
+          a: {peers: [p1, p2], disk: {p1: /dev/sdb, p2: /dev/sda3}, size: 1GiB}
+          b: {peers: [p1, p2], disk: /dev/sda/b, size: 1GiB}
+          c: {peers: [p1, p2], disk: {p1: /dev/sdaa, p2: /dev/nvme0n1p1}, size: 1GiB}
+        """,
+    ),
+    Case(
         "disk-fits-volume",
         "larger",
         PEERS
