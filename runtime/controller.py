@@ -114,7 +114,7 @@ class _Tick:
         else:
             self._recover()
         if self.act:
-            self.memory.note(view.down_vms, view.absent)
+            self.memory.note(view.absent)
         events = [case.event(self.now, self.me) for case in self.report.cases]
         self.report.events += events
         _say(self.world, self.report, self.act)

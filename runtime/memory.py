@@ -89,13 +89,13 @@ class Memory:
         self.absent = dict(seen.value["absent"])
         self._marks = {vm: Mark(*mark) for vm, mark in seen.value["marks"].items()}
 
-    def note(self, down: Iterable[str], absent: Iterable[str]) -> None:
-        """Remember which VMs are down, and which hosts no monitor knows, for the next tick."""
+    def note(self, absent: Iterable[str]) -> None:
+        """Remember for the next tick what was done so far, and which hosts no monitor knows."""
         first_tick = self._seen_version == 0
         self.absent = {
             name: self.absent.get(name, 0.0 if first_tick else self.now) for name in absent
         }
-        marks = {vm: self._mark(vm, self.held[vm].record) for vm in down if vm in self.held}
+        marks = {vm: self._mark(vm, held.record) for vm, held in self.held.items() if held.version}
         value = {
             "tick": self.now,
             "absent": self.absent,
@@ -106,7 +106,11 @@ class Memory:
     def _mark(self, vm: str, record: Record) -> Mark:
         known = self._marks.get(vm)
         if known is None or known.done != record.done:
-            known = Mark(record.done, self.now, self.last_tick)
+            # A first tick cannot tell old from new, nor does a line of the thesis's ever change.
+            new = self._seen_version > 0 and self.held[vm].version > 0
+            known = (
+                Mark(record.done, self.now, self.last_tick) if new else Mark(record.done, 0.0, 0.0)
+            )
             self._marks[vm] = known
         return known
 
@@ -122,7 +126,9 @@ class Memory:
     def elapsed(self, vm: str, record: Record) -> float:
         """Seconds since a VM's last action, by this controller's own clock as far as can be."""
         mark = self._mark(vm, record)
-        said = max(self.now - record.last, self.now - mark.first)
+        said = self.now - record.last
+        if mark.first:
+            said = max(said, self.now - mark.first)
         return max(0.0, min(said, self.now - mark.before))
 
     def save(self, vm: str, record: Record) -> Held:
