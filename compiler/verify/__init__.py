@@ -15,10 +15,12 @@ from threerc.compiler.verify import (
     cron,
     dhcpd,
     drbd,
+    dualboot,
     exports,
     ganglia,
     hosts,
     installer,
+    loaders,
     pxelinux,
     zones,
 )
@@ -27,6 +29,8 @@ from threerc.compiler.verify.base import TIMEOUT, CannotRun, Checker, Failure, S
 CHECKERS: tuple[Checker, ...] = (
     dhcpd.CHECKER,
     pxelinux.CHECKER,
+    loaders.CHECKER,
+    *dualboot.CHECKERS,
     *zones.CHECKERS,
     hosts.CHECKER,
     *ganglia.CHECKERS,
