@@ -149,12 +149,13 @@ class PhysicalHost(Part):
 
 
 class Boot(Part):
-    """A VM's boot link: its name below pxelinux.cfg, and the boot files it points to.
+    """A VM's boot links: their names below pxelinux.cfg, and the boot files they point to.
 
-    `declared` is its target normally, `install` while the VM is reinstalled.
+    There is one for each interface that it boots from: which one its BIOS asks first is not known.
+    `declared` is their target normally, `install` while the VM is reinstalled.
     """
 
-    link: LinkName
+    links: Annotated[tuple[LinkName, ...], Field(min_length=1)]
     declared: Word
     install: Word | None = None
 

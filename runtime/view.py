@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from threerc.runtime.brake import Silence, went_silent
@@ -15,23 +15,25 @@ from threerc.runtime.placement import Host, Request
 
 @dataclass
 class View:
-    """A tick's knowledge. `down` are the site's hosts that are silent for too long."""
+    """A tick's knowledge."""
 
     config: ControllerConfig
     memory: Memory
     observation: Observation
     now: float
-    owners: dict[str, str] = field(default_factory=dict)
-    down: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        """Work out who is where and who is down."""
-        config = self.config
-        for vm, settings in config.virtual_machines.items():
-            held = self.memory.held.get(vm)
-            self.owners[vm] = held.record.host if held else settings.home
-        names = (*config.physical_hosts, *config.virtual_machines)
-        self.down = self.observation.down(names, config.monitors.down_after)
+    @cached_property
+    def down(self) -> set[str]:
+        """The site's hosts that are silent for too long."""
+        names = (*self.config.physical_hosts, *self.config.virtual_machines)
+        return self.observation.down(names, self.config.monitors.down_after)
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The physical host that each VM is on, as far as is remembered."""
+        owners = {vm: each.home for vm, each in self.config.virtual_machines.items()}
+        known = self.memory.held.items()
+        return owners | {vm: held.record.host for vm, held in known if vm in owners}
 
     @cached_property
     def absent(self) -> list[str]:

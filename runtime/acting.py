@@ -1,0 +1,76 @@
+"""Orders carried out: the intent is written before, the outcome after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from threerc.runtime import recovery
+from threerc.runtime.actions import Done, Order, carry_out
+from threerc.runtime.errors import ControllerError
+from threerc.runtime.journal import Case
+from threerc.runtime.records import Intent, Record, Step
+from threerc.runtime.recovery import Outcome
+from threerc.runtime.round import Plan, Round
+
+
+class Actor:
+    """The actions of one tick."""
+
+    def __init__(self, turn: Round) -> None:
+        self.turn = turn
+        self.config = turn.config
+
+    def run(self, plans: Mapping[str, Plan], orders: Mapping[str, Order]) -> None:
+        """Carry the orders out, those on different VMs at the same time."""
+        begun = {vm: order for vm, order in orders.items() if self._begin(plans[vm], order)}
+        jobs = {
+            vm: partial(carry_out, self.turn.world, self.config, order)
+            for vm, order in begun.items()
+        }
+        for vm, done in self.turn.world.together(jobs, self.config.deadline).items():
+            if isinstance(done, ControllerError):
+                # Its intent stays in the record: whoever acts next kills it on both hosts.
+                case = plans[vm].case
+                case.reason = f"{case.reason}; it is not known how that ended: {done}"
+            elif isinstance(done, Exception):
+                raise done
+            else:
+                self._end(plans[vm], done)
+
+    def _begin(self, plan: Plan, order: Order) -> bool:
+        """Write down what is going to be done, as if it were; False where somebody was quicker."""
+        case = plan.case
+        policy = self.config.policy(self.config.virtual_machines[case.vm])
+        record = recovery.forgotten(case.after) if plan.decision.cleared else case.after
+        record = recovery.acted(record, order.step, record.host, policy, self.turn.now)
+        intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
+        update: dict[str, Any] = {"intent": intent}
+        if order.step is Step.REINSTALL:
+            update["link"] = self.turn.now
+        if not self.turn.save(case, record.model_copy(update=update)):
+            return False
+        case.step, case.to = order.step, order.to
+        return True
+
+    def _end(self, plan: Plan, done: Done) -> None:
+        """Write down what was done."""
+        case = plan.case
+        if done.note:
+            case.reason = f"{case.reason}; {done.note}"
+        if done.host is None:
+            # Nothing was started: the step counts as not tried.
+            case.step, case.to, case.outcome, case.cleared = None, "", Outcome.WAIT, False
+            self._save_end(case, plan.ready.model_copy(update={"link": case.after.link}))
+            return
+        update: dict[str, Any] = {"host": done.host, "intent": None}
+        if done.failed:
+            update["avoid"] = tuple(dict.fromkeys((*case.after.avoid, done.host)))
+        self._save_end(case, case.after.model_copy(update=update))
+
+    def _save_end(self, case: Case, record: Record) -> None:
+        step, to = case.step, case.to
+        if not self.turn.save(case, record):
+            case.reason = "another controller took over before the action was over"
+            case.step, case.to = step, to

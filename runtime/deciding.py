@@ -1,0 +1,104 @@
+"""What is to be done with each VM that is down, or why nothing is."""
+
+from __future__ import annotations
+
+from threerc.runtime import recovery
+from threerc.runtime.journal import Case
+from threerc.runtime.memory import ALL
+from threerc.runtime.recovery import Decision, Outcome, Situation
+from threerc.runtime.round import Plan, Round
+
+
+class Decider:
+    """The decisions of one tick."""
+
+    def __init__(self, turn: Round) -> None:
+        self.turn = turn
+        self.view = turn.view
+        self.config = turn.config
+        self.memory = turn.memory
+
+    def run(self) -> dict[str, Plan]:
+        """A case for each VM that is down; the plans for those for which there is a step."""
+        plans: dict[str, Plan] = {}
+        answering = self._answering()
+        for vm in self.view.down_vms:
+            why_not = self._hands_off(vm)
+            if vm in answering:
+                why_not = why_not or "the monitor has lost it, but it answers when asked directly"
+            if why_not:
+                self.turn.report.cases.append(self.turn.idle(vm, why_not))
+                continue
+            plan = self._decide(vm)
+            self.turn.report.cases.append(plan.case)
+            if plan.decision.step is not None:
+                plans[vm] = plan
+        return plans
+
+    def _answering(self) -> frozenset[str]:
+        if self.config.monitors.probe == "none":
+            return frozenset()
+        return self.turn.world.answers(self.view.down_vms)
+
+    def _hands_off(self, vm: str) -> str:
+        """Why a VM that is down is none of the controllers' business, or nothing."""
+        paused = self.memory.paused
+        for name in (ALL, vm):
+            if name in paused:
+                return "paused by an operator" + (f": {paused[name]}" if paused[name] else "")
+        if not self.view.known(vm):
+            return "never seen by the monitor: it has to be started a first time"
+        return ""
+
+    def _decide(self, vm: str) -> Plan:
+        """What the state machine says of a VM, unless somebody is at it, or it has to wait."""
+        settings = self.config.virtual_machines[vm]
+        policy = self.config.policy(settings)
+        record = self.memory.held[vm].record
+        elapsed = self.memory.elapsed(vm, record)
+        intent = record.intent
+        if intent is not None and elapsed <= 2 * self.config.deadline:
+            reason = f"{intent.by} is at it: {intent.step} on {intent.to}"
+            return Plan(
+                self.turn.idle(vm, reason, silent=False), Decision(Outcome.WAIT, reason), record
+            )
+        if record.up is not None:
+            record = recovery.failed(record, policy, self.turn.now)
+        situation = Situation(
+            record,
+            policy,
+            self.turn.now,
+            elapsed,
+            settings.inst == 1,
+            settings.snapshots is not None,
+        )
+        decision = recovery.decide(situation)
+        case = Case(vm, self.memory.held[vm].record, record, decision.reason, decision.outcome)
+        case.cleared = decision.cleared
+        waits_for = self._waits_for(vm)
+        if decision.step is not None and waits_for:
+            case.reason = f"waits for {waits_for}, after which it starts"
+            case.outcome, case.cleared = Outcome.WAIT, False
+            decision = Decision(Outcome.WAIT, case.reason)
+        self._settle(case, decision)
+        return Plan(case, decision, case.after)
+
+    def _waits_for(self, vm: str) -> str:
+        """A VM that this one starts after, and that is still being recovered."""
+        for other in self.config.virtual_machines[vm].start_after:
+            held = self.memory.held.get(other)
+            given_up = held is not None and bool(held.record.left)
+            if other in self.view.down and not given_up and not self._hands_off(other):
+                return other
+        return ""
+
+    def _settle(self, case: Case, decision: Decision) -> None:
+        """Remember what needs no action: a new failure, a ladder that is at its end."""
+        record = case.after
+        if decision.outcome is Outcome.LEAVE:
+            record = record.model_copy(update={"left": decision.reason})
+        elif decision.outcome is Outcome.EXHAUSTED:
+            record = recovery.exhausted(record, self.turn.now)
+        case.after = record
+        if self.turn.act and decision.step is None and record != case.before:
+            self.turn.save(case, record)

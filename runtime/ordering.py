@@ -1,0 +1,99 @@
+"""Where each VM goes that is to be started, and where it has to be dead before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from threerc.runtime.actions import Order
+from threerc.runtime.placement import place
+from threerc.runtime.records import Step
+from threerc.runtime.recovery import Outcome
+from threerc.runtime.round import Plan, Round
+from threerc.runtime.survey import Survey
+
+_PLACED: Final = frozenset({Step.RESTART, Step.SNAPSHOT, Step.REINSTALL})
+
+
+class Orderer:
+    """The orders of one tick."""
+
+    def __init__(self, turn: Round) -> None:
+        self.turn = turn
+        self.view = turn.view
+        self.config = turn.config
+        self.survey = Survey()
+
+    def run(self, plans: Mapping[str, Plan]) -> dict[str, Order]:
+        """Where each VM goes, and where it has to be killed first."""
+        placed = [vm for vm, plan in plans.items() if plan.decision.step in _PLACED]
+        survey = self.survey
+        if placed and self.turn.act:
+            survey.ask(self.turn.world, self._of_interest(placed), self.config.deadline)
+        hosts = self.view.hosts(placed, survey.lost)
+        for vm, choice in place(map(self.view.request, placed), hosts).items():
+            plans[vm].choice = choice
+            plans[vm].case.refused = choice.refused
+        if self.turn.act:
+            moving = [vm for vm in placed if plans[vm].choice.host]
+            origins = {host for vm in moving for host in self._origins(plans[vm])}
+            survey.fence(self.turn.world, self.view, origins)
+        orders = {vm: self._order(plan) for vm, plan in plans.items()}
+        return {vm: order for vm, order in orders.items() if order is not None}
+
+    def _of_interest(self, vms: list[str]) -> set[str]:
+        """The hosts that may run one of these VMs, or did last."""
+        found = {self.view.owners[vm] for vm in vms}
+        for vm in vms:
+            allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
+            found.update(name for name in allowed if name not in self.view.down)
+        found.update(
+            i.to for vm in vms if (i := self.turn.memory.held[vm].record.intent) is not None
+        )
+        return found & self.config.physical_hosts.keys()
+
+    def _origins(self, plan: Plan) -> tuple[str, ...]:
+        """Where a VM was last, and where somebody may have begun to start it."""
+        record = plan.case.before
+        hosts = (record.host, record.intent.to if record.intent else record.host)
+        return tuple(name for name in dict.fromkeys(hosts) if name in self.config.physical_hosts)
+
+    def _order(self, plan: Plan) -> Order | None:
+        """The order for a VM, or None where it has to wait, with the reason in its case."""
+        case, step, survey = plan.case, plan.decision.step, self.survey
+        assert step is not None  # noqa: S101 - only such plans get here
+        valid = partial(self._valid, case.vm)
+        if step is Step.REBOOT:
+            return Order(case.vm, step, case.before.host, (), valid)
+        to = plan.choice.host
+        if to is None:
+            case.reason = "no physical host can take it: " + _why(plan.choice.refused)
+            self._wait(plan)
+            return None
+        origins = self._origins(plan)
+        doubt = [survey.doubt[name] for name in origins if name in survey.doubt]
+        if doubt:
+            case.reason = f"{step} waits: {doubt[0]}"
+            self._wait(plan)
+            return None
+        notes = [survey.dead[name] for name in origins if name in survey.dead]
+        case.reason = "; ".join([case.reason, *notes])
+        where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
+        kill_on = tuple(name for name in where if name not in survey.dead)
+        return Order(case.vm, step, to, kill_on, valid)
+
+    def _wait(self, plan: Plan) -> None:
+        case = plan.case
+        case.outcome, case.cleared = Outcome.WAIT, False
+        if self.turn.act and case.after != case.before:
+            self.turn.save(case, case.after)
+
+    def _valid(self, vm: str) -> bool:
+        """Whether this controller may go on with an action that it has begun."""
+        in_time = self.turn.world.now() < self.turn.now + self.config.deadline
+        return in_time and self.turn.memory.holds(vm)
+
+
+def _why(refused: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in refused.items()) or "none is allowed"

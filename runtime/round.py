@@ -1,0 +1,89 @@
+"""What the parts of one tick share: the world, what is known, and what is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from threerc.runtime import journal
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.errors import Conflict
+from threerc.runtime.journal import Case
+from threerc.runtime.memory import Memory
+from threerc.runtime.observation import Observation
+from threerc.runtime.placement import Choice
+from threerc.runtime.records import Record
+from threerc.runtime.recovery import Decision, Outcome
+from threerc.runtime.view import View
+from threerc.runtime.world import World
+
+
+@dataclass
+class Report:
+    """What came of a tick. `standstill` is why nothing was done at all, or empty."""
+
+    time: float
+    observation: Observation | None = None
+    standstill: str = ""
+    cases: list[Case] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    states: dict[str, int] = field(default_factory=dict)
+
+
+_NOWHERE: Final = Choice(None, {})
+
+
+@dataclass
+class Plan:
+    """A VM for which the ladder may have a step. `ready` is its record before the step."""
+
+    case: Case
+    decision: Decision
+    ready: Record
+    choice: Choice = _NOWHERE
+
+
+@dataclass
+class Round:
+    """One tick. Without `act` nothing is done or written, only said."""
+
+    world: World
+    view: View
+    report: Report
+    act: bool
+
+    @property
+    def config(self) -> ControllerConfig:
+        """The site."""
+        return self.view.config
+
+    @property
+    def memory(self) -> Memory:
+        """What the controllers remember."""
+        return self.view.memory
+
+    @property
+    def now(self) -> float:
+        """When the tick began."""
+        return self.view.now
+
+    def note(self, vm: str, reason: str) -> None:
+        """Report something of a VM or, as `*`, of the site."""
+        self.report.events.append(journal.noted(self.now, self.memory.me, vm, reason))
+
+    def idle(self, vm: str, reason: str, *, silent: bool = True) -> Case:
+        """A VM for which nothing is done."""
+        known = self.memory.held.get(vm)
+        record = known.record if known else Record(host=self.config.virtual_machines[vm].home)
+        return Case(vm, record, record, reason, silent=silent)
+
+    def save(self, case: Case, record: Record) -> bool:
+        """Write a VM's record; False, with the reason in its case, where another was quicker."""
+        try:
+            self.memory.save(case.vm, record)
+        except Conflict:
+            case.reason = "another controller was quicker"
+            case.after, case.step, case.outcome = case.before, None, Outcome.WAIT
+            return False
+        case.after = record
+        return True
