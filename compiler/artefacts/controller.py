@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from threerc.compiler.artefacts.drbd import volume_numbers
+from threerc.compiler.artefacts.ganglia import cluster_name
 from threerc.compiler.artefacts.pxelinux import boot_file, hex_address
 from threerc.compiler.model import Host, Site, VirtualMachine
 from threerc.compiler.model.recovery import Recovery, RecoveryOverrides
@@ -98,7 +100,7 @@ def _endpoint(host: Host) -> dict[str, Any]:
 def _monitors(site: Site) -> dict[str, Any]:
     settings = site.monitoring
     return {
-        "cluster": settings.cluster or site.site,
+        "cluster": cluster_name(site),
         "poll_interval": settings.poll_interval,
         "gmetad": [{**_endpoint(h), "port": GMETAD_PORT} for h in site.with_role("gmetad")],
         "collectors": [
@@ -108,8 +110,7 @@ def _monitors(site: Site) -> dict[str, Any]:
 
 
 def _volumes(site: Site, out: Output) -> dict[str, Any]:
-    wanted = {name: (volume.minor, volume.port) for name, volume in site.volumes.items()}
-    numbers = out.lock.volumes(wanted)
+    numbers = volume_numbers(site, out)
     return {
         name: {
             "minor": numbers[name].minor,
@@ -166,11 +167,9 @@ def _virtual_machines(site: Site) -> dict[str, Any]:
 
 
 def _boot(site: Site, vm: VirtualMachine) -> dict[str, Any] | None:
-    """The boot link of a VM, or None where it does not boot over PXE."""
-    for _, interface in site.interfaces(vm):
-        if interface.mac and interface.address:
-            network = site.networks.get(site.network_of(interface.address) or "")
-            if network is not None and network.boot:
-                link = hex_address(interface.address)
-                return {"link": link, "declared": boot_file(site, vm), "install": site.installs(vm)}
-    return None
+    """The boot links of a VM, or None where it does not boot over PXE."""
+    interfaces = site.boot_interfaces.get(vm.name)
+    if interfaces is None:
+        return None
+    links = [hex_address(interface.address) for interface in interfaces]
+    return {"links": links, "declared": boot_file(site, vm), "install": site.installs(vm)}

@@ -29,6 +29,8 @@ MOST_ARGUMENTS = 15
 
 _READERS: tuple[Role, ...] = ("collector", "gmetad", "controller")
 _TRIPLETS = {"i386": "i386-linux-gnu", "x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"}
+_LONGEST = 255
+"""Of the name of a folder, which gmetad makes of a cluster's."""
 _NOT_CARRIED = re.compile(r"[^A-Za-z0-9 .,;:+=@#()'-]")
 
 
@@ -68,7 +70,7 @@ def _values(site: Site, collectors: list[Host]) -> dict[str, Any]:
     trusted = [IPv4Address("127.0.0.1"), *readers]
     return {
         "site": site,
-        "cluster": carried(site.monitoring.cluster or "").lstrip(". ") or site.site,
+        "cluster": cluster_name(site),
         "owner": carried(site.monitoring.owner),
         # One line with the name and the interval: more collectors than that gmetad cannot read.
         "collectors": [_addresses(site, host)[0] for host in collectors][: MOST_ARGUMENTS - 2],
@@ -99,7 +101,12 @@ def carried(text: str) -> str:
     letters = (
         each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each)
     )
-    return _NOT_CARRIED.sub("_", "".join(letters))
+    return _NOT_CARRIED.sub("_", "".join(letters))[:_LONGEST]
+
+
+def cluster_name(site: Site) -> str:
+    """What Ganglia calls the cluster: also those that read its XML have to know it."""
+    return carried(site.monitoring.cluster or "").lstrip(". ") or site.site
 
 
 def _addresses(site: Site, host: Host) -> list[IPv4Address]:

@@ -47,7 +47,7 @@ class HostPart(NamedTuple):
 
 
 class OwnPart(NamedTuple):
-    """A host whose part is not its profile's default, and the addresses it may boot with."""
+    """A host whose part is not its profile's default, and the addresses it may have then."""
 
     host: Host
     addresses: tuple[IPv4Address, ...]
@@ -68,7 +68,7 @@ def own_parts(site: Site) -> dict[str, list[OwnPart]]:
             continue
         part = _part_of(site, host, default)
         if part != default:
-            found[host.os or ""].append(OwnPart(host, tuple(_boot_addresses(host)), part))
+            found[host.os or ""].append(OwnPart(host, tuple(_addresses(site, host)), part))
     return found
 
 
@@ -106,9 +106,6 @@ def _links(site: Site, host: Host) -> Iterator[Link]:
             yield Link(device, str(interface.address), str(network.prefix.netmask))
 
 
-def _boot_addresses(host: Host) -> Iterator[IPv4Address]:
-    if host.address is not None:
-        yield host.address
-    for interface in host.interfaces.values():
-        if interface.mac and interface.address is not None:
-            yield interface.address
+def _addresses(site: Site, host: Host) -> Iterator[IPv4Address]:
+    """By any of these a host may find itself in the table: who installs by hand types one in."""
+    yield from (each.address for _, each in site.interfaces(host) if each.address)

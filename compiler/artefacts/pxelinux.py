@@ -61,16 +61,14 @@ def disks(site: Site) -> int:
 
 
 def _links(site: Site) -> Iterator[BootHost]:
-    """The link of each address that a host boots with: one on a network that boots machines."""
-    for host in site.hosts.values():
-        for _, interface in site.interfaces(host):
-            if interface.mac and interface.address:
-                network = site.networks.get(site.network_of(interface.address) or "")
-                if network is not None and network.boot:
-                    link = hex_address(interface.address)
-                    install = site.installs(host) or NOTHING
-                    count = len(host.dual_boot.disks) if host.dual_boot else 0
-                    yield BootHost(host.name, link, boot_file(site, host), install, count)
+    """The link of each address that a host boots with."""
+    for name, interfaces in site.boot_interfaces.items():
+        host = site.hosts[name]
+        install = site.installs(host) or NOTHING
+        count = len(host.dual_boot.disks) if host.dual_boot else 0
+        for interface in interfaces:
+            link = hex_address(interface.address)
+            yield BootHost(name, link, boot_file(site, host), install, count)
 
 
 def installer_arguments(site: Site, name: str) -> list[str]:

@@ -158,14 +158,10 @@ def _pills(host: Host, minutes: dict[str, str]) -> tuple[Pill, ...]:
 
 
 def _minutes(site: Site) -> dict[str, str]:
-    """What is written at each controller: of two, the first has the even minutes (8.6.2)."""
-    controllers = [host.name for host in site.with_role("controller")]
-    usual = ["even", "odd"] if len(controllers) == 2 else ["every"] * len(controllers)
-    given = site.recovery.minutes
-    words = {name: given.get(name, word) for name, word in zip(controllers, usual, strict=True)}
+    """What is written at each controller."""
     return {
         name: f"controller, {word} minute{'s' if word != 'every' else ''}"
-        for name, word in words.items()
+        for name, word in site.controller_minutes().items()
     }
 
 

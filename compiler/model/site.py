@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -49,11 +49,15 @@ class Provisioning(Model):
     )
 
 
-# cron turns a bare % into a line break, and eats backslashes on the way to the shell.
+# cron turns a bare % into a line break, eats backslashes on the way to the shell, and takes 998
+# bytes, of which a quoted quote needs five.
 CronCommand = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029%\\]{1,255}$"),
-    Explained("cron-command", "not one line without % and backslashes; put it into a script"),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff%\\]{1,180}$"),
+    Explained(
+        "cron-command",
+        "not one line without % and backslashes, at most 180 characters; put it into a script",
+    ),
 ]
 
 
@@ -102,6 +106,13 @@ class SiteSettings(Model):
     recovery: Recovery = Field(default=Recovery(), description="The controllers' policy.")
     updates: Updates | None = Field(default=None, description="Update checks on the nodes.")
     cabling: Cabling = Field(default=Cabling(), description="Switches and power.")
+
+
+class BootInterface(NamedTuple):
+    """What dhcpd and pxelinux know an interface by that a host boots from."""
+
+    mac: str
+    address: IPv4Address
 
 
 class Site(SiteSettings):
@@ -178,6 +189,18 @@ class Site(SiteSettings):
         yield host.name, host
         for name, interface in host.interfaces.items():
             yield f"{host.name}-{name}", interface
+
+    @cached_property
+    def boot_interfaces(self) -> dict[str, tuple[BootInterface, ...]]:
+        """By which interfaces each host boots that does: MAC and address on a boot network."""
+        found: dict[str, tuple[BootInterface, ...]] = {}
+        boot = {name for name, network in self.networks.items() if network.boot}
+        for name, host in self.hosts.items():
+            for _, each in self.interfaces(host):
+                if each.mac and each.address and self.network_of(each.address) in boot:
+                    seat = BootInterface(each.mac, each.address)
+                    found[name] = (*found.get(name, ()), seat)
+        return found
 
     def allowed_hosts(self, vm: VirtualMachine) -> tuple[str, ...]:
         """The PHs that may run a VM: as it says, or its volume's peers, or its home's like."""

@@ -20,6 +20,7 @@ _TAKEN = {
     ),
 }
 """Names that files in pxelinux.cfg have for other reasons (syslinux wiki, "PXELINUX")."""
+_KICKSTART = re.compile(r"RHEL(?:[3-9]|[1-9][0-9])|FC[3-6]|F(?:[7-9]|[1-9][0-9])")
 
 
 @rule(
@@ -49,6 +50,20 @@ def os_source(facts: Facts) -> Iterator[Problem]:
         if key is not None and getattr(profile, key) is None:
             message = f"OS profile `{name}` installs by {profile.installer}, but has no `{key}`"
             yield Problem(("os_profiles", name), message, key=True)
+
+
+@rule(
+    "kickstart-release",
+    reason="The syntax of a kickstart is that of its release, and is checked by it.",
+    hint="RHEL3 and later, FC3 to FC6, F7 and later; `ksvalidator -l` lists them",
+)
+def kickstart_release(facts: Facts) -> Iterator[Problem]:
+    """The release of a kickstart is one that has a syntax."""
+    for name, profile in facts.site.os_profiles.items():
+        release = profile.release
+        if profile.installer == "kickstart" and release and not _KICKSTART.fullmatch(release):
+            message = f"`{release}` is no release with a syntax of kickstarts"
+            yield Problem(("os_profiles", name, "release"), message)
 
 
 @rule(
@@ -95,7 +110,7 @@ def boot_mac(facts: Facts) -> Iterator[Problem]:
     nets = {name for name, network in site.networks.items() if network.boot}
     seated = {p.seat.host.name for p in facts.locations if p.version == 4 and p.network in nets}
     for name, host in site.hosts.items():
-        if name in facts.boot_seats:
+        if name in facts.site.boot_interfaces:
             continue
         if host.dual_boot is not None or host.boots != "local":
             message = f"{name} boots over PXE, but has no MAC and address on a boot network"
@@ -125,4 +140,4 @@ def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
                 yield Problem(path, f"{host.name} has no disk {name} to boot from")
 
 
-RULES = (boot_file_name, os_source, boot_target, boot_mac, dual_boot_disks)
+RULES = (boot_file_name, os_source, kickstart_release, boot_target, boot_mac, dual_boot_disks)

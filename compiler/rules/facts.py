@@ -108,18 +108,6 @@ class Facts:
         return found
 
     @cached_property
-    def boot_seats(self) -> dict[str, Seat]:
-        """The first interface by which each host can boot: MAC and address on a boot network."""
-        found: dict[str, Seat] = {}
-        networks = self.site.networks
-        for place in self.locations:
-            seat = place.seat
-            boots = place.version == 4 and place.network and networks[place.network].boot
-            if boots and seat.interface.mac:
-                found.setdefault(seat.host.name, seat)
-        return found
-
-    @cached_property
     def candidates(self) -> dict[str, tuple[str, ...]]:
         """The physical hosts that can run each VM: allowed, existing, and with its volume."""
         likes: dict[str, tuple[str, ...]] = {}

@@ -33,7 +33,7 @@ def service_missing(facts: Facts) -> Iterator[Problem]:
 def _needs(facts: Facts) -> Iterator[tuple[Role, list[str], str]]:
     """Each role, who needs it, and what for."""
     site = facts.site
-    hosts = [site.hosts[name] for name in facts.boot_seats]
+    hosts = [site.hosts[name] for name in facts.site.boot_interfaces]
     installed = [host.name for host in hosts if site.installs(host)]
     booting = [h.name for h in hosts if site.installs(h) or h.boots != "local"]
     yield "dhcp", booting, "to boot {} from the network"

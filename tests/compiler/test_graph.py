@@ -102,6 +102,12 @@ def test_networks_volumes_and_the_controllers_minutes_are_drawn(
         assert words in drawing
 
 
+def test_of_three_controllers_each_is_drawn_with_the_minutes_of_its_cron(tmp_path: Path) -> None:
+    hosts = "".join(f"  c{n}: {{address: 192.168.1.{n}, roles: [controller]}}\n" for n in (1, 2, 3))
+    drawing = draw(good_site(tmp_path, f"{HEAD}service_hosts:\n{hosts}"), ".dot")
+    assert (drawing.count("even minutes"), drawing.count("odd minutes")) == (2, 1)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_same_site_gives_the_same_drawing(sns_pisa: Site, suffix: str) -> None:
     assert draw(sns_pisa, suffix) == draw(sns_pisa.model_copy(deep=True), suffix)

@@ -9,11 +9,12 @@ import pytest
 
 from tests.compiler.support import HEAD, TODAY, compiled, good_site, staged, text_of
 from threerc.compiler.artefacts.controller import compile_controller
+from threerc.compiler.artefacts.pxelinux import compile_pxelinux
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
 from threerc.compiler.tree import Tree
 from threerc.compiler.verify.controller import CHECKER
-from threerc.runtime.config import ControllerConfig, load
+from threerc.runtime.config import ControllerConfig, Steps, load
 
 HOSTS_DEF = "bibe/var/spool/ha/hosts.def"
 YAML = "bibe/etc/3rc/controller.yaml"
@@ -23,6 +24,22 @@ physical_hosts:
   ph: {address: 192.168.1.11, maxl: 7.5}
 service_hosts:
   bibe: {address: 192.168.1.10, roles: [controller]}
+"""
+TWO_LINKS = """
+  far: {prefix: 10.0.0.0/24}
+service_hosts:
+  bibe: {address: 192.168.1.10, roles: [controller, tftp]}
+physical_hosts:
+  ph: {address: 192.168.1.11}
+virtual_machines:
+  vm:
+    home: ph
+    address: 192.168.1.4
+    mac: "02:00:00:00:00:04"
+    interfaces:
+      eth1: {address: 192.168.1.5, mac: "02:00:00:00:00:05"}
+      eth2: {address: 192.168.1.6}
+      eth3: {address: 10.0.0.7, mac: "02:00:00:00:00:07"}
 """
 
 
@@ -71,12 +88,21 @@ def test_all_that_the_controller_needs_is_there(sns_pisa: Site, tmp_path: Path) 
     gridce = config.virtual_machines["gridce"]
     assert gridce.boot is not None
     assert gridce.boot.model_dump() == {
-        "link": "C0A8011F",
+        "links": ("C0A8011F",),
         "declared": "local",
         "install": "sl4-32",
     }
     assert gridce.memory == 2 << 30
     assert config.tftp_servers[0].root == "/srv/tftp"
+
+
+def test_each_interface_that_a_vm_boots_from_has_its_link(tmp_path: Path) -> None:
+    site = good_site(tmp_path, HEAD + TWO_LINKS)
+    boot = config_of(compiled(compile_controller, site), tmp_path).virtual_machines["vm"].boot
+    assert boot is not None
+    assert boot.links == ("C0A80104", "C0A80105")
+    served = compiled(compile_pxelinux, site).entries
+    assert {f"bibe/srv/tftp/pxelinux.cfg/{link}" for link in boot.links} <= served.keys()
 
 
 def test_every_vm_may_run_where_the_site_says(sns_pisa: Site, tmp_path: Path) -> None:
@@ -89,7 +115,7 @@ def test_every_vm_may_run_where_the_site_says(sns_pisa: Site, tmp_path: Path) ->
 def test_overrides_are_merged_with_the_sites_policy(sns_pisa: Site, tmp_path: Path) -> None:
     config = config_of(compiled(compile_controller, sns_pisa), tmp_path)
     own = config.policy(config.virtual_machines["vrt1"])
-    assert own.steps.model_dump() == {"reboot": 0, "restart": 2, "reinstall": 1}
+    assert own.steps == Steps(reboot=0, restart=2, reinstall=1)
     assert own.waits == config.recovery.waits
     assert config.policy(config.virtual_machines["vrt2"]) == config.recovery
 

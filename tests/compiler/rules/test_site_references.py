@@ -36,6 +36,7 @@ CASES = [
         """,
         "root_password: variable NOBODY_SETS_THIS is not set",
     ),
+    Case("root-password", "none, so that root's password is locked", "middleware: {}"),
     Case(
         "root-password",
         "a file that is not there",
