@@ -1,0 +1,249 @@
+"""The state machine: its table, every state with every guard, and what must hold on every path."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from threerc.runtime import recovery
+from threerc.runtime.config import Flapping, Policy, RestartLimit, Steps, Waits
+from threerc.runtime.records import FLAGS, Record, State, Step
+from threerc.runtime.recovery import ROWS, Guard, Outcome, Situation, acted, decide, failed
+
+THESIS = Policy(
+    steps=Steps(reboot=1, restart=1, reinstall=1),
+    waits=Waits(reboot=200, restart=200, reinstall=600),
+    history=3600,
+    limit=RestartLimit(restarts=5, within=3600),
+)
+NOW = 1_000_000.0
+STEPS = st.builds(
+    Steps,
+    reboot=st.integers(0, 3),
+    restart=st.integers(0, 3),
+    snapshot=st.integers(0, 2),
+    reinstall=st.integers(0, 3),
+)
+POLICIES = st.builds(
+    Policy,
+    steps=STEPS,
+    waits=st.builds(
+        Waits,
+        reboot=st.integers(0, 600),
+        restart=st.integers(0, 600),
+        reinstall=st.integers(0, 1200),
+    ),
+    history=st.integers(0, 7200),
+    limit=st.builds(RestartLimit, restarts=st.integers(1, 10), within=st.integers(60, 7200)),
+    flapping=st.builds(Flapping, half_life=st.integers(60, 7200), give_up=st.integers(1, 8)),
+)
+
+
+def situation(state: State, elapsed: float, *, inst: bool = True, tries: int = 1) -> Situation:
+    record = Record(host="p", state=state, tries=tries, last=NOW - elapsed)
+    return Situation(record, THESIS, NOW, elapsed, inst)
+
+
+@pytest.mark.parametrize(
+    ("state", "elapsed", "inst", "outcome", "step", "cleared"),
+    [
+        # The flow chart of the appendix, line by line.
+        (State.NORMAL, 600, True, Outcome.WAIT, None, False),
+        (State.NORMAL, 601, True, Outcome.ACT, Step.REBOOT, False),
+        (State.NORMAL, 3600, True, Outcome.ACT, Step.REBOOT, True),
+        (State.REBOOTED, 200, True, Outcome.WAIT, None, False),
+        (State.REBOOTED, 201, True, Outcome.ACT, Step.RESTART, False),
+        (State.REBOOTED, 3600, True, Outcome.ACT, Step.REBOOT, True),
+        (State.RESTARTED, 200, True, Outcome.WAIT, None, False),
+        (State.RESTARTED, 201, True, Outcome.ACT, Step.REINSTALL, False),
+        (State.RESTARTED, 201, False, Outcome.EXHAUSTED, None, False),
+        (State.RESTARTED, 3600, False, Outcome.ACT, Step.REBOOT, True),
+        (State.REINSTALLED, 600, True, Outcome.WAIT, None, False),
+        (State.REINSTALLED, 601, True, Outcome.ACT, Step.REBOOT, False),
+    ],
+)
+def test_the_thesis_s_flow_chart(
+    state: State, elapsed: float, inst: bool, outcome: Outcome, step: Step | None, cleared: bool
+) -> None:
+    found = decide(situation(state, elapsed, inst=inst))
+    assert (found.outcome, found.step, found.cleared) == (outcome, step, cleared)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_and_every_set_of_guards_has_one_answer(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is total: it always decides, by the first row that holds, and never loops."""
+    for held in itertools.product([False, True], repeat=len(Guard) - 1):
+        truth = dict(zip(Guard, held, strict=False)) | {Guard.OTHERWISE: True}
+        for guard, value in truth.items():
+            monkeypatch.setitem(recovery._GUARDS, guard, _fixed(guard, value))  # noqa: SLF001
+        found = decide(situation(state, 1000))
+        row = next(row for row in ROWS if state in row.states and truth[row.guard])
+        if row.outcome is not Outcome.CLEAR:
+            assert (found.outcome, found.step, found.then) == (row.outcome, row.step, row.then)
+        assert found.outcome is not Outcome.CLEAR
+        forbidding = (Guard.LEFT, Guard.FLAPPING, Guard.LIMITED, Guard.WAITING)
+        assert found.step is None or not any(truth[guard] for guard in forbidding)
+        assert found.step is not Step.REINSTALL or truth[Guard.REINSTALL]
+
+
+def _fixed(guard: Guard, value: bool) -> Callable[[Situation], bool]:
+    """A guard with that truth; those of time are false once the history is cleared."""
+    once = guard in (Guard.WAITING, Guard.OLD)
+    return lambda s: value and not (once and s.cleared)
+
+
+def test_every_row_can_be_reached() -> None:
+    assert {row.guard for row in ROWS} == set(Guard)
+    for state in State:
+        assert any(state in row.states and row.guard is Guard.OTHERWISE for row in ROWS)
+    assert {row.then for row in ROWS if row.step} == set(State) - {State.NORMAL}
+
+
+def test_tries_are_counted_per_step() -> None:
+    policy = THESIS.model_copy(update={"steps": Steps(reboot=2, restart=3, reinstall=1)})
+    record = Record(host="p")
+    taken: list[Step] = []
+    now = NOW
+    for _ in range(6):
+        now += 700
+        found = decide(Situation(record, policy, now, 700, inst=True))
+        assert found.step is not None
+        taken.append(found.step)
+        record = acted(record, found.step, "p", policy, now).model_copy(update={"recent": ()})
+    assert taken == [Step.REBOOT] * 2 + [Step.RESTART] * 3 + [Step.REINSTALL]
+
+
+def test_reboot_may_be_left_out() -> None:
+    policy = THESIS.model_copy(update={"steps": Steps(reboot=0, restart=1, reinstall=0)})
+    assert decide(Situation(Record(host="p"), policy, NOW, NOW)).step is Step.RESTART
+
+
+def test_a_snapshot_lies_between_restart_and_reinstall() -> None:
+    steps = Steps(reboot=1, restart=1, snapshot=1, reinstall=1)
+    policy = THESIS.model_copy(update={"steps": steps})
+    restarted = Record(host="p", state=State.RESTARTED, tries=1)
+    with_one = Situation(restarted, policy, NOW, 300, inst=True, snapshots=True)
+    assert decide(with_one).step is Step.SNAPSHOT
+    without = Situation(restarted, policy, NOW, 300, inst=True)
+    assert decide(without).step is Step.REINSTALL
+    restored = restarted.model_copy(update={"state": State.RESTORED})
+    after = Situation(restored, policy, NOW, 300, inst=True, snapshots=True)
+    assert decide(after).step is Step.REINSTALL
+
+
+def test_no_step_at_all_is_no_loop() -> None:
+    policy = THESIS.model_copy(update={"steps": Steps(reboot=0, restart=0, reinstall=0)})
+    for state in State:
+        found = decide(Situation(Record(host="p", state=state), policy, NOW, 10_000))
+        assert found.outcome is Outcome.EXHAUSTED
+
+
+def test_a_machine_that_comes_and_goes_is_brought_back_ever_more_slowly() -> None:
+    record = Record(host="p", state=State.RESTARTED)
+    waits: list[float] = []
+    for turn in range(5):
+        record = failed(record, THESIS, NOW + turn)
+        waits.append(recovery.wait(Situation(record, THESIS, NOW + turn, 0)))
+    assert waits == [200, 400, 800, 1600, 3200]
+    found = decide(Situation(record, THESIS, NOW + 5, 100_000, inst=True))
+    assert found.outcome is Outcome.LEAVE
+    assert "left to a human" in found.reason
+    left = record.model_copy(update={"left": "why"})
+    assert decide(Situation(left, THESIS, NOW + 10**9, 10**9)).outcome is Outcome.STAY
+
+
+def test_failures_fade() -> None:
+    record = failed(Record(host="p"), THESIS, NOW)
+    assert recovery.strain(record, THESIS, NOW + 3600) == pytest.approx(0.5)
+    assert recovery.strain(record, THESIS, NOW - 50) == pytest.approx(1)  # a clock that went back
+
+
+def test_the_limit_caps_actions_within_an_interval() -> None:
+    recent = tuple(NOW - 100 * n for n in range(5))
+    record = Record(host="p", state=State.REBOOTED, recent=recent)
+    found = decide(Situation(record, THESIS, NOW + 300, 300, inst=True))
+    assert found.outcome is Outcome.LIMIT
+    later = Situation(record, THESIS, NOW + 3599, 3599, inst=True)
+    assert decide(later).outcome is Outcome.ACT
+
+
+@given(POLICIES, st.sampled_from(State), st.integers(0, 4), st.floats(0, 20_000), st.booleans())
+def test_whatever_the_policy(
+    policy: Policy, state: State, tries: int, elapsed: float, inst: bool
+) -> None:
+    record = Record(host="p", state=state, tries=tries, last=NOW - elapsed)
+    here = Situation(record, policy, NOW, elapsed, inst)
+    found = decide(here)
+    if found.step is not None:
+        assert elapsed > recovery.wait(here)
+        assert getattr(policy.steps, found.step.lower()) > 0
+        assert inst or found.step is not Step.REINSTALL
+        assert found.step is not Step.SNAPSHOT
+    assert found.reason
+
+
+class Ladder(RuleBasedStateMachine):
+    """A VM that fails and recovers at any time, under any policy."""
+
+    @initialize(policy=POLICIES, inst=st.booleans(), snapshots=st.booleans())
+    def begin(self, policy: Policy, inst: bool, snapshots: bool) -> None:
+        self.policy, self.inst, self.snapshots = policy, inst, snapshots
+        self.record = Record(host="p", up=0.0)
+        self.now = NOW
+        self.actions: list[tuple[float, Step]] = []
+
+    @rule(seconds=st.integers(1, 4000))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self.record.up is None)
+    @rule()
+    def it_recovers(self) -> None:
+        self.record = self.record.model_copy(update={"up": self.now})
+
+    @rule()
+    def a_tick_sees_it_down(self) -> None:
+        if self.record.up is not None:
+            self.record = failed(self.record, self.policy, self.now)
+        elapsed = self.now - self.record.last
+        here = Situation(self.record, self.policy, self.now, elapsed, self.inst, self.snapshots)
+        found = decide(here)
+        if found.outcome is Outcome.LEAVE:
+            self.record = self.record.model_copy(update={"left": found.reason})
+        elif found.outcome is Outcome.EXHAUSTED:
+            self.record = recovery.exhausted(self.record, self.now)
+        elif found.step is not None:
+            assert not self.record.left
+            if found.cleared:
+                self.record = recovery.forgotten(self.record)
+            self.record = acted(self.record, found.step, "p", self.policy, self.now)
+            self.actions.append((self.now, found.step))
+
+    @invariant()
+    def never_more_than_the_limit(self) -> None:
+        limit = self.policy.limit
+        for first, _ in self.actions:
+            within = [at for at, _ in self.actions if first <= at < first + limit.within]
+            assert len(within) <= limit.restarts
+
+    @invariant()
+    def never_without_consent(self) -> None:
+        assert self.inst or Step.REINSTALL not in {step for _, step in self.actions}
+
+    @invariant()
+    def the_flag_is_the_thesis_s(self) -> None:
+        assert self.record.flag == FLAGS[self.record.state] in (0, 1, 2)
+
+    @invariant()
+    def the_record_survives_the_store(self) -> None:
+        assert Record.load(self.record.dump()) == self.record
+
+
+TestLadder = Ladder.TestCase
