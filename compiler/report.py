@@ -22,7 +22,14 @@ def findings_text(findings: Iterable[Finding]) -> str:
         lines.append(f"{finding.place}: {kind}{finding.message} [{finding.rule}]")
         if finding.hint:
             lines.append(f"  hint: {finding.hint}")
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    """A line without what would end it, or drive a terminal: a finding may quote any text."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def findings_github(findings: Iterable[Finding]) -> str:

@@ -5,14 +5,17 @@ Source: crontab(5), thesis 8.6.2 and 8.9.
 
 from __future__ import annotations
 
+import re
+
 from threerc.compiler.model import Site
 from threerc.compiler.model.site import Updates
-from threerc.compiler.templating import Safe, render
+from threerc.compiler.templating import Safe, render, shell
 from threerc.compiler.tree import Output
 
 _MINUTES = {"even": "*/2", "odd": "1-59/2", "every": "*"}
 _HOUR = 60
 _MOST_SPREAD = 300
+_PLAIN = re.compile(r"/[A-Za-z0-9._:/@+=,-]+(?: [A-Za-z0-9._:/@+=,-]+)*")
 
 
 def compile_cron(site: Site, out: Output) -> None:
@@ -36,8 +39,15 @@ def _updates(site: Site, updates: Updates) -> str:
         site=site,
         fields=Safe(cron_fields(updates.every)),
         spread=spread,
-        command=Safe(updates.command),
+        command=_command(updates.command),
     )
+
+
+def _command(text: str) -> Safe:
+    """A program with its arguments as it stands; other text in a shell of its own, so that what
+    is wrong with it stays there.
+    """
+    return Safe(text if _PLAIN.fullmatch(text) else f"sh -c {shell(text)}")
 
 
 def cron_fields(every: int) -> str:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model
+
+_LONGEST_LABEL = 63
+
+
+def _as_name(contact: str) -> str:
+    """A contact becomes a name of DNS, in which all before the `@` is one label."""
+    if len(contact.partition("@")[0]) > _LONGEST_LABEL:
+        raise PydanticCustomError("mailbox", "more than 63 characters before the @ of a contact")
+    return contact
+
 
 Mailbox = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@" + LABEL + r"(?:\." + LABEL + r")*$"
+        pattern=r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@" + LABEL + r"(?:\." + LABEL + r")*$",
+        max_length=253,
     ),
     Explained("mailbox", "not a mail address"),
+    AfterValidator(_as_name),
 ]
 
 

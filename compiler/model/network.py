@@ -7,7 +7,6 @@ from ipaddress import (
     IPv4Address,
     IPv4Network,
     IPv6Address,
-    IPv6Network,
     ip_address,
 )
 from typing import Annotated, NamedTuple
@@ -15,7 +14,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model
+from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model, Prefix6
 
 
 class AddressRange(NamedTuple):
@@ -85,7 +84,7 @@ class Network(Model):
     prefix: IPv4Network | None = Field(
         default=None, description="IPv4 prefix.", examples=["192.168.1.0/24"]
     )
-    prefix6: IPv6Network | None = Field(
+    prefix6: Prefix6 | None = Field(
         default=None, description="IPv6 prefix.", examples=["2001:db8:1::/64"]
     )
     gateway: IPv4Address | None = Field(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from threerc.compiler.model.types import (
     DeviceName,
@@ -21,6 +22,13 @@ Package = Annotated[
     StringConstraints(pattern=r"^[@A-Za-z0-9][A-Za-z0-9._+:@-]{0,100}$"),
     Explained("package", "not the name of a package or @group"),
 ]
+
+
+def _not_the_initrd(argument: str) -> str:
+    """The boot loader would look for it at the TFTP server, and not take the profile's."""
+    if argument.startswith("initrd="):
+        raise PydanticCustomError("kernel-argument", "the initrd is given by the key `initrd`")
+    return argument
 
 
 class OsProfile(Model):
@@ -45,7 +53,7 @@ class OsProfile(Model):
         examples=["http://bibe.sns.it/mirror/sl4-32"],
     )
     image: Url | None = Field(default=None, description="The image to unpack (image).")
-    arguments: tuple[KernelArgument, ...] = Field(
+    arguments: tuple[Annotated[KernelArgument, AfterValidator(_not_the_initrd)], ...] = Field(
         default=(),
         description="Kernel arguments, added after the installer's own.",
         examples=[["console=ttyS0"]],

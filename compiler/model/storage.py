@@ -17,9 +17,16 @@ from threerc.compiler.model.types import (
     Size,
 )
 
+_FLAVOUR = r"(?:sys|none|krb5[ip]?)"
 ExportOption = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z_]+(?:=[A-Za-z0-9:/._-]+)?$"),
+    StringConstraints(
+        pattern=r"^(?:ro|rw|a?sync|(?:in)?secure(?:_locks)?|security_label|nordirplus"
+        r"|(?:no_)?(?:wdelay|subtree_check|root_squash|all_squash|auth_nlm|acl|pnfs)"
+        r"|(?:no)?(?:hide|crossmnt)|(?:mountpoint|mp)(?:=/[A-Za-z0-9/._-]+)?"
+        r"|anon[ug]id=-?[0-9]{1,10}|fsid=(?:root|[0-9]{1,10}|[0-9A-Fa-f-]{36})"
+        rf"|sec={_FLAVOUR}(?::{_FLAVOUR})*)$"
+    ),
     Explained("export-option", "not an option of exports(5), such as rw or no_root_squash"),
 ]
 

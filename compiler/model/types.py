@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated, Any
 
 from pydantic import (
@@ -74,15 +74,20 @@ Word = Annotated[
 ]
 Line = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$", max_length=255),
-    Explained("text-line", "not one line of text: no line breaks or control characters, 255 bytes"),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]*$", max_length=255),
+    Explained(
+        "text-line",
+        "not one line of text: at most 255 characters, no line breaks or control characters",
+    ),
 ]
+# To the kernel a quote goes on to the next one, over all spaces on its way.
 KernelArgument = Annotated[
     str,
-    StringConstraints(pattern=r"^[!-~]{1,255}$"),
+    StringConstraints(pattern=r'^(?:[!#-~]|"[!#-~]*")+$', max_length=255),
     Explained(
         "kernel-argument",
-        "not a single kernel argument: printable ASCII without spaces; give one per list entry",
+        "not a single kernel argument: printable ASCII without spaces, quotes in pairs; give one "
+        "per list entry",
     ),
 ]
 Url = Annotated[
@@ -118,7 +123,8 @@ DeviceName = Annotated[
 SshPublicKey = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]+=* ?[!-~ ]*$", max_length=16000
+        pattern=r"^(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]+=*(?: [!-~ ]*)?$",
+        max_length=16000,
     ),
     Explained("ssh-key", "not an OpenSSH public key (type, base64 and comment on one line)"),
 ]
@@ -162,7 +168,13 @@ def _without_scope(address: IPv6Address) -> IPv6Address:
     return address
 
 
+def _prefix_without_scope(prefix: IPv6Network) -> IPv6Network:
+    _without_scope(prefix.network_address)
+    return prefix
+
+
 Address6 = Annotated[IPv6Address, AfterValidator(_without_scope)]
+Prefix6 = Annotated[IPv6Network, AfterValidator(_prefix_without_scope)]
 
 
 class SecretReference(Model):

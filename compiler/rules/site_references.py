@@ -169,12 +169,12 @@ def client_exists(facts: Facts) -> Iterator[Problem]:
 
 
 def _is_address(text: str) -> bool:
-    """Whether it reads as an address, or a prefix without host bits."""
+    """Whether it reads as an address, or a prefix without host bits; neither has a scope."""
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text
 
 
 RULES = (

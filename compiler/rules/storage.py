@@ -28,6 +28,19 @@ def peers_differ(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "volume-name",
+    reason="DRBD calls a volume's resource by its name, but all resources `all`, and what they "
+    "share `common` (drbd.conf(5)).",
+    hint="rename the volume",
+)
+def volume_name(facts: Facts) -> Iterator[Problem]:
+    """No volume has a name that means something else to DRBD."""
+    for name in facts.site.volumes:
+        if name in ("all", "common"):
+            yield Problem(("volumes", name), f"`{name}` means something else to DRBD", key=True)
+
+
+@rule(
     "unique-minor",
     reason="The minor is the number of the device, /dev/drbdN, on both peers.",
     hint="leave `minor` out: site.lock then chooses a free one and keeps it",
@@ -231,6 +244,7 @@ def disk_names(facts: Facts) -> Iterator[Problem]:
 
 RULES = (
     peers_differ,
+    volume_name,
     unique_minor,
     unique_port,
     vm_beside_volume,

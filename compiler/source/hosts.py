@@ -108,7 +108,7 @@ class _Resolver:
                 self.hosts.complete = False  # the model says what is wrong with it
                 continue
             path = self.folder / each["file"]
-            if not path.is_file():
+            if not _is_file(path):
                 place = locate(self.document, ["inventories", position, "file"])
                 message = f"there is no file `{each['file']}` beside the site file"
                 self._report(place, message, "inventory-exists")
@@ -276,6 +276,14 @@ class _Column:
             target[last] = self.values[position]
         elif isinstance(last, str):
             del target[last]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file could have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _columns_of(section: HostKind) -> set[str]:

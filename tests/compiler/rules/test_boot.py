@@ -61,6 +61,34 @@ CASES = [
         """,
     ),
     Case(
+        "kickstart-release",
+        "a suite, a distribution, an age without kickstarts",
+        """
+        os_profiles:
+          a:
+            {installer: kickstart, kernel: k, initrd: i, repository: "http://a/",
+            release: bookworm}  # !
+          b:
+            {installer: kickstart, kernel: k, initrd: i, repository: "http://a/",
+            release: SL4}  # !
+          c:
+            {installer: kickstart, kernel: k, initrd: i, repository: "http://a/",
+            release: RHEL2}  # !
+        """,
+        "`bookworm` is no release",
+    ),
+    Case(
+        "kickstart-release",
+        "known, left out, of another installer",
+        """
+        os_profiles:
+          a: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/", release: RHEL10}
+          b: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/", release: F40}
+          c: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/"}
+          d: {installer: preseed, kernel: k, initrd: i, repository: "http://a/", release: bookworm}
+        """,
+    ),
+    Case(
         "boot-target",
         "a disk too many, no dual boot, no OS, one by hand",
         """

@@ -35,6 +35,27 @@ volumes:
         "peers-differ", "two", PEERS + "volumes: {v: {peers: [p1, p2], disk: /dev/a, size: 1GiB}}"
     ),
     Case(
+        "volume-name",
+        "what DRBD calls others",
+        PEERS
+        + """
+volumes:
+  all: {peers: [p1, p2], disk: /dev/a, size: 1GiB}  # !
+  common: {peers: [p1, p2], disk: /dev/b, size: 1GiB}  # !
+""",
+        "`all` means something else",
+    ),
+    Case(
+        "volume-name",
+        "names like them",
+        PEERS
+        + """
+volumes:
+  All: {peers: [p1, p2], disk: /dev/a, size: 1GiB}
+  common1: {peers: [p1, p2], disk: /dev/b, size: 1GiB}
+""",
+    ),
+    Case(
         "unique-minor",
         "one of two volumes that share no peer",
         PEERS
