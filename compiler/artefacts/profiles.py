@@ -89,7 +89,7 @@ def _values(site: Site, name: str, profile: OsProfile, url: str) -> dict[str, An
         "profile": profile,
         "url": url,
         "release": profile.release or _NEWEST,
-        "generation": generation(profile),
+        "generation": generation(profile) if profile.installer == "kickstart" else None,
         "mirror": mirror,
         "packages": sorted(packages),
         "partition": _partition,
@@ -97,10 +97,13 @@ def _values(site: Site, name: str, profile: OsProfile, url: str) -> dict[str, An
 
 
 def generation(profile: OsProfile) -> int:
-    """The RHEL whose kickstart syntax and boot arguments a profile's release has."""
+    """The RHEL whose kickstart syntax and boot arguments a profile's release has.
+
+    The rules let no other release pass.
+    """
     found = _RELEASE.fullmatch(profile.release or _NEWEST)
     if found is None:
-        return 9
+        raise ValueError(f"{profile.release} is no release with a syntax of kickstarts")
     kind, number = found[1], int(found[2])
     if kind == "RHEL":
         return number

@@ -72,8 +72,8 @@ class OsProfile(Model):
         | None
     ) = Field(
         default=None,
-        description="Kickstart syntax version (as `ksvalidator -v` takes it: RHEL4, RHEL9) or "
-        "Debian suite (bookworm).",
+        description="Kickstart syntax version (as `ksvalidator -v` takes it: RHEL4, RHEL9; the "
+        "default is RHEL9) or Debian suite (bookworm; the default is the mirror's stable).",
         examples=["RHEL9", "bookworm"],
     )
     disk: DeviceName = Field(

@@ -20,6 +20,7 @@ _TAKEN = {
     ),
 }
 """Names that files in pxelinux.cfg have for other reasons (syslinux wiki, "PXELINUX")."""
+_SUITE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _KICKSTART = re.compile(r"RHEL(?:[3-9]|[1-9][0-9])|FC[3-6]|F(?:[7-9]|[1-9][0-9])")
 
 
@@ -63,6 +64,25 @@ def kickstart_release(facts: Facts) -> Iterator[Problem]:
         release = profile.release
         if profile.installer == "kickstart" and release and not _KICKSTART.fullmatch(release):
             message = f"`{release}` is no release with a syntax of kickstarts"
+            yield Problem(("os_profiles", name, "release"), message)
+
+
+@rule(
+    "preseed-mirror",
+    reason="Debian's installer takes a suite of a mirror, over HTTP, HTTPS or FTP.",
+    hint="give `repository` as http://mirror.example.org/debian and `release` as bookworm, or "
+    "correct the `installer`",
+)
+def preseed_mirror(facts: Facts) -> Iterator[Problem]:
+    """What a preseed installs from is a mirror that its installer can use."""
+    for name, profile in facts.site.os_profiles.items():
+        if profile.installer != "preseed":
+            continue
+        if profile.repository and profile.repository.startswith("nfs:"):
+            message = f"OS profile `{name}` installs by preseed, which cannot read NFS"
+            yield Problem(("os_profiles", name, "repository"), message)
+        if profile.release and not _SUITE.fullmatch(profile.release):
+            message = f"`{profile.release}` is no suite of Debian or Ubuntu"
             yield Problem(("os_profiles", name, "release"), message)
 
 
@@ -140,4 +160,12 @@ def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
                 yield Problem(path, f"{host.name} has no disk {name} to boot from")
 
 
-RULES = (boot_file_name, os_source, kickstart_release, boot_target, boot_mac, dual_boot_disks)
+RULES = (
+    boot_file_name,
+    os_source,
+    kickstart_release,
+    preseed_mirror,
+    boot_target,
+    boot_mac,
+    dual_boot_disks,
+)

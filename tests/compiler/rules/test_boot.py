@@ -89,6 +89,55 @@ CASES = [
         """,
     ),
     Case(
+        "preseed-mirror",
+        "over NFS, and the release of another system",
+        """
+        os_profiles:
+          a:
+            installer: preseed
+            kernel: k
+            initrd: i
+            repository: nfs://a/debian  # !
+            release: RHEL9  # !
+        """,
+        "OS profile `a` installs by preseed, which cannot read NFS",
+    ),
+    Case(
+        "preseed-mirror",
+        "suites, and a kickstart over NFS",
+        """
+        os_profiles:
+          a: {installer: preseed, kernel: k, initrd: i, repository: "ftp://a/", release: bookworm}
+          b: {installer: preseed, kernel: k, initrd: i, repository: "https://a/"}
+          c: {installer: preseed, kernel: k, initrd: i, repository: "http://a/", release: stable}
+          d: {installer: kickstart, kernel: k, initrd: i, repository: "nfs://a/", release: RHEL7}
+        """,
+    ),
+    Case(
+        "kickstart-release",
+        "the suite of another system",
+        """
+        os_profiles:
+          a:
+            installer: kickstart
+            kernel: k
+            initrd: i
+            repository: http://a/
+            release: bookworm  # !
+        """,
+        "`bookworm` is no release",
+    ),
+    Case(
+        "kickstart-release",
+        "releases, and none",
+        """
+        os_profiles:
+          a: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/", release: RHEL10}
+          b: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/", release: F40}
+          c: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/"}
+        """,
+    ),
+    Case(
         "boot-target",
         "a disk too many, no dual boot, no OS, one by hand",
         """
