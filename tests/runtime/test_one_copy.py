@@ -1,0 +1,135 @@
+"""Never two copies of a VM, whatever hosts, power and controllers do (thesis 2.14)."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+
+import pytest
+
+from tests.runtime.tiny_world import Died, TinyHost, TinyWorld, config
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.controller import tick
+
+SSH = (True, False)
+KILL = ("ok", "refused", "lost", "unheard")
+START = ("ok", "refused", "lost", "unheard")
+POWER = ("none", "ok", "refused", "stuck")
+WHERE = ("alfa01", "alfa02", "")
+"""Where the copy really is: where it should be, where somebody has moved it, nowhere."""
+
+
+def worlds(*, host_is_silent: bool) -> list[TinyWorld]:
+    """A world for every combination of what can go wrong; gridce is silent in all of them."""
+    found: list[TinyWorld] = []
+    for ssh, kill, start, power, where in itertools.product(SSH, KILL, START, POWER, WHERE):
+        hosts = {
+            "alfa01": TinyHost(ssh=ssh, kill=kill, power=power),
+            "alfa02": TinyHost(start=start, running={"other"}),
+            "alfa03": TinyHost(start=start),
+        }
+        if where:
+            hosts[where].running.add("gridce")
+        world = TinyWorld(hosts, silent={"gridce": 100.0}, loads={"alfa01": 11.0})
+        if host_is_silent:
+            world.silent["alfa01"] = 100.0
+        found.append(world)
+    return found
+
+
+def ticks(world: TinyWorld, site: ControllerConfig, count: int) -> None:
+    for number in range(count):
+        with suppress(Died):
+            tick(world, site, ("bibe", "bussolo")[number % 2])
+        world.time += 60
+        for host in world.silent:
+            world.silent[host] += 60
+
+
+@pytest.mark.parametrize("host_is_silent", [False, True])
+def test_with_every_combination_of_failures(host_is_silent: bool) -> None:
+    started = 0
+    for world in worlds(host_is_silent=host_is_silent):
+        ticks(world, config(), 12)
+        assert world.most <= 1, world.hosts
+        started += world.most
+    assert started > 20  # or it would prove nothing
+
+
+def test_when_a_controller_dies_in_the_middle_of_anything() -> None:
+    """Of each tick's calls to the outside, each is once the last that it made."""
+    for dies_at in range(1, 12):
+        for world in worlds(host_is_silent=True):
+            world.dies_at = dies_at
+            ticks(world, config(), 12)
+            assert world.most <= 1, (dies_at, world.hosts)
+
+
+def test_the_power_of_a_host_is_not_cut_over_the_living() -> None:
+    hosts = {
+        "alfa01": TinyHost(ssh=False, power="ok", running={"gridce", "other"}),
+        "alfa02": TinyHost(),
+        "alfa03": TinyHost(),
+    }
+    world = TinyWorld(hosts, silent={"gridce": 100.0}, loads={"alfa01": 11.0})
+    world.store.publish("other", "alfa01 2001-01-01/00:00:00 0")
+    site = config()
+    report = tick(world, site, "bibe")
+    assert hosts["alfa01"].running == {"gridce", "other"}
+    assert "alfa01 does not answer, but" in report.cases[0].reason
+    assert "its power is not cut" in report.cases[0].reason
+
+
+def test_without_power_control_it_waits_or_goes_on_as_the_site_says() -> None:
+    def world() -> TinyWorld:
+        hosts = {"alfa01": TinyHost(ssh=False), "alfa02": TinyHost(), "alfa03": TinyHost()}
+        return TinyWorld(hosts, silent={"gridce": 100.0, "alfa01": 100.0})
+
+    waiting = world()
+    ticks(waiting, config(), 60)
+    assert waiting.copies("gridce") == 0
+    site = config(split_brain={"policy": "proceed", "after": 1200})
+    going = world()
+    ticks(going, site, 18)
+    assert going.copies("gridce") == 0
+    ticks(going, site, 4)
+    assert going.copies("gridce") == 1
+
+
+def test_a_controller_that_is_too_late_starts_nothing() -> None:
+    """The other one has taken over while this one hung between the kill and the start."""
+    hosts = {"alfa01": TinyHost(), "alfa02": TinyHost(), "alfa03": TinyHost()}
+    world = TinyWorld(hosts, silent={"gridce": 100.0}, loads={"alfa01": 11.0})
+    world.hosts["alfa01"].running.add("gridce")
+    hypervisor = world.hypervisor
+
+    def slow(host: str) -> object:
+        if host == "alfa01" and world.calls >= 3:  # after the survey: this is the kill
+            world.time += 61
+        return hypervisor(host)
+
+    world.hypervisor = slow  # type: ignore[method-assign,assignment]
+    report = tick(world, config(), "bibe")
+    assert world.copies("gridce") == 0
+    assert "another controller has taken over, or it took too long" in report.cases[0].reason
+    assert report.cases[0].step is None
+
+
+def test_where_a_dead_controller_may_have_started_it_counts_too() -> None:
+    """It died right after the start; then the host it had chosen was lost as well."""
+    hosts = {"alfa01": TinyHost(), "alfa02": TinyHost(), "alfa03": TinyHost()}
+    world = TinyWorld(hosts, silent={"gridce": 100.0}, loads={"alfa01": 11.0})
+    while not world.copies("gridce"):
+        world = TinyWorld(
+            {name: TinyHost() for name in hosts},
+            silent={"gridce": 100.0},
+            loads=world.loads,
+            dies_at=world.dies_at + 1,
+        )
+        ticks(world, config(), 1)
+    assert world.hosts["alfa03"].running == {"gridce"}
+    world.hosts["alfa03"].ssh = False
+    world.silent["alfa03"] = 100.0
+    ticks(world, config(), 20)
+    assert world.most == 1
+    assert world.copies("gridce") == 1

@@ -1,0 +1,213 @@
+"""The smallest site there is, in which everything can go wrong: two VMs' hosts and one VM each.
+
+Not a simulation of time: a test sets what each host does when it is asked, and ticks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.errors import ControllerError, Refused, Unreachable
+from threerc.runtime.observation import Observation, Seen
+from threerc.runtime.simulation.store import MemoryStore
+from threerc.runtime.world import Job
+
+START = 1_000_000.0
+
+
+def config(**settings: Any) -> ControllerConfig:
+    """A site of three physical hosts; `gridce` lives on alfa01, `other` on alfa02."""
+    hosts = {f"alfa0{n}": {"maxl": 10, "hypervisor": "libvirt"} for n in (1, 2, 3)}
+    boot = {"links": ["C0A8011F"], "declared": "local", "install": "sl4"}
+    data: dict[str, Any] = {
+        "version": 1,
+        "site": "tiny",
+        "domain": "example.org",
+        "user": "ha",
+        "state_directory": "/var/spool/ha",
+        "controllers": {"bibe": "even", "bussolo": "odd"},
+        "recovery": {
+            "steps": {"reboot": 0, "restart": 1, "reinstall": 0},
+            "waits": {"reboot": 200, "restart": 200, "reinstall": 600},
+            "history": 3600,
+            "limit": {"restarts": 5, "within": 3600},
+        },
+        "monitors": {"cluster": "tiny", "poll_interval": 15},
+        "brake": {"share": 1},
+        "physical_hosts": hosts,
+        "virtual_machines": {
+            "gridce": {"home": "alfa01", "memory": 1, "inst": 1, "boot": boot},
+            "other": {"home": "alfa02", "memory": 1},
+        },
+    }
+    return ControllerConfig.model_validate(data | settings)
+
+
+class Died(BaseException):
+    """The controller's own end, which nothing of it can catch."""
+
+
+@dataclass
+class TinyHost:
+    """One physical host: what it does when it is asked, and what runs on it.
+
+    `kill` and `start` are `ok`, `refused`, `lost` (nothing happened, nobody knows) or `unheard`
+    (it happened, nobody knows).
+    """
+
+    ssh: bool = True
+    kill: str = "ok"
+    start: str = "ok"
+    power: str = "none"
+    running: set[str] = field(default_factory=set)
+
+
+class TinyHypervisor:
+    """The hypervisor of a TinyHost, through the world's counter of calls."""
+
+    def __init__(self, world: TinyWorld, host: TinyHost) -> None:
+        self.world = world
+        self.host = host
+
+    def _reach(self) -> None:
+        self.world.count()
+        if not self.host.ssh:
+            raise Unreachable("no answer within 5 s")
+
+    def running(self) -> frozenset[str]:
+        """What runs."""
+        self._reach()
+        return frozenset(self.host.running)
+
+    def _do(self, how: str, wanted: set[str]) -> None:
+        self._reach()
+        if how in ("ok", "unheard"):
+            self.host.running = wanted
+        if how == "refused":
+            raise Refused("no")
+        if how in ("lost", "unheard"):
+            raise Unreachable("no answer within 5 s")
+
+    def kill(self, vm: str) -> None:
+        """Switch off."""
+        self._do(self.host.kill, self.host.running - {vm})
+
+    def start(self, vm: str) -> None:
+        """Switch on."""
+        try:
+            self._do(self.host.start, self.host.running | {vm})
+        finally:
+            self.world.most = max(self.world.most, self.world.copies(vm))
+            self.world.count()
+
+    def restore(self, vm: str) -> None:
+        """Switch on from a snapshot."""
+        self.start(vm)
+
+    def migrate(self, vm: str, to: str) -> None:
+        """Move."""
+        self._do("ok", self.host.running - {vm})
+        self.world.hosts[to].running.add(vm)
+
+
+class TinyPower:
+    """The power of a TinyHost: `ok`, `refused`, `stuck` (says off, is on)."""
+
+    def __init__(self, world: TinyWorld, host: TinyHost) -> None:
+        self.world = world
+        self.host = host
+
+    def off(self) -> None:
+        """Cut it."""
+        self.world.count()
+        if self.host.power == "refused":
+            raise Refused("wrong password")
+        if self.host.power == "ok":
+            self.host.running = set()
+            self.host.ssh = False
+
+    def is_on(self) -> bool:
+        """Whether it is on."""
+        self.world.count()
+        return self.host.power != "ok"
+
+
+@dataclass
+class TinyWorld:
+    """The world; `dies_at` is the number of the call in which the controller dies."""
+
+    hosts: dict[str, TinyHost]
+    time: float = START
+    silent: dict[str, float] = field(default_factory=dict)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    links: dict[str, str] = field(default_factory=dict)
+    told: list[Mapping[str, Any]] = field(default_factory=list)
+    loads: dict[str, float] = field(default_factory=dict)
+    calls: int = 0
+    dies_at: int = 0
+    most: int = 0
+    zone = UTC
+
+    def count(self) -> None:
+        """Count a call to the outside, and die in it."""
+        self.calls += 1
+        if self.calls == self.dies_at:
+            raise Died
+
+    def copies(self, vm: str) -> int:
+        """How many copies of a VM run."""
+        return sum(vm in host.running for host in self.hosts.values())
+
+    def now(self) -> float:
+        """The clock."""
+        return self.time
+
+    def observe(self) -> Observation:
+        """All hosts are fine but those in `silent`."""
+        names = (*self.hosts, "gridce", "other")
+        seen = {n: Seen(self.loads.get(n, 0.1), self.silent.get(n, 10.0)) for n in names}
+        return Observation(seen, "tiny")
+
+    def answers(self, hosts: Iterable[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Nobody does."""
+        return frozenset()
+
+    def hypervisor(self, host: str) -> TinyHypervisor:
+        """A host's hypervisor."""
+        return TinyHypervisor(self, self.hosts[host])
+
+    def power(self, host: str) -> TinyPower | None:
+        """A host's power."""
+        return None if self.hosts[host].power == "none" else TinyPower(self, self.hosts[host])
+
+    def reboot(self, vm: str) -> None:
+        """It never answers."""
+        self.count()
+        raise Unreachable(f"{vm} is down")
+
+    def boot(self, vm: str, target: str) -> None:
+        """Switch a link."""
+        self.count()
+        self.links[vm] = target
+
+    def booted(self, vm: str) -> str | None:
+        """Where a link points."""
+        return self.links.get(vm)
+
+    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:  # noqa: ARG002
+        """One after another."""
+        results: dict[str, Any] = {}
+        for name, job in jobs.items():
+            try:
+                results[name] = job()
+            except ControllerError as error:
+                results[name] = error
+        return results
+
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Remember what was told."""
+        self.told.extend(events)
