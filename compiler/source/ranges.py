@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
-_SPAN = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 MOST_HOSTS = 1_000_000
 
