@@ -1,0 +1,1 @@
+"""A world that is made up, in which the real controllers run."""
