@@ -10,7 +10,8 @@ what they search first, not where they are.
 HINFO is "OS profile" "middleware" (thesis 5.6); one that a host does not have is the empty string,
 which RFC 1035 (3.3) allows and no name can be.
 
-Source: RFC 1034, RFC 1035, RFC 1912; BIND 9 Administrator Reference Manual; /etc/bind of Debian.
+Source: RFC 1034, RFC 1035, RFC 1912; BIND 9 Administrator Reference Manual; /etc/bind of Debian,
+/etc/named.conf and /var/named of Red Hat.
 """
 
 from __future__ import annotations
@@ -24,13 +25,43 @@ from threerc.compiler.model import Site
 from threerc.compiler.templating import render
 from threerc.compiler.tree import Output
 
-FOLDER = "/etc/bind"
 _DEBIANS_OWN = {"0", "127", "255", "empty", "local", "root"}
-_CONFIGURATION = {
-    "named.conf": "named_conf",
-    "named.conf.options": "named_conf_options",
-    "named.conf.local": "named_conf_local",
-}
+
+
+class Layout(NamedTuple):
+    """Where a distribution's named has its files, and what it calls a zone's first server.
+
+    `included` is the folder of what named.conf includes, `defaults` the distribution's own zones,
+    `keys` where named keeps the keys that it has learned, if not in its `directory`.
+    """
+
+    main: str
+    included: str
+    zones: str
+    defaults: str
+    directory: str
+    keys: str
+    primary: str
+
+
+_DEBIAN = Layout(
+    main="/etc/bind/named.conf",
+    included="/etc/bind",
+    zones="/etc/bind",
+    defaults="/etc/bind/named.conf.default-zones",
+    directory="/var/cache/bind",
+    keys="",
+    primary="primary",
+)
+_RED_HAT = Layout(
+    main="/etc/named.conf",
+    included="/etc/named",
+    zones="/var/named",
+    defaults="/etc/named.rfc1912.zones",
+    directory="/var/named",
+    keys="/var/named/dynamic",
+    primary="master",  # BIND 9.11, of RHEL 8, knows no other word
+)
 
 
 class Served(NamedTuple):
@@ -42,7 +73,7 @@ class Served(NamedTuple):
 
 
 def compile_zones(site: Site, out: Output) -> None:
-    """named.conf and the zone files in /etc/bind on each host with the role `dns`."""
+    """named.conf and the zone files on each host with the role `dns`."""
     servers = tuple(host for host in site.with_role("dns") if host.address or host.address6)
     if not servers:
         return
@@ -51,12 +82,19 @@ def compile_zones(site: Site, out: Output) -> None:
     served = [
         _serve(zone, apex, out, files) for zone in (_forward(site), *reverse_zones(site, apex))
     ]
-    values = {"site": site, "served": served, "prefixes": _prefixes(site), "folder": FOLDER}
+    values = {"site": site, "served": served, "prefixes": _prefixes(site)}
     for server in servers:
-        for name, template in _CONFIGURATION.items():
-            out.file(server.name, f"{FOLDER}/{name}", render(template, server=server, **values))
+        layout = _RED_HAT if site.is_red_hat(server) else _DEBIAN
+        configuration = {
+            layout.main: "named_conf",
+            f"{layout.included}/named.conf.options": "named_conf_options",
+            f"{layout.included}/named.conf.local": "named_conf_local",
+        }
+        for path, template in configuration.items():
+            text = render(template, server=server, layout=layout, **values)
+            out.file(server.name, path, text)
         for name, content in files.items():
-            out.file(server.name, f"{FOLDER}/{name}", content)
+            out.file(server.name, f"{layout.zones}/{name}", content)
 
 
 def _serve(zone: Zone, apex: Apex, out: Output, files: dict[str, bytes]) -> Served:

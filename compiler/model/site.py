@@ -218,6 +218,11 @@ class Site(SiteSettings):
         profile = self.os_profiles.get(host.os or "")
         return None if profile is None or profile.installer == "manual" else host.os
 
+    def is_red_hat(self, host: Host) -> bool:
+        """Whether a host's system keeps its files where Red Hat does: it has a kickstart."""
+        profile = self.os_profiles.get(host.os or "")
+        return profile is not None and profile.installer == "kickstart"
+
     def install_url(self) -> str | None:
         """URL of the first install server, by address: installers may have no DNS yet."""
         for host in self.with_role("install"):

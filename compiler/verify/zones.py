@@ -1,8 +1,8 @@
 """Zones and named.conf, by `named-checkzone` and `named-checkconf -z`.
 
 named.conf calls its files by the paths that they have on their host. The check reads a copy below
-a temporary folder, so that it needs neither chroot nor root; Debian's default zones are left
-out of it.
+a temporary folder, so that it needs neither chroot nor root; the distribution's own zones are
+left out of it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from threerc.compiler.verify.base import Checker, Failure, Staged
 _ORIGIN = re.compile(r"^\$ORIGIN (\S+)\.$", re.MULTILINE)
 _PATH = re.compile(r'"/([^"\n]+)"')
 _COMPLAINT = re.compile(r"^(?:\w+: )?(/.*?):(\d+): (.*)$")
-_MAIN = "etc/bind/named.conf"
-_DEBIANS = "etc/bind/named.conf.default-zones"
-_DIRECTORY = "var/cache/bind"
+_MAIN = re.compile(r"etc/(?:bind/)?named\.conf")
+_CONFIGURATION = re.compile(r"etc/(?:bind/|named/)?named\.conf(?:\.options|\.local)?")
+_THEIRS = ("etc/bind/named.conf.default-zones", "etc/named.rfc1912.zones")
+_FOLDERS = ("var/cache/bind", "var/named/dynamic")
 # Only `local` checks ask no name server. By default most of these would be warnings.
 _STRICT = ["-i", "local", *(word for check in "kmMnr" for word in (f"-{check}", "fail"))]
 
@@ -48,22 +49,25 @@ def _check_configurations(staged: Staged) -> Iterator[Failure]:
         with TemporaryDirectory(prefix="3rc-named-") as folder:
             root = Path(folder)
             _copy(files, root)
-            result = staged.run("-z", root / _MAIN)
+            main = next(filter(_MAIN.fullmatch, files))
+            result = staged.run("-z", root / main)
             if result.returncode:
                 names = {str(root / path): f"{host}/{path}" for path in files}
-                yield from _failures(result.stdout + result.stderr, names, f"{host}/{_MAIN}")
+                yield from _failures(result.stdout + result.stderr, names, f"{host}/{main}")
 
 
 def _copy(files: Mapping[str, Path], root: Path) -> None:
     """A host's files below `root`: zones as links, configuration with its paths moved there."""
-    (root / _DIRECTORY).mkdir(parents=True)
-    (root / _DEBIANS).parent.mkdir(parents=True)
-    (root / _DEBIANS).touch()
+    for folder in _FOLDERS:
+        (root / folder).mkdir(parents=True)
+    for path in _THEIRS:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
     for path, file in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).symlink_to(file)
     for path, file in files.items():
-        if path.startswith(_MAIN):
+        if _CONFIGURATION.fullmatch(path):
             text = file.read_text(encoding="utf-8")
             (root / path).unlink()
             (root / path).write_text(_PATH.sub(rf'"{root}/\1"', text), encoding="utf-8")

@@ -358,3 +358,26 @@ def test_the_checker_of_named_conf(
     failures = list(staged(tmp_path, tree, CHECKERS[1]))
     assert failures
     assert all(failure.path.startswith(f"{BIND}/named.conf") for failure in failures)
+
+
+@pytest.mark.parametrize("hinfo", ["public", "internal"])
+def test_a_server_of_red_hat_has_its_files_where_its_named_looks(
+    hinfo: str, tmp_path: Path
+) -> None:
+    profile = "deb: {installer: kickstart, repository: 'http://a/', kernel: a, initrd: b}"
+    text = ODD.replace("deb: {installer: manual, kernel: a, initrd: b}", profile)
+    tree = compiled(
+        compile_zones, good_site(tmp_path, text.replace("dns: {", f"dns: {{hinfo: {hinfo}, "))
+    )
+    suffix = ".internal" if hinfo == "internal" else ""
+    assert data(zone_of(tree, "example.org", "Bibe/var/named", suffix), "node", "HINFO")
+    configuration = {path for path in tree.entries if path.startswith("Bibe/etc/")}
+    assert configuration == {
+        "Bibe/etc/named.conf",
+        "Bibe/etc/named/named.conf.options",
+        "Bibe/etc/named/named.conf.local",
+    }
+    assert "pub/etc/bind/named.conf" in tree.entries
+    assert not any(b"/etc/bind" in tree.entries[path].content for path in configuration)
+    for number, checker in enumerate(CHECKERS):
+        assert list(staged(tmp_path / f"{number}", tree, checker)) == []
