@@ -29,6 +29,8 @@ class Safe(str):
 def _finalize(value: Any) -> str:
     if isinstance(value, Safe):
         return value
+    if value is None:
+        raise ValueError("None reached a template")
     text = str(value)
     if not _WORD.fullmatch(text):
         raise ValueError(f"{text!r} reached a template unquoted")

@@ -5,9 +5,12 @@ Source: drbd.conf(5), drbd-8.4.conf(5), thesis 6.14.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from threerc.compiler.lock import LockedVolume
 from threerc.compiler.model import Site
-from threerc.compiler.templating import render
+from threerc.compiler.model.storage import Volume
+from threerc.compiler.templating import Safe, render
 from threerc.compiler.tree import Output
 
 FOLDER = "/etc/drbd.d"
@@ -31,6 +34,18 @@ def compile_drbd(site: Site, out: Output) -> None:
             continue
         out.file(name, f"{FOLDER}/global_common.conf", common, concerns=(name,))
         for key, volume in held.items():
-            peers = [site.physical_hosts[peer] for peer in volume.peers]
-            text = render("drbd", name=key, volume=volume, peers=peers, numbers=numbers[key])
+            text = _resource(site, key, volume, numbers[key])
             out.file(name, f"{FOLDER}/{key}.res", text, concerns=volume.peers)
+
+
+def _resource(site: Site, name: str, volume: Volume, numbers: LockedVolume) -> str:
+    ends = zip(volume.peers, site.mirror_addresses(volume), strict=True)
+    peers = {peer: _end(address, numbers.port) for peer, address in ends}
+    return render("drbd", name=name, volume=volume, peers=peers, numbers=numbers)
+
+
+def _end(address: IPv4Address | IPv6Address, port: int) -> Safe:
+    """One end of a connection, as DRBD spells it."""
+    if address.version == 4:
+        return Safe(f"ipv4 {address}:{port}")
+    return Safe(f"ipv6 [{address}]:{port}")

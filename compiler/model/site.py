@@ -213,6 +213,17 @@ class Site(SiteSettings):
             return (vm.home,)
         return tuple(n for n, p in self.physical_hosts.items() if p.hypervisor == home.hypervisor)
 
+    def mirror_addresses(self, volume: Volume) -> tuple[IPv4Address | IPv6Address, ...]:
+        """The address of each peer by which a volume is mirrored: both IPv4, or else both IPv6;
+        nothing where they have neither in common.
+        """
+        peers = [self.physical_hosts[peer] for peer in volume.peers]
+        for field in ("address", "address6"):
+            found = tuple(getattr(peer, field) for peer in peers)
+            if None not in found:
+                return found
+        return ()
+
     def installs(self, host: Host) -> str | None:
         """The OS profile a host is installed with unattended, or None."""
         profile = self.os_profiles.get(host.os or "")

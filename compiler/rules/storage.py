@@ -41,6 +41,22 @@ def volume_name(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "peers-reach",
+    reason="The two peers of a volume talk to each other over IPv4, or over IPv6.",
+    hint="give both peers an `address`, or both an `address6`",
+    needs=("physical_hosts",),
+)
+def peers_reach(facts: Facts) -> Iterator[Problem]:
+    """A volume's two peers have addresses of one kind."""
+    site = facts.site
+    for name, volume in site.volumes.items():
+        known = set(volume.peers) <= site.physical_hosts.keys()
+        if known and not site.mirror_addresses(volume):
+            message = f"{' and '.join(volume.peers)} have no kind of address in common"
+            yield Problem(("volumes", name, "peers"), message, key=True)
+
+
+@rule(
     "unique-minor",
     reason="The minor is the number of the device, /dev/drbdN, on both peers.",
     hint="leave `minor` out: site.lock then chooses a free one and keeps it",
@@ -245,6 +261,7 @@ def disk_names(facts: Facts) -> Iterator[Problem]:
 RULES = (
     peers_differ,
     volume_name,
+    peers_reach,
     unique_minor,
     unique_port,
     vm_beside_volume,

@@ -57,6 +57,24 @@ def test_explicit_numbers_and_disks_win(tmp_path: Path) -> None:
     assert "protocol A;" in text
 
 
+def test_peers_without_ipv4_mirror_over_ipv6(tmp_path: Path) -> None:
+    site = (
+        HEAD.replace("prefix:", "prefix6: 'fd00::/64', prefix:")
+        + """
+physical_hosts:
+  a: {address: 192.168.1.1, address6: 'fd00::1'}
+  b: {address6: 'fd00::2'}
+volumes:
+  v: {peers: [a, b], disk: /dev/vg/v, size: 1GiB}
+"""
+    )
+    tree = compiled(compile_drbd, good_site(tmp_path, site))
+    text = text_of(tree, "a/etc/drbd.d/v.res")
+    assert "address   ipv6 [fd00::1]:7788;" in text
+    assert "address   ipv6 [fd00::2]:7788;" in text
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
 def test_drbdadm_takes_it(sns_pisa: Site, tmp_path: Path) -> None:
     assert list(staged(tmp_path, compiled(compile_drbd, sns_pisa), CHECKER)) == []
 

@@ -56,6 +56,35 @@ volumes:
 """,
     ),
     Case(
+        "peers-reach",
+        "one speaks IPv4, the other IPv6",
+        """
+        physical_hosts:
+          p1: {address: 192.168.1.1}
+          p2: {address6: "fd00::2"}
+        volumes:
+          v:
+            peers: [p1, p2]  # !
+            disk: /dev/a
+            size: 1GiB
+        """,
+        "p1 and p2 have no kind of address in common",
+        "error",
+    ),
+    Case(
+        "peers-reach",
+        "both speak one of them",
+        """
+        physical_hosts:
+          p1: {address: 192.168.1.1, address6: "fd00::1"}
+          p2: {address6: "fd00::2"}
+          p3: {address: 192.168.1.3}
+        volumes:
+          v: {peers: [p1, p2], disk: /dev/v, size: 1GiB}
+          w: {peers: [p1, p3], disk: /dev/w, size: 1GiB}
+        """,
+    ),
+    Case(
         "unique-minor",
         "one of two volumes that share no peer",
         PEERS
