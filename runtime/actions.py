@@ -43,6 +43,7 @@ def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
     if order.step is Step.REBOOT:
         return _reboot(world, order)
     try:
+        _check(order)
         for host in order.kill_on:
             world.hypervisor(host).kill(order.vm)
         _check(order)

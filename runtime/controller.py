@@ -11,6 +11,7 @@ from threerc.runtime.acting import Actor
 from threerc.runtime.brake import Braked, judge
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.deciding import Decider
+from threerc.runtime.drain import drain
 from threerc.runtime.errors import Conflict, MonitorLost
 from threerc.runtime.memory import Memory
 from threerc.runtime.ordering import Orderer
@@ -65,6 +66,7 @@ def _recover(turn: Round) -> None:
     orders = Orderer(turn).run(plans)
     if turn.act:
         Actor(turn).run(plans, orders)
+        drain(turn)
 
 
 def _brake(turn: Round) -> str:

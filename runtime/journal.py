@@ -37,7 +37,7 @@ class Case:
     silent: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
 
-    def lines(self, now: float, zone: tzinfo) -> list[str]:
+    def lines(self, now: float, zone: tzinfo | None) -> list[str]:
         """The lines of the log; none for a VM that is not cared for at all."""
         if self.silent:
             return []

@@ -45,7 +45,7 @@ class Memory:
     """One controller's view of the shared state, within one tick."""
 
     store: Store
-    zone: tzinfo
+    zone: tzinfo | None
     me: str
     now: float
     held: dict[str, Held] = field(default_factory=dict)

@@ -46,10 +46,17 @@ FLAGS: Final = {
 _OF_FLAG: Final = {0: State.NORMAL, 1: State.REBOOTED, 2: State.RESTARTED}
 
 
-class Intent(Part):
-    """An action that is under way: it is written before the action and taken out after it."""
+MIGRATE: Final = "MIGRATE"
+"""What draining a host does to its VMs; no step of the ladder."""
 
-    step: Step
+
+class Intent(Part):
+    """An action that is under way: it is written before the action and taken out after it.
+
+    `step` is a step of the ladder, or MIGRATE.
+    """
+
+    step: str
     to: HostName
     by: HostName
     since: float
@@ -94,17 +101,17 @@ class Record(Part):
         return cls.model_validate(data)
 
 
-def stamp(moment: float, zone: tzinfo) -> str:
-    """A time as the thesis writes it."""
+def stamp(moment: float, zone: tzinfo | None) -> str:
+    """A time as the thesis writes it; without a zone in the machine's own."""
     return datetime.fromtimestamp(moment, zone).strftime(STAMP)
 
 
-def line(record: Record, zone: tzinfo) -> str:
+def line(record: Record, zone: tzinfo | None) -> str:
     """The thesis's line for a record."""
     return f"{record.host} {stamp(record.last, zone)} {record.flag}"
 
 
-def from_line(text: str, zone: tzinfo) -> Record | None:
+def from_line(text: str, zone: tzinfo | None) -> Record | None:
     """The record that a line of the thesis's stands for, or None where it is no such line."""
     match text.split():
         case [host, when, ("0" | "1" | "2") as flag]:

@@ -86,8 +86,13 @@ class Power(Protocol):
 class World(Protocol):
     """One controller's way to its site."""
 
-    store: Store
-    zone: tzinfo
+    @property
+    def store(self) -> Store:
+        """The shared state."""
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The time zone of the log; None: the machine's own."""
 
     def now(self) -> float:
         """This controller's clock: seconds since the epoch."""
