@@ -31,8 +31,8 @@ class OutputError(ThreeRcError):
 def manifest(entries: Mapping[str, Entry]) -> str:
     """The text of manifest.json: a line for each path, sorted.
 
-    Each has its artefact, the hosts that it concerns (`*`: all), and either SHA-256 and mode or
-    the link's target.
+    Each has its artefact, the hosts that it concerns (`*`: all), and either SHA-256, mode and the
+    group (root's is left out), or the link's target.
     """
     lines: list[str] = []
     dump = json.JSONEncoder(ensure_ascii=False).encode
@@ -46,6 +46,8 @@ def manifest(entries: Mapping[str, Entry]) -> str:
             if key not in digests:
                 digests[key] = hashlib.sha256(entry.content).hexdigest()
             about["mode"] = f"{entry.mode:04o}"
+            if entry.group != "root":
+                about["group"] = entry.group
             about["sha256"] = digests[key]
         lines.append(f"{dump(path)}: {dump(about)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -14,13 +14,14 @@ EVERYONE = ("*",)
 
 
 class Entry(NamedTuple):
-    """A file (content and mode) or a symlink (target) of the tree."""
+    """A file (content, mode and group) or a symlink (target) of the tree."""
 
     artefact: str
     concerns: tuple[str, ...]
     content: bytes = b""
     mode: int = 0o644
     target: str | None = None
+    group: str = "root"
 
 
 class Missing(NamedTuple):
@@ -56,11 +57,17 @@ class Output:
         content: str | bytes,
         *,
         concerns: Iterable[str] = EVERYONE,
-        mode: int = 0o644,
+        group: str | None = None,
     ) -> None:
-        """Add a file. `path` is absolute on `host`; `concerns` names the hosts it is about."""
+        """Add a file. `path` is absolute on `host`; `concerns` names the hosts it is about.
+
+        With a `group` of that host nobody else but root may read it.
+        """
         data = content.encode() if isinstance(content, str) else content
-        self._add(host, path, Entry(self._artefact, tuple(concerns), data, mode))
+        entry = Entry(self._artefact, tuple(concerns), data)
+        if group is not None:
+            entry = entry._replace(mode=0o640, group=group)
+        self._add(host, path, entry)
 
     def link(self, host: str, path: str, target: str, *, concerns: Iterable[str]) -> None:
         """Add a symlink; a relative target is relative to the link's folder."""

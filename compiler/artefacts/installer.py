@@ -30,9 +30,11 @@ def compile_installer(site: Site, out: Output) -> None:
     password = LOCKED if reference is None else password_hash(reference, out.side_file)
     served = [*profiles(site, url, password), _hook(site, url), *_middleware(site, out, url)]
     for server in site.with_role("install"):
-        for path, content, concerns, mode in served:
+        web_server = "apache" if site.is_red_hat(server) else "www-data"
+        for path, content, concerns, secret in served:
             full = f"{site.provisioning.http_root}/{path}"
-            out.file(server.name, full, content, concerns=concerns, mode=mode)
+            group = web_server if secret else None
+            out.file(server.name, full, content, concerns=concerns, group=group)
 
 
 def _hook(site: Site, url: str) -> Served:

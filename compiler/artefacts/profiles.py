@@ -24,7 +24,6 @@ from threerc.compiler.tree import EVERYONE
 
 LOCKED = "!"
 """The password that nothing matches."""
-_SECRET_MODE = 0o640
 _NEWEST = "RHEL9"
 _RELEASE = re.compile(r"(RHEL|FC?)(\d{1,3})")
 # Which Fedora, and those after it, speaks the kickstart of which RHEL.
@@ -40,7 +39,7 @@ class Served(NamedTuple):
     path: str
     content: str | bytes
     concerns: Iterable[str] = EVERYONE
-    mode: int = 0o644
+    secret: bool = False
 
 
 def profiles(site: Site, url: str, password: str) -> Iterator[Served]:
@@ -51,10 +50,9 @@ def profiles(site: Site, url: str, password: str) -> Iterator[Served]:
         quote = _argument if profile.installer == "kickstart" else _rest_of_line
         draw = partial(render, f"installer_{profile.installer}", quote, **values)
         draw_part = partial(render, f"installer_{profile.installer}_part", quote, **values)
-        mode = 0o644 if password in ("!", "*") else _SECRET_MODE
         default = HostPart((profile.disk,))
         text = draw(password=password, part=default, parts=bool(own))
-        yield Served(f"profiles/{name}.cfg", text, mode=mode)
+        yield Served(f"profiles/{name}.cfg", text, secret=password not in ("!", "*"))
         if own:
             folder = f"profiles/{name}.d"
             yield from _parts(folder, default, own, draw_part)

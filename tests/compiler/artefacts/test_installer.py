@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.compiler.support import HEAD, SNS_PISA, compiled, good_site, staged, text_of
 from threerc.compiler.artefacts.installer import compile_installer
+from threerc.compiler.generation import manifest
 from threerc.compiler.model import Site
 from threerc.compiler.secrets import SecretMissing
 from threerc.compiler.tree import Tree
@@ -241,8 +243,19 @@ def test_a_password_hash_is_not_for_everybody_to_read(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text() + "root_password: {file: root.hash}\n")
     holders = {path for path, entry in tree.entries.items() if HASH.encode() in entry.content}
     assert holders == {f"{SERVED}/profiles/el.cfg", f"{SERVED}/profiles/deb.cfg"}
-    assert {tree.entries[path].mode for path in holders} == {0o640}
+    readable = {(tree.entries[path].mode, tree.entries[path].group) for path in holders}
+    assert readable == {(0o640, "www-data")}
+    assert json.loads(manifest(tree.entries))[f"{SERVED}/profiles/el.cfg"]["group"] == "www-data"
+    others = [entry for path, entry in tree.entries.items() if path not in holders]
+    assert {(each.mode, each.group) for each in others} == {(0o644, "root")}
     assert failures(tmp_path, tree) == []
+
+
+def test_on_red_hat_the_web_server_is_apache(tmp_path: Path) -> None:
+    (tmp_path / "root.hash").write_text(HASH + "\n")
+    text = site_text().replace("roles: [install]", "os: el, roles: [install]")
+    tree = tree_of(tmp_path, text + "root_password: {file: root.hash}\n")
+    assert tree.entries[f"{SERVED}/profiles/el.cfg"].group == "apache"
 
 
 @pytest.mark.parametrize("content", ["secret", "", "$6$short", f"{HASH}\n{HASH}"])
