@@ -32,7 +32,11 @@ def _not_the_initrd(argument: str) -> str:
 
 
 class OsProfile(Model):
-    """One way to install a machine. Its name is the pxelinux file, and HINFO's first string."""
+    """One way to install a machine. Its name is the pxelinux file, and HINFO's first string.
+
+    Neither installer leaves a packet filter behind: the gateway, or a script of the middleware, is
+    the place for it.
+    """
 
     installer: Literal["kickstart", "preseed", "image", "manual"] = Field(
         description="kickstart (Red Hat, Scientific Linux), preseed (Debian, Ubuntu), image "

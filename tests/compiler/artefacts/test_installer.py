@@ -107,6 +107,17 @@ def test_old_and_new_kickstarts_differ(tmp_path: Path) -> None:
     assert new.count("%end") == 3
 
 
+def test_no_service_of_the_site_is_shut_out(tmp_path: Path) -> None:
+    text = site_text().replace("roles: [install]", "os: el, roles: [install, dhcp, dns, collector]")
+    tree = tree_of(tmp_path, text)
+    (line,) = [
+        line
+        for line in text_of(tree, f"{SERVED}/profiles/el.cfg").splitlines()
+        if line.startswith("firewall")
+    ]
+    assert line == "firewall --disabled"
+
+
 def test_a_dual_boot_host_is_installed_on_the_disk_it_boots_from(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text())
     folder = f"{SERVED}/profiles/el.d"
