@@ -27,7 +27,7 @@ def compile_drbd(site: Site, out: Output) -> None:
     Debian's /etc/drbd.conf, which includes the folder, comes with the package.
     """
     numbers = volume_numbers(site, out)
-    common = render("drbd_common", site=site)
+    common = render("drbd_common", site=site, fencing=site.drbd.fencing)
     for name in site.physical_hosts:
         held = {key: volume for key, volume in site.volumes.items() if name in volume.peers}
         if not held:

@@ -25,7 +25,7 @@ from threerc.compiler.model.monitor import Monitoring
 from threerc.compiler.model.network import Network
 from threerc.compiler.model.os_profile import OsProfile
 from threerc.compiler.model.recovery import Minutes, Recovery
-from threerc.compiler.model.storage import Volume
+from threerc.compiler.model.storage import Drbd, Volume
 from threerc.compiler.model.types import (
     AbsolutePath,
     DomainName,
@@ -102,6 +102,7 @@ class SiteSettings(Model):
     volumes: dict[Word, Volume] = Field(
         default={}, description="Volumes mirrored by DRBD, by name."
     )
+    drbd: Drbd = Field(default=Drbd(), description="DRBD on all physical hosts.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Ganglia.")
     recovery: Recovery = Field(default=Recovery(), description="The controllers' policy.")
     updates: Updates | None = Field(default=None, description="Update checks on the nodes.")

@@ -78,6 +78,34 @@ class Volume(Model):
         return self.disk if isinstance(self.disk, str) else self.disk[peer]
 
 
+class Fencing(Model):
+    """What DRBD does before a primary that has lost its peer goes on alone."""
+
+    policy: Literal["resource-only", "resource-and-stonith"] = Field(
+        description="resource-only: the peer is fenced while the primary goes on; "
+        "resource-and-stonith: the primary writes nothing until the peer is fenced."
+    )
+    handler: AbsolutePath = Field(
+        description="Program on the physical hosts that fences the peer (fence-peer).",
+        examples=["/usr/local/sbin/fence-peer"],
+    )
+
+
+class Drbd(Model):
+    """What all mirrored volumes share."""
+
+    version: Literal[8, 9] = Field(
+        default=8,
+        description="DRBD of the physical hosts' kernels: 8 is the 8.4 of Linux itself, 9 that "
+        "of LINBIT. Told apart where the two are configured differently (`fencing`).",
+    )
+    fencing: Fencing | None = Field(
+        default=None,
+        description="DRBD's own fencing. Default: dont-care, since the recovery controller sees "
+        "the old copy of a machine dead before it starts another.",
+    )
+
+
 class Disk(Model):
     """A physical disk of a host."""
 

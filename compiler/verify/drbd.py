@@ -7,8 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from threerc.compiler.verify.base import Checker, Failure, Staged
+from threerc.compiler.verify.base import Checker, Failure, Staged, run_program
 
+# drbdadm parses for the DRBD of its own machine's kernel, unless it is told another one.
+_VERSION = "DRBD_DRIVER_VERSION_OVERRIDE"
+_FENCING_OF_8 = re.compile(r"^  disk \{[^}]*\bfencing\b", re.MULTILINE)
 _COMPLAINT = re.compile(r"^(/\S+):(\d+): (.*)$", re.MULTILINE)
 
 
@@ -26,7 +29,10 @@ def _check_folder(staged: Staged, folder: Path, shown: str) -> Iterator[Failure]
         for pattern in ("global_common.conf", "*.res"):
             conf.write(f'include "{folder.resolve()}/{pattern}";\n')
         conf.flush()
-        result = staged.run("-c", conf.name, "dump", "all")
+        version = f"{_VERSION}={_version(folder)}"
+        result = run_program(
+            "/usr/bin/env", version, staged.program, "-c", conf.name, "dump", "all"
+        )
     if not result.returncode:
         return
     complaints = _COMPLAINT.findall(result.stderr)
@@ -34,6 +40,13 @@ def _check_folder(staged: Staged, folder: Path, shown: str) -> Iterator[Failure]
         yield Failure(f"{shown}/{Path(file).name}", int(line), message)
     if not complaints:
         yield Failure(shown, 0, result.stderr.strip())
+
+
+def _version(folder: Path) -> str:
+    """The DRBD that a folder is for. Only fencing tells them apart."""
+    common = folder / "global_common.conf"
+    text = common.read_text(encoding="utf-8") if common.exists() else ""
+    return "8.4.11" if _FENCING_OF_8.search(text) else "9.0.0"
 
 
 CHECKER = Checker("drbd", "drbdadm", "drbd-utils", _check)

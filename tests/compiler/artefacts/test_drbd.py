@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.compiler.support import HEAD, TODAY, compiled, good_site, staged, text_of
 from threerc.compiler.artefacts.drbd import compile_drbd
 from threerc.compiler.lock import Lock
@@ -82,6 +84,24 @@ def test_drbdadm_takes_it(sns_pisa: Site, tmp_path: Path) -> None:
 def test_the_utilities_for_the_8_4_module_take_it_too(sns_pisa: Site, tmp_path: Path) -> None:
     old = CHECKER._replace(program="/usr/lib/drbd/drbdadm-84")
     assert list(staged(tmp_path, compiled(compile_drbd, sns_pisa), old)) == []
+
+
+@pytest.mark.parametrize(("version", "section"), [(8, "disk"), (9, "net")])
+def test_each_drbd_takes_its_fencing(version: int, section: str, tmp_path: Path) -> None:
+    fencing = f"""
+drbd:
+  version: {version}
+  fencing: {{policy: resource-and-stonith, handler: /usr/local/sbin/fence-peer}}
+"""
+    volume = "  v: {peers: [a, b], disk: /dev/vg/v, size: 1GiB}\n"
+    tree = compiled(compile_drbd, good_site(tmp_path, HOSTS + volume + fencing))
+    path = "a/etc/drbd.d/global_common.conf"
+    text = text_of(tree, path)
+    assert "fencing resource-and-stonith;" in text.partition(f"  {section} {{")[2].partition("}")[0]
+    assert '    fence-peer "/usr/local/sbin/fence-peer";' in text
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+    broken = _changed(tree, path, b"on-io-error", b"on-error")
+    assert next(staged(tmp_path, broken, CHECKER)).path == path
 
 
 def test_drbdadm_refuses_a_broken_resource_at_its_line(sns_pisa: Site, tmp_path: Path) -> None:
