@@ -1,0 +1,256 @@
+"""Prometheus, for sites without Ganglia: its HTTP API (Prometheus 2.14 and later, and look-alikes).
+
+All times are Prometheus' own. A host is silent for as long as it lay between the last scrape that
+found it up and the last scrape: the time since then is no evidence of anything. A target that is
+not scraped any more, though others are, is silent since it was last found up.
+
+Source: https://prometheus.io/docs/prometheus/latest/querying/api/ and .../functions/.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from math import isfinite
+from statistics import median_low
+from typing import Final, Literal, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from threerc.runtime.config import Prometheus
+from threerc.runtime.errors import MonitorLost
+from threerc.runtime.monitors.base import ANSWER_SECONDS, Hosts, put
+from threerc.runtime.observation import TMAX, Observation, Seen
+
+LOOK_BACK: Final = 3600
+"""Seconds for which a host's last sign of life is looked for."""
+MOST_BYTES: Final = 16 * 2**20
+"""Of one answer; 10,000 hosts take about 1 MiB."""
+_STEP: Final = 15
+_LONGEST_REASON: Final = 200
+_OK: Final = 200
+_USER: Final = re.compile(r"(?<=//)[^/@]*@")
+
+
+class _Sample(BaseModel):
+    metric: dict[str, str]
+    value: tuple[float, float]
+
+
+class _Vector(BaseModel):
+    resultType: Literal["vector"]  # noqa: N815 - Prometheus' own
+    result: list[_Sample]
+
+
+class _Answer(BaseModel):
+    status: Literal["success"]
+    data: _Vector
+
+
+class _Failure(BaseModel):
+    error: str
+
+
+class _Info(BaseModel):
+    startTime: datetime  # noqa: N815 - Prometheus' own
+
+
+class _Runtime(BaseModel):
+    data: _Info
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """By `instance`: when it was last scraped, when it last answered, its load; and the time."""
+
+    now: float
+    scraped: Mapping[str, float]
+    alive: Mapping[str, float]
+    loads: Mapping[str, float]
+
+    def silent(self, instance: str, fresh: float) -> float:
+        last = self.scraped.get(instance, 0.0)
+        until = last if self.now - last <= fresh else self.now
+        return max(until - self.alive.get(instance, until - LOOK_BACK), 0.0)
+
+    def load(self, instance: str) -> float | None:
+        value = self.loads.get(instance, -1.0)
+        return value if value >= 0 else None
+
+
+@dataclass(frozen=True)
+class PrometheusServer:
+    """A Prometheus server that scrapes the hosts every `tmax` seconds.
+
+    Data older than `fresh` seconds are not believed, nor a server that was started so lately.
+    """
+
+    settings: Prometheus
+    hosts: Hosts
+    fresh: float
+    tmax: float = TMAX
+    seconds: float = ANSWER_SECONDS
+
+    @property
+    def name(self) -> str:
+        """For people: `prometheus http://bibe:9090`."""
+        return f"prometheus {_USER.sub('', self.settings.url)}"
+
+    @property
+    def host(self) -> str:
+        """The host that it runs on, where its URL tells."""
+        try:
+            told = urlsplit(self.settings.url).hostname
+        except ValueError:
+            return ""
+        return self.hosts.short(told or "") or ""
+
+    def read(self) -> Observation:
+        """All hosts that it scrapes. Raises MonitorLost."""
+        answers = self._ask()
+        age = answers.now - median_low(answers.scraped.values())
+        if age > self.fresh:
+            raise MonitorLost(f"its data are {age:.0f} s old: it does not scrape")
+        found: dict[str, Seen] = {}
+        for instance in answers.scraped.keys() | answers.alive.keys():
+            name = self.hosts.short(_without_port(instance))
+            if name is not None:
+                silent = answers.silent(instance, self.fresh)
+                put(found, name, Seen(answers.load(instance), silent, self.tmax))
+        return Observation(found, self.name, self.host, max(age, 0.0))
+
+    def _ask(self) -> _Answers:
+        settings = self.settings
+        with _connected(settings.url, self.seconds) as api:
+            scraped, now = api.query(_scraped(settings.up))
+            if not scraped:
+                raise MonitorLost(f"it knows no host by {settings.up}")
+            started = api.started()
+            if started is not None and now - started < self.fresh:
+                raise MonitorLost(f"it was started {now - started:.0f} s ago, too lately to know")
+            alive, _ = api.query(_alive(settings.up), now)
+            loads, _ = api.query(f"max by (instance) ({settings.load})", now)
+        return _Answers(now, scraped, alive, loads)
+
+
+def _scraped(up: str) -> str:
+    """When each target was last asked, whether it answered or not."""
+    return f"max by (instance) (timestamp({up}))"
+
+
+def _alive(up: str) -> str:
+    """When each target last answered; what is found in the past is coarser, by `_STEP`."""
+    alive = f"(timestamp({up}) and {up} == 1)"
+    return f"max by (instance) ({alive} or max_over_time({alive}[{LOOK_BACK}s:{_STEP}s]))"
+
+
+def _without_port(instance: str) -> str:
+    """The host of `alfa01.sns.it:9100`, `[2001:db8::1]:9100` or of either without a port."""
+    if instance.startswith("["):
+        return instance[1:].partition("]")[0]
+    host, _, port = instance.rpartition(":")
+    return host if port.isdigit() and ":" not in host and host else instance
+
+
+class _Api:
+    """One connection to a server. All methods raise OSError, HTTPException or MonitorLost."""
+
+    def __init__(self, connection: HTTPConnection, prefix: str) -> None:
+        self._connection = connection
+        self._prefix = prefix
+
+    def query(self, promql: str, at: float | None = None) -> tuple[Mapping[str, float], float]:
+        """A value for each label `instance`; and when that was, by the server's clock."""
+        when = {} if at is None else {"time": repr(at)}
+        status, body = self._get("query?" + urlencode({"query": promql, **when}))
+        if status != _OK:
+            raise MonitorLost(f"it answers {status}: {_failure(body)}")
+        samples = _parsed(_Answer, body).data.result
+        values = {
+            sample.metric.get("instance", ""): sample.value[1]
+            for sample in samples
+            if isfinite(sample.value[1])
+        }
+        return values, max((sample.value[0] for sample in samples), default=0.0)
+
+    def started(self) -> float | None:
+        """When the server was started; None where it is a look-alike that does not tell."""
+        status, body = self._get("status/runtimeinfo")
+        return None if status != _OK else _parsed(_Runtime, body).data.startTime.timestamp()
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        self._connection.request("GET", f"{self._prefix}/api/v1/{path}")
+        response = self._connection.getresponse()
+        body = response.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise MonitorLost(f"its answer is larger than {MOST_BYTES >> 20} MiB")
+        return response.status, body
+
+
+@contextmanager
+def _connected(url: str, seconds: float) -> Iterator[_Api]:
+    """A connection that is cut when the time is over, whatever is going on. Raises MonitorLost."""
+    late = threading.Event()
+    try:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        with (
+            closing(kind(parts.hostname or "", parts.port, timeout=seconds)) as connection,
+            _cut_after(seconds, connection, late),
+        ):
+            yield _Api(connection, parts.path.rstrip("/"))
+    except (OSError, HTTPException, ValueError) as error:
+        if late.is_set() or isinstance(error, TimeoutError):
+            raise MonitorLost(f"no whole answer within {seconds:.0f} s") from None
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MonitorLost(_line(reason)) from None
+
+
+@contextmanager
+def _cut_after(seconds: float, connection: HTTPConnection, late: threading.Event) -> Iterator[None]:
+    """Shut the connection's socket when the time is over: a time-out of its own starts anew with
+    every byte."""
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):
+            if connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    watch = threading.Timer(seconds, cut)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _parsed(model: type[_M], body: bytes) -> _M:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise MonitorLost(f"its answer is not Prometheus': {_line(reason)}") from None
+
+
+def _failure(body: bytes) -> str:
+    """What an answer says has failed."""
+    try:
+        return _line(_Failure.model_validate_json(body).error)
+    except ValidationError:
+        return "no reason given"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_REASON]
