@@ -68,23 +68,23 @@ class Staged(NamedTuple):
                 yield path, self.root / path
 
     def run(
-        self, *arguments: str | Path, cwd: Path | None = None
+        self, *arguments: str | Path, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the program with a clean environment and a time limit; its exit is the caller's.
 
         Raises CannotRun, and TimeoutExpired.
         """
-        return run_program(self.program, *arguments, cwd=cwd)
+        return run_program(self.program, *arguments, cwd=cwd, **environment)
 
 
 def run_program(
-    program: str, *arguments: str | Path, cwd: Path | None = None
+    program: str, *arguments: str | Path, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run any program as Staged.run does."""
     return subprocess.run(
         [program, *map(str, arguments)],
         cwd=cwd,
-        env={"PATH": os.pathsep.join(_SYSTEM_FOLDERS), "LC_ALL": "C.UTF-8"},
+        env={"PATH": os.pathsep.join(_SYSTEM_FOLDERS), "LC_ALL": "C.UTF-8", **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

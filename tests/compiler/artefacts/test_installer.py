@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -91,6 +92,13 @@ def test_the_checker_takes_kickstarts_of_all_ages(release: str, tmp_path: Path) 
 def test_the_checker_takes_preseeds(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text() + PHYSICAL_HOSTS % {"os": "deb"})
     assert list(staged(tmp_path, tree, CHECKERS[1])) == []
+
+
+def test_a_preseed_is_checked_while_apt_holds_the_database(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, site_text())
+    with Path("/var/cache/debconf/config.dat").open("r+b") as database:
+        fcntl.flock(database, fcntl.LOCK_EX)
+        assert list(staged(tmp_path, tree, CHECKERS[1])) == []
 
 
 def test_the_checkers_take_sns_pisa(sns_pisa: Site, tmp_path: Path) -> None:
