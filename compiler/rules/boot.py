@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from threerc.compiler.model import Host
 from threerc.compiler.model.host import BareMetal
-from threerc.compiler.rules.base import Facts, Problem, path_of, rule
+from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
 
 _HEX = "[0-9A-Fa-f]"
 _TAKEN = {
@@ -160,6 +160,29 @@ def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
                 yield Problem(path, f"{host.name} has no disk {name} to boot from")
 
 
+@rule(
+    "install-disk",
+    reason="An installer writes to the disk that the OS profile names; where that is another "
+    "one it stops, or takes the wrong one.",
+    hint="give the OS profile the right `disk`, or the host a profile of its own",
+)
+def install_disk(facts: Facts) -> Iterator[Problem]:
+    """A host has the disk that it is installed on, where its disks are given."""
+    profiles = {
+        name: profile.disk
+        for name, profile in facts.site.os_profiles.items()
+        if profile.installer in ("kickstart", "preseed")
+    }
+    for host in facts.site.hosts.values():
+        disk = profiles.get(host.os or "")
+        if disk is None or host.dual_boot is not None or not isinstance(host, BareMetal):
+            continue
+        own = [each.device for each in host.disks]
+        if own and disk not in own:
+            message = f"{host.name} is installed on {disk} by `{host.os}`, but has {listed(own)}"
+            yield Problem(path_of(host, "disks"), message, key=True)
+
+
 RULES = (
     boot_file_name,
     os_source,
@@ -168,4 +191,5 @@ RULES = (
     boot_target,
     boot_mac,
     dual_boot_disks,
+    install_disk,
 )

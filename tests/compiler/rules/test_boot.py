@@ -231,6 +231,38 @@ CASES = [
           b: {address: 192.168.1.2, dual_boot: {disks: [vda, vdb, vdc]}}
         """,
     ),
+    Case(
+        "install-disk",
+        "another one",
+        """
+        os_profiles: {el: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/"}}
+        worker_nodes:
+          a:
+            address: 192.168.1.1
+            os: el
+            disks: [{device: nvme0n1, size: 1TB}]  # !
+        """,
+        "a is installed on sda by `el`, but has nvme0n1",
+    ),
+    Case(
+        "install-disk",
+        "the profile's, unknown, chosen by dual boot, or by hand",
+        """
+        os_profiles:
+          el: {installer: kickstart, kernel: k, initrd: i, repository: "http://a/", disk: nvme0n1}
+          hand: {installer: manual, kernel: k, initrd: i}
+        defaults: {worker_nodes: {os: el, disks: [{device: sda, size: 1TB}]}}
+        worker_nodes:
+          a: {address: 192.168.1.1, disks: [{device: nvme0n1, size: 1TB}]}
+          b: {address: 192.168.1.2, disks: []}
+          c:
+            address: 192.168.1.3
+            mac: "02:00:00:00:00:03"
+            disks: [{device: sda, size: 1TB}, {device: sdb, size: 1TB}]
+            dual_boot: {}
+          d: {address: 192.168.1.4, os: hand}
+        """,
+    ),
 ]
 
 
