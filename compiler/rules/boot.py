@@ -87,6 +87,20 @@ def preseed_mirror(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "boot-arch",
+    reason="What PXE loads here, pxelinux, is for PCs with a BIOS; 64-bit ARM boots by UEFI alone, "
+    "which 3RC does not serve yet.",
+    hint="correct the `arch`, or say `installer: manual`",
+)
+def boot_arch(facts: Facts) -> Iterator[Problem]:
+    """Every installer that is booted over PXE is for a PC."""
+    for name, profile in facts.site.os_profiles.items():
+        if profile.arch == "aarch64" and profile.installer != "manual":
+            message = f"OS profile `{name}` is for {profile.arch}, which pxelinux cannot boot"
+            yield Problem(("os_profiles", name, "arch"), message)
+
+
+@rule(
     "boot-target",
     reason="A host's boot link points at a boot file: of its OS profile's installer, or of one "
     "of its dual-boot disks.",
@@ -188,6 +202,7 @@ RULES = (
     os_source,
     kickstart_release,
     preseed_mirror,
+    boot_arch,
     boot_target,
     boot_mac,
     dual_boot_disks,

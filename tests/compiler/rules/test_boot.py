@@ -138,6 +138,29 @@ CASES = [
         """,
     ),
     Case(
+        "boot-arch",
+        "64-bit ARM over PXE",
+        """
+        os_profiles:
+          a:
+            installer: preseed
+            kernel: k
+            initrd: i
+            repository: http://a/
+            arch: aarch64  # !
+        """,
+        "OS profile `a` is for aarch64, which pxelinux cannot boot",
+    ),
+    Case(
+        "boot-arch",
+        "PCs, and what a person installs",
+        """
+        os_profiles:
+          a: {installer: preseed, kernel: k, initrd: i, repository: "http://a/", arch: i386}
+          b: {installer: manual, kernel: k, initrd: i, arch: aarch64}
+        """,
+    ),
+    Case(
         "boot-target",
         "a disk too many, no dual boot, no OS, one by hand",
         """
