@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from threerc.runtime import cli as runtime_cli
+from threerc.runtime.command import CONTEXT, Command
 
 if TYPE_CHECKING:
     from threerc.compiler.build import Options
     from threerc.compiler.findings import Finding
     from threerc.compiler.report import Format
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
 _DRAWINGS = (".svg", ".mmd", ".dot")
@@ -35,25 +37,11 @@ _FORMAT = click.option(
 )
 
 
-class _Command(click.Command):
-    """A command whose help ends with an example, to be typed as it stands."""
-
-    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.example = example
-
-    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example."""
-        with formatter.section("Example"):
-            for line in self.example.splitlines():
-                formatter.write(f"  {line}\n")
-
-
 class _Group(click.Group):
-    command_class = _Command
+    command_class = Command
 
 
-@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.group(cls=_Group, context_settings=CONTEXT)
 @click.version_option(package_name="threerc", prog_name="3rc")
 def cli() -> None:
     """3RC turns one reviewed YAML file into a whole computing site."""
@@ -98,9 +86,7 @@ def check_command(site: Path, as_json: bool, form: Format) -> None:
         click.echo(f"{site}: {len(checked.site.hosts)} hosts, no errors, {warnings} warnings")
 
 
-@click.command(
-    "build", cls=_Command, example="3rc build site.yaml -o out", context_settings=_CONTEXT
-)
+@click.command("build", cls=Command, example="3rc build site.yaml -o out", context_settings=CONTEXT)
 @click.argument("sites", metavar="SITE...", nargs=-1, required=True, type=_PATH)
 @click.option("-o", "--out", type=_PATH, help="Where the tree goes. [default: out beside SITE]")
 @click.option("--strict", is_flag=True, help="A missing checker, or a file not made, is an error.")
@@ -154,6 +140,8 @@ def _refuse_shared_folders(sites: tuple[Path, ...]) -> None:
 
 
 cli.add_command(build_command)
+for each in runtime_cli.COMMANDS:
+    cli.add_command(each)
 
 
 def _build_one(site: Path, options: Options, form: Format) -> None:
@@ -234,18 +222,19 @@ def boot_command(hosts: str, target: str | None, root: Path, as_json: bool) -> N
 def _run(command: click.Command, name: str) -> None:
     """Run a command; a user's mistake is one line, a traceback is our bug."""
     from threerc.compiler.findings import ThreeRcError
+    from threerc.runtime.errors import ControllerError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
-    except ThreeRcError as error:
+    except (ThreeRcError, ControllerError) as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{name}: interrupted; every tree is whole, the old one or the new", err=True)
+        click.echo(f"{name}: interrupted; nothing is left half done", err=True)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

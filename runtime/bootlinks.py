@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
+from threerc.runtime.errors import ControllerError
+
 TABLE = "/etc/3rc/boot.hosts"
 HEADER = "# NAME LINK DECLARED INSTALL DISKS"
 NOTHING = "-"
 
 
-class BootError(Exception):
+class BootError(ControllerError):
     """A boot link that cannot be shown or switched; the text says why."""
 
 
@@ -121,14 +123,16 @@ class BootLinks:
             if not (self.folder / target).is_file():
                 raise BootError(f"there is no boot file {self.folder / target}")
         for host, target in targets:
-            self._point(self.folder / host.link, target)
+            point(self.folder / host.link, target)
 
-    def _point(self, link: Path, target: str) -> None:
-        beside = link.with_name(f".{link.name}.{os.getpid()}")
-        try:
-            beside.unlink(missing_ok=True)
-            beside.symlink_to(target)
-            beside.replace(link)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise BootError(f"cannot switch {link}: {error.strerror or error}") from None
+
+def point(link: Path, target: str) -> None:
+    """Point a link at a boot file by one rename. Raises BootError."""
+    beside = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(target)
+        beside.replace(link)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BootError(f"cannot switch {link}: {error.strerror or error}") from None

@@ -14,8 +14,9 @@ from typing import Any
 
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
+from threerc.runtime.errors import StoreLost
 from threerc.runtime.records import Record
-from threerc.runtime.world import Store
+from threerc.runtime.world import Store, Versioned
 
 _VM, _PAUSED, _MAINTENANCE, _INSTALLED = "vm/", "paused/", "maintenance/", "installed/"
 _BRAKE, _SEEN = "brake", "seen/"
@@ -63,7 +64,7 @@ class Memory:
     def load(self) -> None:
         """Read it all. Raises StoreLost."""
         for key, found in self.store.list(_VM).items():
-            self.held[key.removeprefix(_VM)] = Held(Record.load(found.value), found.version)
+            self.held[key.removeprefix(_VM)] = Held(_loaded(key, found), found.version)
         self.paused = {
             key.removeprefix(_PAUSED): str(found.value.get("why", ""))
             for key, found in self.store.list(_PAUSED).items()
@@ -172,6 +173,18 @@ class Memory:
         found = self.store.get(_INSTALLED + vm)
         if found is not None:
             self.store.delete(_INSTALLED + vm, found.version)
+
+
+def _loaded(key: str, found: Versioned) -> Record:
+    try:
+        return Record.load(found.value)
+    except ValueError as error:
+        raise StoreLost(f"{key} is no record of ours: {error}") from None
+
+
+def load_records(store: Store) -> dict[str, Record]:
+    """All records by VM. Raises StoreLost."""
+    return {key.removeprefix(_VM): _loaded(key, it) for key, it in store.list(_VM).items()}
 
 
 def say_so(store: Store, kind: str, name: str, value: Mapping[str, Any]) -> None:

@@ -100,8 +100,8 @@ class World(Protocol):
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
 
-    def answers(self, hosts: Iterable[str]) -> frozenset[str]:
-        """Those of the hosts that answer when they are asked directly; none without a probe."""
+    def answers(self, vms: Iterable[str]) -> frozenset[str]:
+        """Those of the VMs that answer when they are asked directly; none without a probe."""
 
     def hypervisor(self, host: str) -> Hypervisor:
         """The hypervisor of a physical host."""

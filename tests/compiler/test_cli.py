@@ -206,7 +206,7 @@ def test_interrupted_in_the_second_site_it_does_not_deny_the_first(
         build_main()
     assert ended.value.code == 130
     assert capsys.readouterr().err.endswith(
-        "interrupted; every tree is whole, the old one or the new\n"
+        "interrupted; nothing is left half done\n"
     )
     assert (folder / "out").is_dir()
     assert not (second / "out").exists()

@@ -172,7 +172,7 @@ class TinyWorld:
         seen = {n: Seen(self.loads.get(n, 0.1), self.silent.get(n, 10.0)) for n in names}
         return Observation(seen, "tiny")
 
-    def answers(self, hosts: Iterable[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+    def answers(self, vms: Iterable[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Nobody does."""
         return frozenset()
 

@@ -1,0 +1,215 @@
+"""The commands of the running site: controller, status, explain, and what operators say."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from threerc.runtime.command import Command
+
+if TYPE_CHECKING:
+    from threerc.runtime.config import ControllerConfig
+    from threerc.runtime.view import View
+    from threerc.runtime.world import Store
+
+CONFIG = Path("/etc/3rc/controller.yaml")
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default=CONFIG,
+    show_default=True,
+    help="The compiled controller.yaml.",
+)
+_AS = click.option("--as", "me", metavar="HOST", help="The controller's host. [default: this one]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+def _load(config_file: Path) -> ControllerConfig:
+    from threerc.runtime.config import load
+
+    return load(config_file)
+
+
+def _name(config: ControllerConfig, me: str | None) -> str:
+    """Which of the site's controllers this is."""
+    name = me or socket.gethostname().partition(".")[0]
+    if name not in config.controllers:
+        known = ", ".join(config.controllers) or "none"
+        raise click.UsageError(f"{name} is no controller of {config.site} (these are: {known})")
+    return name
+
+
+def _store(config: ControllerConfig) -> Store:
+    from threerc.runtime.stores import open_store
+
+    return open_store(config)
+
+
+@click.command(
+    "controller", cls=Command, example="3rc controller --config controller.yaml --once --dry-run"
+)
+@_CONFIG
+@_AS
+@click.option("--once", is_flag=True, help="One tick, for cron; else it ticks in its minutes.")
+@click.option("--every", type=click.IntRange(1, 3600), metavar="S", help="Tick every S seconds.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@_JSON
+def controller_command(
+    config_file: Path, me: str | None, once: bool, every: int | None, dry_run: bool, as_json: bool
+) -> None:
+    """Bring crashed virtual machines back."""
+    from threerc.runtime.daemon import alone, measured_tick, run
+    from threerc.runtime.metrics import Figures
+    from threerc.runtime.real import RealWorld
+
+    logging.basicConfig(format="3rc: %(message)s")
+    config = _load(config_file)
+    figures = Figures(_name(config, me))
+    world = RealWorld(config, figures.me)
+    with alone(config_file):
+        if not once and not dry_run:
+            if config.metrics.port is not None:
+                figures.serve(config.metrics.port)
+            run(world, config, figures, every)
+        report = measured_tick(world, config, figures, act=not dry_run)
+    if as_json:
+        click.echo(json.dumps(report.events, indent=2))
+    elif dry_run or sys.stdout.isatty():
+        for case in report.cases:
+            click.echo(f"{case.vm}: {case.reason}")
+        click.echo(report.standstill or f"{len(report.cases)} virtual machines are down")
+
+
+def _look(config: ControllerConfig, me: str) -> View:
+    """The site as a tick would see it; nothing is done."""
+    from threerc.runtime.memory import Memory
+    from threerc.runtime.real import RealWorld
+    from threerc.runtime.view import View
+
+    world = RealWorld(config, me)
+    now = world.now()
+    memory = Memory(world.store, world.zone, me, now)
+    memory.load()
+    return View(config, memory, world.observe(), now)
+
+
+@click.command("status", cls=Command, example="3rc status --text")
+@_CONFIG
+@click.option("--text", is_flag=True, help="As the thesis's plugin prints it (HOSTS STATUS).")
+@_JSON
+def status_command(config_file: Path, text: bool, as_json: bool) -> None:
+    """Show what is up, and what was done last."""
+    from threerc.runtime.monitors.text import status_text
+    from threerc.runtime.status import status, status_lines
+
+    config = _load(config_file)
+    view = _look(config, next(iter(config.controllers), ""))
+    if text:
+        after = config.monitors.down_after
+        click.echo(status_text(view.observation, config.domain, after), nl=False)
+    elif as_json:
+        click.echo(json.dumps(status(view), indent=2))
+    else:
+        click.echo("\n".join(status_lines(status(view), None)))
+
+
+@click.command("explain", cls=Command, example="3rc explain gridce")
+@click.argument("vm")
+@_CONFIG
+@click.option("--last", type=click.IntRange(1), default=1000, show_default=True, metavar="N")
+@_JSON
+def explain_command(vm: str, config_file: Path, last: int, as_json: bool) -> None:
+    """Tell the whole story of a virtual machine: what was seen, refused, done, and why."""
+    from threerc.runtime.operators import Unknown
+    from threerc.runtime.status import story_lines
+
+    config = _load(config_file)
+    if vm not in config.virtual_machines:
+        raise Unknown(f"{config.site} has no virtual machine {vm}")
+    events = _store(config).events(vm, last)
+    if as_json:
+        click.echo(json.dumps(list(events), indent=2))
+    else:
+        click.echo("\n".join(story_lines(vm, events, None)))
+
+
+def _told(answer: str) -> None:
+    click.echo(answer)
+
+
+@click.command("pause", cls=Command, example="3rc pause gridce --why 'kernel upgrade'")
+@click.argument("vm", required=False)
+@_CONFIG
+@click.option("--why", default="", metavar="TEXT", help="For your colleagues.")
+def pause_command(vm: str | None, config_file: Path, why: str) -> None:
+    """Leave a virtual machine alone, or all of them."""
+    from threerc.runtime.operators import pause
+
+    config = _load(config_file)
+    _told(pause(_store(config), config, vm, why))
+
+
+@click.command("resume", cls=Command, example="3rc resume gridce")
+@click.argument("vm", required=False)
+@_CONFIG
+def resume_command(vm: str | None, config_file: Path) -> None:
+    """Care for a virtual machine again, or for all; also for one that was left to a human."""
+    from threerc.runtime.operators import resume
+
+    config = _load(config_file)
+    _told(resume(_store(config), config, vm))
+
+
+@click.command("maintenance", cls=Command, example="3rc maintenance alfa01 --drain")
+@click.argument("host")
+@_CONFIG
+@click.option("--drain", is_flag=True, help="Also move its virtual machines away, running.")
+@click.option("--end", is_flag=True, help="The host may get virtual machines again.")
+def maintenance_command(host: str, config_file: Path, drain: bool, end: bool) -> None:
+    """Send no virtual machine to a physical host."""
+    from threerc.runtime.operators import end_maintenance, maintain
+
+    config = _load(config_file)
+    store = _store(config)
+    _told(
+        end_maintenance(store, config, host) if end else maintain(store, config, host, drain=drain)
+    )
+
+
+@click.command("release", cls=Command, example="3rc release")
+@_CONFIG
+def release_command(config_file: Path) -> None:
+    """Take the brake off: what has gone silent by now is cared for."""
+    from threerc.runtime.operators import release
+
+    _told(release(_store(_load(config_file))))
+
+
+@click.command("installed", cls=Command, example="3rc installed gridce")
+@click.argument("vm")
+@_CONFIG
+def installed_command(vm: str, config_file: Path) -> None:
+    """Say that a virtual machine's installer is done, so that its boot link goes back."""
+    from threerc.runtime.operators import installed
+
+    config = _load(config_file)
+    _told(installed(_store(config), config, vm))
+
+
+COMMANDS = (
+    controller_command,
+    status_command,
+    explain_command,
+    pause_command,
+    resume_command,
+    maintenance_command,
+    release_command,
+    installed_command,
+)

@@ -1,0 +1,80 @@
+"""When a controller ticks: once for cron, or by itself in its own minutes (thesis 8.6.2)."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from threerc.runtime.config import ControllerConfig, Minutes
+from threerc.runtime.controller import tick
+from threerc.runtime.errors import ControllerError
+from threerc.runtime.memory import load_records
+from threerc.runtime.metrics import Figures, publish
+from threerc.runtime.round import Report
+from threerc.runtime.world import World
+
+_MINUTE: Final = 60
+_SECOND: Final = 1
+"""Cron starts its jobs in the first second of a minute; a daemon keeps to that."""
+_log = logging.getLogger(__name__)
+
+
+class Busy(ControllerError):
+    """The tick before this one is still under way on this host."""
+
+
+@contextmanager
+def alone(config_file: Path) -> Iterator[None]:
+    """Only one tick at a time on this host, however long one takes. Raises Busy."""
+    with config_file.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy("the tick before this one is still under way") from None
+        yield
+
+
+def measured_tick(
+    world: World, config: ControllerConfig, figures: Figures, *, act: bool = True
+) -> Report:
+    """A tick, and its figures. Raises StoreLost."""
+    start = time.monotonic()
+    report = tick(world, config, figures.me, act=act)
+    if act:
+        seconds = time.monotonic() - start
+        figures.update(config, report, load_records(world.store), seconds)
+        try:
+            publish(config.metrics, figures)
+        except OSError as error:
+            _log.warning("no metrics: %s", error)
+    return report
+
+
+def due(minutes: Minutes, now: float) -> float:
+    """When the next tick is due after `now`, on a clock whose minutes begin at multiples of 60."""
+    minute = int(now // _MINUTE) + 1
+    if minutes != "every" and minute % 2 != (minutes == "odd"):
+        minute += 1
+    return float(minute * _MINUTE + _SECOND)
+
+
+def due_every(seconds: int, now: float) -> float:
+    """When the next tick is due, every so many seconds."""
+    return float((now // seconds + 1) * seconds)
+
+
+def run(world: World, config: ControllerConfig, figures: Figures, every: int | None) -> None:
+    """Tick until the process is told to end; what goes wrong is logged, and tried again."""
+    minutes = config.controllers[figures.me]
+    while True:
+        now = time.time()
+        time.sleep(max(0.0, (due_every(every, now) if every else due(minutes, now)) - now))
+        try:
+            measured_tick(world, config, figures)
+        except ControllerError as error:
+            _log.error("nothing was done: %s", error)

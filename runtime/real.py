@@ -1,0 +1,80 @@
+"""The world that there is: real monitors, hypervisors, boot links, ssh and shared state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+from functools import partial
+from typing import Any, Final
+
+from threerc.runtime import notify, remote
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.hypervisors import open_hypervisor
+from threerc.runtime.monitors import from_config, observe
+from threerc.runtime.monitors.probe import answering
+from threerc.runtime.observation import Observation
+from threerc.runtime.power import open_power
+from threerc.runtime.remote_boot import BootSwitch
+from threerc.runtime.stores import open_store
+from threerc.runtime.threads import together
+from threerc.runtime.world import Hypervisor, Job, Power, Store
+
+_TELL_SECONDS: Final = 15.0
+
+
+class RealWorld:
+    """One controller's way to its site; `me` is the host that it runs on. Raises StoreLost."""
+
+    zone: tzinfo | None = None
+
+    def __init__(self, config: ControllerConfig, me: str) -> None:
+        self.config = config
+        self.store: Store = open_store(config)
+        self._monitors = from_config(config)
+        self._boot = BootSwitch(config, me)
+
+    def now(self) -> float:
+        """This machine's clock."""
+        return time.time()
+
+    def observe(self) -> Observation:
+        """What the first monitor with fresh data says. Raises MonitorLost."""
+        return observe(self._monitors)
+
+    def answers(self, vms: Iterable[str]) -> frozenset[str]:
+        """Those of the VMs that answer the probe."""
+        machines, domain = self.config.virtual_machines, self.config.domain
+        addresses = {name: str(machines[name].address or f"{name}.{domain}") for name in vms}
+        return answering(addresses, self.config.monitors.probe)
+
+    def hypervisor(self, host: str) -> Hypervisor:
+        """The hypervisor of a physical host. Raises Refused."""
+        return open_hypervisor(self.config, host)
+
+    def power(self, host: str) -> Power | None:
+        """The power of a physical host, if anything can cut it."""
+        return open_power(self.config, host)
+
+    def reboot(self, vm: str) -> None:
+        """Ask a VM to reboot itself. Raises Unreachable or Refused."""
+        remote.reboot(self.config, vm)
+
+    def boot(self, vm: str, target: str) -> None:
+        """Point a VM's boot links at a boot file. Raises Unreachable or Refused."""
+        self._boot.switch(vm, target)
+
+    def booted(self, vm: str) -> str | None:
+        """What a VM's boot link points to. Raises Unreachable or Refused."""
+        return self._boot.read(vm)
+
+    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:
+        """Run jobs side by side."""
+        return together(jobs, seconds)
+
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Tell whoever is to be told."""
+        settings = self.config.notify
+        if settings.command or settings.webhook:
+            jobs = {str(at): partial(notify.tell, settings, e) for at, e in enumerate(events)}
+            together(jobs, _TELL_SECONDS)

@@ -1,0 +1,118 @@
+"""What is up, and the story of one VM: for people and, as data, for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from threerc.runtime.memory import ALL
+from threerc.runtime.records import Record, stamp
+from threerc.runtime.view import View
+
+
+def status(view: View) -> dict[str, Any]:
+    """The whole site as data."""
+    memory, observation = view.memory, view.observation
+    return {
+        "site": view.config.site,
+        "source": observation.source,
+        "age": observation.age,
+        "failed_sources": list(observation.failed),
+        "brake": memory.brake.model_dump(mode="json") if memory.brake else None,
+        "paused": ALL in memory.paused,
+        "physical_hosts": {name: _host(view, name) for name in sorted(view.config.physical_hosts)},
+        "virtual_machines": {name: _vm(view, name) for name in sorted(view.owners)},
+    }
+
+
+def _host(view: View, name: str) -> dict[str, Any]:
+    maintenance = view.memory.maintenance.get(name)
+    return {
+        "up": name not in view.down,
+        "load": view.observation.load(name),
+        "maxl": view.config.physical_hosts[name].maxl,
+        "maintenance": None if maintenance is None else "drain" if maintenance else "yes",
+        "vms": view.vms_on(name),
+    }
+
+
+def _vm(view: View, name: str) -> dict[str, Any]:
+    held = view.memory.held.get(name)
+    record = held.record if held else Record(host=view.config.virtual_machines[name].home)
+    return {
+        "up": name not in view.down,
+        "host": record.host,
+        "state": record.state.value,
+        "last": record.last or None,
+        "actions": record.done,
+        "left": record.left or None,
+        "paused": view.memory.paused.get(name),
+        "under_way": record.intent.step if record.intent else None,
+    }
+
+
+def status_lines(data: Mapping[str, Any], zone: tzinfo | None) -> list[str]:
+    """The same for people."""
+    lines = [f"{data['site']}: data of {data['source']}, {data['age']:.0f} s old"]
+    lines += [f"  no answer: {failed}" for failed in data["failed_sources"]]
+    if data["brake"]:
+        how = "released" if data["brake"]["released"] else "ON"
+        lines.append(f"brake {how}: {data['brake']['reason']}")
+    if data["paused"]:
+        lines.append("all virtual machines are paused")
+    lines.append("")
+    lines += [_host_line(name, host) for name, host in data["physical_hosts"].items()]
+    lines.append("")
+    lines += [_vm_line(name, vm, zone) for name, vm in data["virtual_machines"].items()]
+    return lines
+
+
+def _host_line(name: str, host: Mapping[str, Any]) -> str:
+    load = "-" if host["load"] is None else f"{host['load']:.2f}"
+    state = "up  " if host["up"] else "DOWN"
+    more = f"  in maintenance ({host['maintenance']})" if host["maintenance"] else ""
+    vms = f"{len(host['vms'])} VMs"
+    return f"PH {name:<15} {state} load {load:>6} of {host['maxl']:<6g} {vms:>8}{more}"
+
+
+def _vm_line(name: str, vm: Mapping[str, Any], zone: tzinfo | None) -> str:
+    notes = [f"{vm['under_way']} under way"] if vm["under_way"] else []
+    if vm["paused"] is not None:
+        notes.append("paused" + (f": {vm['paused']}" if vm["paused"] else ""))
+    if vm["left"]:
+        notes.append(f"LEFT: {vm['left']}")
+    if vm["last"] and vm["actions"]:
+        notes.append(f"{vm['state']} {stamp(vm['last'], zone)}")
+    state = "up  " if vm["up"] else "DOWN"
+    return f"VM {name:<15} {state} on {vm['host']:<15} {'; '.join(notes)}".rstrip()
+
+
+def story_lines(vm: str, events: Sequence[Mapping[str, Any]], zone: tzinfo | None) -> list[str]:
+    """The story of a VM: equal reasons in a row are told once, with how often and until when."""
+    lines: list[str] = []
+    at = 0
+    while at < len(events):
+        alike = at
+        while alike + 1 < len(events) and _same(events[at], events[alike + 1]):
+            alike += 1
+        lines += _event_lines(events[at], zone)
+        if alike > at:
+            lines[-1] += f" ({alike - at} times more, until {stamp(events[alike]['time'], zone)})"
+        at = alike + 1
+    return lines or [f"{vm}: nothing was ever done, nor had to be"]
+
+
+def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    keys = ("kind", "reason", "outcome", "refused")
+    return first["kind"] != "action" and all(first.get(key) == second.get(key) for key in keys)
+
+
+def _event_lines(event: Mapping[str, Any], zone: tzinfo | None) -> list[str]:
+    when = f"{stamp(event['time'], zone)} {event['controller']}:"
+    if event["kind"] != "action":
+        return [f"{when} {event['reason']}"]
+    host, to = event["host"], event["to"]
+    where = f"on {to}" if host == to else f"on {to}, from {host}"
+    refused = [f"    {name} was not taken: {why}" for name, why in event.get("refused", {}).items()]
+    return [f"{when} {event['step']} {where}: {event['reason']}", *refused]
