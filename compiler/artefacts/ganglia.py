@@ -4,7 +4,7 @@ Collectors know the hosts by name without asking DNS: hosts with a folder say th
 (override_hostname), and the others, which share one file, are looked up in the collectors'
 /etc/hosts, where the full name comes first.
 
-Ganglia speaks IPv4 here: gmetad knows nothing else.
+Ganglia speaks IPv4 here: gmetad knows nothing else, and the rules see to it that collectors do.
 
 Source: thesis 7.10 and 8.6.1, gmond.conf(5), gmetad(1), and the parser of gmetad.conf (dotconf).
 """
@@ -24,6 +24,8 @@ from threerc.compiler.tree import Output
 
 GMOND_CONF = "/etc/ganglia/gmond.conf"
 GMETAD_CONF = "/etc/ganglia/gmetad.conf"
+SERVED = "files/gmond.d"
+"""Where the install servers have what installed hosts fetch, below their document root."""
 MOST_ARGUMENTS = 15
 """What gmetad reads from one line; it takes further arguments for one."""
 
@@ -37,22 +39,37 @@ _NOT_CARRIED = re.compile(r"[^A-Za-z0-9 .,;:+=@#()'-]")
 def compile_ganglia(site: Site, out: Output) -> None:
     """The files of all hosts, if the site has a collector.
 
-    A gmond.conf of its own for each host with a folder; one for all others below the document
-    root of each host with the role `install`; gmetad.conf on each host with the role `gmetad`.
+    A gmond.conf of its own for each host with a folder; what installed hosts fetch below the
+    document root of each host with the role `install`; gmetad.conf on each host with the role
+    `gmetad`.
     """
-    collectors = [host for host in site.with_role("collector") if _addresses(site, host)]
-    if not collectors:
+    if not site.with_role("collector"):
         return
-    values = _values(site, collectors)
+    values = _values(site)
+    own: dict[str, str] = {}
     for host in site.folder_hosts:
-        text = render("ganglia_gmond", host=host, **_of_host(site, host), **values)
-        out.file(host.name, GMOND_CONF, text, concerns=(host.name,))
-    _shared(site, out, values)
+        own[host.name] = render("ganglia_gmond", host=host, **_of_host(site, host), **values)
+        out.file(host.name, GMOND_CONF, own[host.name], concerns=(host.name,))
+    for server in site.with_role("install"):
+        _served(site, out, server.name, own)
+        _shared(site, out, server.name, values)
     for host in site.with_role("gmetad"):
         out.file(host.name, GMETAD_CONF, render("ganglia_gmetad", host=host, **values))
 
 
-def _shared(site: Site, out: Output, values: dict[str, Any]) -> None:
+def _served(site: Site, out: Output, server: str, own: dict[str, str]) -> None:
+    """The files of hosts with a folder that are installed, for the post-install hook, and a table
+    of `<address> <file>`: with the file that the others share, a collector would be deaf.
+    """
+    installed = [site.hosts[name] for name in own if site.installs(site.hosts[name])]
+    rows = sorted((each, host.name) for host in installed for each in _addresses(site, host))
+    folder = f"{site.provisioning.http_root}/{SERVED}"
+    out.file(server, f"{folder}/hosts", "".join(f"{address} {name}\n" for address, name in rows))
+    for host in installed:
+        out.file(server, f"{folder}/{host.name}.conf", own[host.name], concerns=(host.name,))
+
+
+def _shared(site: Site, out: Output, server: str, values: dict[str, Any]) -> None:
     """The file of the hosts without a folder: they only send."""
     own = {host.name for host in site.folder_hosts}
     others = [host for name, host in site.hosts.items() if name not in own]
@@ -60,20 +77,21 @@ def _shared(site: Site, out: Output, values: dict[str, Any]) -> None:
         return
     libraries = _libraries(site, others)
     text = render("ganglia_gmond", host=None, collects=False, libraries=libraries, **values)
-    for server in site.with_role("install"):
-        out.file(server.name, f"{site.provisioning.http_root}/files/gmond.conf", text)
+    out.file(server, f"{site.provisioning.http_root}/{SERVED}/default.conf", text)
 
 
-def _values(site: Site, collectors: list[Host]) -> dict[str, Any]:
+def _values(site: Site) -> dict[str, Any]:
     """What all files share."""
+    collectors = [host.address for host in site.with_role("collector")]
     readers = sorted(set(_readers(site)))
     trusted = [IPv4Address("127.0.0.1"), *readers]
     return {
         "site": site,
         "cluster": cluster_name(site),
         "owner": carried(site.monitoring.owner),
+        "collectors": collectors,
         # One line with the name and the interval: more collectors than that gmetad cannot read.
-        "collectors": [_addresses(site, host)[0] for host in collectors][: MOST_ARGUMENTS - 2],
+        "sources": collectors[: MOST_ARGUMENTS - 2],
         "readers": readers,
         "trusted": [trusted[n : n + 8] for n in range(0, len(trusted), 8)],
     }

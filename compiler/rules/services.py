@@ -9,7 +9,7 @@ from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
 
 _FAILOVER = 2
 _NEEDED: tuple[Role, ...] = ("dhcp", "tftp", "install", "dns", "controller", "collector")
-_BY_IPV4: tuple[Role, ...] = ("dhcp", "tftp", "install")
+_BY_IPV4: tuple[Role, ...] = ("dhcp", "tftp", "install", "collector", "gmetad")
 
 
 @rule(
@@ -84,11 +84,11 @@ def _has_pool(site: Site) -> bool:
 @rule(
     "service-address",
     reason="Boot ROMs, installers and failover peers speak IPv4 and have no DNS yet: these "
-    "servers are told to them by address.",
+    "servers are told to them by address. So are collectors, and gmetad knows IPv4 alone.",
     hint="give the host itself an `address`; one of a further interface is not enough",
 )
 def service_address(facts: Facts) -> Iterator[Problem]:
-    """DHCP, TFTP and install servers have an IPv4 address of their own."""
+    """DHCP, TFTP and install servers, collectors and gmetad have an IPv4 address of their own."""
     for role in _BY_IPV4:
         for host in facts.site.with_role(role):
             if host.address is None:

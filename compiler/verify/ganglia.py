@@ -20,7 +20,7 @@ _LONGEST_LINE = 1023
 
 def _check_gmond(staged: Staged) -> Iterator[Failure]:
     for path, file in staged.files("ganglia"):
-        if not path.endswith("/gmond.conf"):
+        if path.endswith("/gmetad.conf") or not path.endswith(".conf"):
             continue
         result = staged.run("-c", file, "-m")
         if result.returncode:

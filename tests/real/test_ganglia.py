@@ -213,7 +213,10 @@ def compile_files(folder: Path, mode: Literal["unicast", "multicast"]) -> Path:
         (files / path).write_bytes(entry.content)
     for host in ("gridce", "wn01"):
         (files / host / "etc/ganglia").mkdir(parents=True)
-        shutil.copy(files / "bibe/srv/install/files/gmond.conf", files / host / "etc/ganglia")
+        shutil.copy(
+            files / "bibe/srv/install/files/gmond.d/default.conf",
+            files / host / "etc/ganglia/gmond.conf",
+        )
         shutil.copy(files / "bibe/srv/install/files/hosts", files / host / "etc")
     (files / "rrds").mkdir()
     shutil.chown(files / "rrds", "ganglia")

@@ -112,6 +112,22 @@ def test_the_hook_installs_what_dns_says(net: Namespace, tmp_path: Path) -> None
     assert {path.name for path in (tmp_path / "root").iterdir()} == {".ssh", "ran"}
 
 
+@pytest.mark.parametrize(
+    ("table", "written"), [(f"{HOST} gridce\n", "own"), ("192.168.1.11 alfa01\n", "shared")]
+)
+def test_the_hook_fetches_the_gmond_conf_that_is_meant_for_the_host(
+    table: str, written: str, net: Namespace, tmp_path: Path
+) -> None:
+    served = tmp_path / "web/files/gmond.d"
+    served.mkdir(parents=True)
+    for name, text in (("hosts", table), ("gridce.conf", "own"), ("default.conf", "shared")):
+        (served / name).write_text(text)
+    (tmp_path / "etc/ganglia").mkdir()
+    status, log, _ = install(net, tmp_path)
+    assert status == 0, log
+    assert (tmp_path / "etc/ganglia/gmond.conf").read_text() == written
+
+
 def test_the_hook_stops_at_the_first_failure(net: Namespace, tmp_path: Path) -> None:
     (tmp_path / "web/scripts/middleware/base.sh").write_text(
         "#!/bin/sh\necho broken disk\nexit 3\n"

@@ -19,7 +19,8 @@ from threerc.compiler.verify.ganglia import CHECKERS
 
 COLLECTOR = "bibe/etc/ganglia/gmond.conf"
 SENDER = "alfa01/etc/ganglia/gmond.conf"
-SHARED = "bibe/srv/install/files/gmond.conf"
+SERVED = "bibe/srv/install/files/gmond.d"
+SHARED = f"{SERVED}/default.conf"
 GMETAD = "bibe/etc/ganglia/gmetad.conf"
 GMOND_CHECKER, GMETAD_CHECKER = CHECKERS
 SITE = """
@@ -103,6 +104,28 @@ def test_a_host_with_a_folder_says_its_name_and_the_others_share_a_file(
     assert 'override_hostname = "alfa01.sns.it"\n  override_ip = 192.168.1.11' in texts[SENDER]
     assert "override" not in texts[SHARED]
     assert not any(path.startswith(("wn01", "gridce")) for path in texts)
+
+
+def test_installed_hosts_find_their_own_file_by_their_addresses(texts: dict[str, str]) -> None:
+    rows = "".join(f"192.168.1.1{n} alfa0{n}\n" for n in (1, 2, 3, 4))
+    assert texts[f"{SERVED}/hosts"] == rows
+    assert texts[f"{SERVED}/alfa01.conf"] == texts[SENDER]
+    assert f"{SERVED}/bibe.conf" not in texts
+
+
+def test_every_collector_is_sent_to_and_gmetad_asks_as_many_as_it_reads(tmp_path: Path) -> None:
+    text = (
+        HEAD
+        + """
+service_hosts:
+  bibe: {address: 192.168.1.10, roles: [gmetad]}
+  c[01-16]: {address: 192.168.1.101-192.168.1.116, roles: [collector]}
+"""
+    )
+    tree = compiled(compile_ganglia, good_site(tmp_path, text))
+    assert len(section(text_of(tree, COLLECTOR), "udp_send_channel")) == 16
+    assert ":8649 192.168.1.113:8649\n" in text_of(tree, GMETAD)
+    assert [each for checker in CHECKERS for each in staged(tmp_path, tree, checker)] == []
 
 
 def test_modules_are_where_the_systems_have_them(texts: dict[str, str]) -> None:
@@ -194,7 +217,7 @@ def test_without_a_collector_there_is_nothing(tmp_path: Path) -> None:
 def test_without_others_there_is_no_shared_file(tmp_path: Path) -> None:
     text = HEAD + SITE.replace("gmetad", "install")
     tree = compiled(compile_ganglia, good_site(tmp_path, text))
-    assert sorted(tree.entries) == [SENDER, COLLECTOR]
+    assert sorted(tree.entries) == [SENDER, COLLECTOR, f"{SERVED}/hosts"]
 
 
 @pytest.mark.parametrize(

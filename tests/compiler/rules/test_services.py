@@ -108,6 +108,8 @@ CASES = [
             roles:
               - dns
               - tftp  # !
+              - collector  # !
+              - gmetad  # !
           t:
             interfaces: {eth1: {address: 192.168.1.2}}
             roles: [install]  # !
@@ -117,7 +119,11 @@ CASES = [
     Case(
         "service-address",
         "IPv4",
-        "service_hosts: {s: {address: 192.168.1.2, roles: [dhcp, tftp, install]}}",
+        """
+        service_hosts:
+          s: {address: 192.168.1.2, roles: [dhcp, tftp, install, collector, gmetad]}
+          t: {address6: "fd00::1", roles: [dns, controller]}
+        """,
     ),
     Case(
         "role-twice",

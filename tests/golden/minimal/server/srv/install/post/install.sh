@@ -52,6 +52,16 @@ addresses() {
         sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p'
 }
 
+# Choose this host's part by its addresses from a table of `<address> <part>`.
+choose() {
+    part=default
+    for address in $(addresses); do
+        own=$(sed -n "s/^$address //p" "$1")
+        [ -z "$own" ] || part=$own
+    done
+    echo "$part"
+}
+
 # Ask DNS for a record type and a name, with whatever tool there is; print what sed makes of the
 # first server's answer that it makes anything of.
 ask() {
@@ -120,7 +130,12 @@ KEYS
 ! command -v restorecon >/dev/null 2>&1 || restorecon -R /root/.ssh
 
 share hosts /etc/hosts
-share gmond.conf /etc/ganglia/gmond.conf
+# Collectors and the like have a gmond.conf of their own.
+if fetch "$url/files/gmond.d/hosts" >"$work/table" 2>/dev/null; then
+    share "gmond.d/$(choose "$work/table").conf" /etc/ganglia/gmond.conf
+else
+    say "the server has no files/gmond.d"
+fi
 share cron-updates /etc/cron.d/3rc-updates
 
 answer=$(hinfo)
