@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from threerc.compiler.artefacts.host_parts import HostPart, OwnPart, own_parts
 from threerc.compiler.model import Site
 from threerc.compiler.model.os_profile import OsProfile
-from threerc.compiler.templating import backslashed, render
+from threerc.compiler.templating import Safe, backslashed, render
 from threerc.compiler.tree import EVERYONE
 
 LOCKED = "!"
@@ -89,7 +89,7 @@ def _values(site: Site, name: str, profile: OsProfile, url: str) -> dict[str, An
         "release": profile.release or _NEWEST,
         "generation": generation(profile) if profile.installer == "kickstart" else None,
         "mirror": mirror,
-        "packages": sorted(packages),
+        "packages": [Safe(package) for package in sorted(packages)],
         "partition": _partition,
     }
 

@@ -19,8 +19,10 @@ from threerc.compiler.model.types import (
 
 Package = Annotated[
     str,
-    StringConstraints(pattern=r"^[@A-Za-z0-9][A-Za-z0-9._+:@-]{0,100}$"),
-    Explained("package", "not the name of a package or @group"),
+    StringConstraints(pattern=r"^-?(?:@\^?)?[A-Za-z0-9][A-Za-z0-9._+:@-]{0,100}$"),
+    Explained(
+        "package", "not the name of a package, @group or @^environment, or - and such a name"
+    ),
 ]
 
 
@@ -64,8 +66,9 @@ class OsProfile(Model):
     )
     packages: tuple[Package, ...] = Field(
         default=(),
-        description="Packages and @groups to install beyond the base system.",
-        examples=[["@base", "openssh-server"]],
+        description="Packages to install beyond the base system. kickstart also takes @groups, "
+        "an @^environment, and with a - before its name what is not to be installed.",
+        examples=[["@^minimal-environment", "openssh-server", "-firewalld"]],
     )
     release: (
         Annotated[

@@ -87,6 +87,21 @@ def preseed_mirror(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "package-form",
+    reason="Groups, environments and packages to leave out are the kickstart's; another installer "
+    "takes names of packages alone.",
+    hint="name packages",
+)
+def package_form(facts: Facts) -> Iterator[Problem]:
+    """Only a kickstart has more than names of packages."""
+    for name, profile in facts.site.os_profiles.items():
+        for position, package in enumerate(profile.packages):
+            if package[0] in "@-" and profile.installer != "kickstart":
+                message = f"`{package}` is for kickstarts, and `{name}` is none"
+                yield Problem(("os_profiles", name, "packages", position), message)
+
+
+@rule(
     "boot-arch",
     reason="What PXE loads here, pxelinux, is for PCs with a BIOS; 64-bit ARM boots by UEFI alone, "
     "which 3RC does not serve yet.",
@@ -202,6 +217,7 @@ RULES = (
     os_source,
     kickstart_release,
     preseed_mirror,
+    package_form,
     boot_arch,
     boot_target,
     boot_mac,

@@ -115,6 +115,16 @@ def test_old_and_new_kickstarts_differ(tmp_path: Path) -> None:
     assert new.count("%end") == 3
 
 
+def test_a_kickstart_takes_environments_and_leaves_packages_out(tmp_path: Path) -> None:
+    text = site_text().replace(
+        "release: RHEL9,", 'release: RHEL9, packages: ["@^min", -firewalld],'
+    )
+    tree = tree_of(tmp_path, text)
+    lines = text_of(tree, f"{SERVED}/profiles/el.cfg").splitlines()
+    assert {"@^min", "-firewalld"} <= set(lines[lines.index("%packages") : lines.index("%end")])
+    assert list(staged(tmp_path, tree, CHECKERS[0])) == []
+
+
 def test_no_service_of_the_site_is_shut_out(tmp_path: Path) -> None:
     text = site_text().replace("roles: [install]", "os: el, roles: [install, dhcp, dns, collector]")
     tree = tree_of(tmp_path, text)

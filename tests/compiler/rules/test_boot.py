@@ -138,6 +138,37 @@ CASES = [
         """,
     ),
     Case(
+        "package-form",
+        "a group, an environment and one to leave out",
+        """
+        os_profiles:
+          a:
+            installer: preseed
+            kernel: k
+            initrd: i
+            repository: http://a/
+            packages:
+              - "@base"  # !
+              - "@^minimal-environment"  # !
+              - -firewalld  # !
+              - openssh-server
+        """,
+        "`@base` is for kickstarts, and `a` is none",
+    ),
+    Case(
+        "package-form",
+        "in a kickstart",
+        """
+        os_profiles:
+          a:
+            installer: kickstart
+            kernel: k
+            initrd: i
+            repository: http://a/
+            packages: ["@base", "@^minimal-environment", -firewalld, "-@core", openssh-server]
+        """,
+    ),
+    Case(
         "boot-arch",
         "64-bit ARM over PXE",
         """
