@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from threerc.compiler.model import Host, Network, Role, Site
 from threerc.compiler.templating import render
@@ -15,6 +15,16 @@ from threerc.compiler.tree import Output
 
 BOOT_FILE = "pxelinux.0"
 _FAILOVER_SERVERS = 2
+
+
+class _Reservation(NamedTuple):
+    """A host with a fixed address, in the order of addresses."""
+
+    bits: int
+    name: str
+    mac: str
+    address: IPv4Address
+    description: str
 
 
 def compile_dhcpd(site: Site, out: Output) -> None:
@@ -30,12 +40,13 @@ def compile_dhcpd(site: Site, out: Output) -> None:
 
 
 def _values(site: Site) -> dict[str, Any]:
-    reservations: dict[str, list[tuple[int, str, str, IPv4Address]]] = {}
+    reservations: dict[str, list[_Reservation]] = {}
     for host in site.hosts.values():
         for name, interface in site.interfaces(host):
             if interface.mac and interface.address:
                 network = site.network_of(interface.address) or ""
-                entry = (int(interface.address), name, interface.mac, interface.address)
+                address, about = interface.address, host.description
+                entry = _Reservation(int(address), name, interface.mac, address, about)
                 reservations.setdefault(network, []).append(entry)
     served = {
         name: net for name, net in site.networks.items() if net.prefix and (net.boot or net.pool)
@@ -53,7 +64,7 @@ def _subnet(
     site: Site,
     name: str,
     network: Network,
-    hosts: list[tuple[int, str, str, IPv4Address]],
+    hosts: list[_Reservation],
 ) -> dict[str, Any]:
     return {
         "name": name,

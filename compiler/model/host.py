@@ -100,7 +100,7 @@ class Host(Interface):
     groups: tuple[Word, ...] = Field(
         default=(), description="Groups it inherits from, nearest last.", examples=[["farm"]]
     )
-    description: Line = Field(default="", description="For people; becomes a comment.")
+    description: Line = Field(default="", description="For people; a comment in dhcpd.conf.")
     aliases: tuple[HostName, ...] = Field(
         default=(), description="Further names (CNAME).", examples=[["install"]]
     )

@@ -19,4 +19,4 @@ class Middleware(Model):
     requires: tuple[Word, ...] = Field(
         default=(), description="Middleware that has to be installed first."
     )
-    description: Line = Field(default="", description="For people; becomes a comment.")
+    description: Line = Field(default="", description="For people.")

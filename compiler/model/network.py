@@ -102,7 +102,9 @@ class Network(Model):
         examples=[["bibe"]],
     )
     domain: DomainName | None = Field(
-        default=None, description="Domain told to its hosts, where it is not the site's."
+        default=None,
+        description="Domain told to its hosts, where it is not the site's; short names are looked "
+        "for in both.",
     )
     pool: Pool | None = Field(
         default=None,

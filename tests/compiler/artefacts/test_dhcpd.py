@@ -52,3 +52,31 @@ def test_the_checker_points_at_the_line(sns_pisa: Site, tmp_path: Path) -> None:
     failure = next(staged(tmp_path, tree, CHECKER))
     assert failure.path == CONF
     assert failure.line > 0
+
+
+def test_short_names_are_looked_for_in_the_networks_domain_and_the_sites(tmp_path: Path) -> None:
+    text = HEAD.replace("boot: true", "boot: true, domain: farm.example.org") + (
+        "  other: {prefix: 10.0.0.0/24, boot: true}\n"
+        "service_hosts: {bibe: {address: 192.168.1.2, roles: [dhcp, tftp]}}\n"
+    )
+    tree = compiled(compile_dhcpd, good_site(tmp_path, text))
+    assert [line.strip() for line in text_of(tree, CONF).splitlines() if "domain-" in line] == [
+        'option domain-name "example.org";',
+        'option domain-name "farm.example.org";',
+        'option domain-search "farm.example.org", "example.org";',
+    ]
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+def test_a_description_stands_beside_its_host(tmp_path: Path) -> None:
+    text = """
+service_hosts:
+  bibe:
+    address: 192.168.1.2
+    mac: "02:00:00:00:00:02"
+    description: "the \\"old\\" one; } ünder the stairs"
+    roles: [dhcp, tftp]
+"""
+    tree = compiled(compile_dhcpd, good_site(tmp_path, HEAD + text))
+    assert '192.168.1.2; } # the "old" one; } ünder the stairs\n' in text_of(tree, CONF)
+    assert list(staged(tmp_path, tree, CHECKER)) == []
