@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from threerc.compiler.model import Host
 from threerc.compiler.rules.base import Facts, Problem, path_of, rule
 
+_NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]+")
 _LONGEST = 253
 _LONGEST_LABEL = 63
 
@@ -92,9 +94,9 @@ def name_length(facts: Facts) -> Iterator[Problem]:
 
 @rule(
     "misleading-name",
-    reason="`localhost` is every host's own name, and programs read a name of digits alone as "
-    "an IPv4 address (inet_aton(3)): such a host is not reached by its name.",
-    hint="choose a name with a letter in it, other than localhost",
+    reason="`localhost` is every host's own name, and programs read a number such as `7` or "
+    "`0x10` as an IPv4 address (inet_aton(3)): such a host is not reached by its name.",
+    hint="choose a name that is no number, other than localhost",
 )
 def misleading_name(facts: Facts) -> Iterator[Problem]:
     """No name means something else to resolvers."""
@@ -106,7 +108,9 @@ def misleading_name(facts: Facts) -> Iterator[Problem]:
 
 
 def _misleads(name: str) -> bool:
-    return name.isdigit() or name.lower() == "localhost"
+    if name[0].isdigit():
+        return _NUMBER.fullmatch(name) is not None
+    return name.lower() == "localhost"
 
 
 RULES = (unique_name, name_length, misleading_name)

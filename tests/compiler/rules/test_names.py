@@ -99,13 +99,25 @@ CASES = [
         """
         worker_nodes:
           "10": {address: 192.168.1.1}  # !
+          "0x10": {address: 192.168.1.3}  # !
+          "0XfF": {address: 192.168.1.4}  # !
           wn2:
             address: 192.168.1.2
             aliases: [LocalHost]  # !
         """,
         "host `10` is not reached by that name",
     ),
-    Case("misleading-name", "a letter in it", "worker_nodes: {1a: {address: 192.168.1.1}}"),
+    Case(
+        "misleading-name",
+        "no numbers",
+        """
+        worker_nodes:
+          1a: {address: 192.168.1.1}
+          0x1g: {address: 192.168.1.2}
+          00x1: {address: 192.168.1.3}
+          0x: {address: 192.168.1.4}
+        """,
+    ),
 ]
 
 
