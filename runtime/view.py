@@ -116,7 +116,7 @@ class View:
         held = self.memory.held.get(vm)
         allowed = self.config.allowed_hosts(settings)
         avoid = held.record.avoid if held else ()
-        willing = [name for name in allowed if name not in avoid]
+        willing = tuple(name for name in allowed if name not in avoid) if avoid else allowed
         owner = self.owners[vm]
         return Request(
             vm=vm,
