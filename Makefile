@@ -29,6 +29,7 @@ bench: $(VENV)/dev ## measure build time and memory; writes docs/performance.md
 docs: $(VENV)/dev ## write the generated reference pages anew
 	$(BIN)/python dev/reference.py
 	$(BIN)/python dev/rules.py
+	$(BIN)/python dev/recovery.py
 
 packages: ## install the Debian packages that the tests need (root or sudo)
 	@missing=$$(for p in $(PACKAGES); do \

@@ -1,0 +1,13 @@
+"""docs/reference/recovery.md is what the state machine's table says."""
+
+from __future__ import annotations
+
+import runpy
+
+from tests.compiler.support import ROOT
+
+
+def test_it_is_current() -> None:
+    page = runpy.run_path(str(ROOT / "dev/recovery.py"))["page"]()
+    written = (ROOT / "docs/reference/recovery.md").read_text(encoding="utf-8")
+    assert written == page, "run `make docs`"
