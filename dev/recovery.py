@@ -1,4 +1,4 @@
-"""Write docs/reference/recovery.md: the state machine, drawn from its table. `make docs` runs it."""
+"""Write docs/reference/recovery.md, the state machine drawn from its table (`make docs`)."""
 
 from __future__ import annotations
 

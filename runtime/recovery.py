@@ -111,7 +111,7 @@ ROWS: Final = (
     *_ladder(),
     # After a reinstallation nothing is left to wait for: the ladder begins anew at once.
     Row(frozenset({State.REINSTALLED}), Guard.OTHERWISE, Outcome.CLEAR, then=State.NORMAL),
-    Row(_ALL, Guard.OTHERWISE, Outcome.EXHAUSTED, then=State.NORMAL),
+    Row(_ALL - {State.REINSTALLED}, Guard.OTHERWISE, Outcome.EXHAUSTED, then=State.NORMAL),
 )
 """Read from the top; the first row that holds decides. CLEAR goes on in the state it leads to."""
 

@@ -1,0 +1,139 @@
+"""What controllers remember, and that they agree although their clocks do not."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.memory import Memory
+from threerc.runtime.records import Record, State, from_line, line
+from threerc.runtime.simulation.store import MemoryStore
+
+START = 1_000_000.0
+
+
+def memory(store: MemoryStore, me: str, now: float) -> Memory:
+    found = Memory(store, UTC, me, now)
+    found.load()
+    return found
+
+
+def act(store: MemoryStore, me: str, now: float) -> None:
+    """Have a controller record an action, by its own clock."""
+    mine = memory(store, me, now)
+    before = mine.held["v"].record if "v" in mine.held else Record(host="p")
+    mine.save("v", before.model_copy(update={"last": now, "done": before.done + 1}))
+    mine.note(())
+
+
+def elapsed(store: MemoryStore, me: str, now: float) -> float:
+    mine = memory(store, me, now)
+    found = mine.elapsed("v", mine.held["v"].record)
+    mine.note(())
+    return found
+
+
+@given(st.floats(-3600, 3600), st.integers(1, 20))
+def test_an_age_is_right_to_one_period_whatever_the_clocks_say(skew: float, minutes: int) -> None:
+    """One controller ticks in even minutes, the other, with a wrong clock, in odd ones."""
+    store = MemoryStore()
+    true = START
+    for _ in range(2):
+        memory(store, "right", true).note(())
+        memory(store, "wrong", true + 60 + skew).note(())
+        true += 120
+    act(store, "right", true)
+    for minute in range(1, minutes + 1):
+        me, clock = ("wrong", skew) if minute % 2 else ("right", 0.0)
+        found = elapsed(store, me, true + 60 * minute + clock)
+        if me == "right":
+            assert found == pytest.approx(60 * minute)
+        else:
+            assert 60 * (minute - 1) <= found + 1e-6
+            assert found <= 60 * (minute + 1) + 1e-6
+
+
+def test_clocks_that_agree_lose_nothing() -> None:
+    store = MemoryStore()
+    for minute in range(4):
+        memory(store, ("a", "b")[minute % 2], START + 60 * minute).note(())
+    act(store, "a", START + 240)
+    for minute in range(5, 12):
+        me = ("a", "b")[minute % 2]
+        assert elapsed(store, me, START + 60 * minute) == 60 * (minute - 4)
+
+
+def test_a_controller_that_was_off_for_long_believes_what_is_written() -> None:
+    store = MemoryStore()
+    memory(store, "b", START).note(())
+    act(store, "a", START + 50_000)
+    assert elapsed(store, "b", START + 50_300) == 300
+
+
+def test_a_clock_that_went_back_waits_longer_and_not_for_ever() -> None:
+    store = MemoryStore()
+    act(store, "a", START)
+    assert elapsed(store, "a", START - 5000) == 0
+    assert elapsed(store, "a", START + 300) == 300
+
+
+def test_of_two_who_read_the_same_one_may_write() -> None:
+    store = MemoryStore()
+    first, second = (memory(store, me, START) for me in "ab")
+    first.record("v", "p")
+    second.record("v", "p")
+    first.save("v", Record(host="p", done=1))
+    with pytest.raises(Conflict):
+        second.save("v", Record(host="q", done=1))
+    assert first.holds("v")
+    third = memory(store, "c", START)
+    third.save("v", Record(host="r", done=2))
+    assert not first.holds("v")
+
+
+def test_an_action_that_came_to_nothing_leaves_the_age_of_the_one_before() -> None:
+    store = MemoryStore()
+    act(store, "a", START)
+    mine = memory(store, "a", START + 300)
+    before = mine.held["v"].record
+    assert mine.elapsed("v", before) == 300
+    mine.save("v", before.model_copy(update={"done": 2, "last": START + 300}))
+    assert mine.elapsed("v", mine.held["v"].record) == 0
+    mine.save("v", before)
+    assert mine.elapsed("v", before) == 300
+
+
+def test_the_thesis_s_line_is_read_where_there_is_no_record() -> None:
+    store = MemoryStore()
+    store.publish("gridce", "alfa01 2008-12-13/13:12:01 2")
+    mine = memory(store, "a", START)
+    record = mine.record("gridce", "home").record
+    assert (record.host, record.flag, record.state) == ("alfa01", 2, State.RESTARTED)
+    assert line(record, UTC) == "alfa01 2008-12-13/13:12:01 2"
+    mine.save("gridce", record.model_copy(update={"host": "alfa04"}))
+    assert store.published("gridce") == "alfa04 2008-12-13/13:12:01 2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "alfa01", "alfa01 2008-12-13/13:12:01 3", "a b c", "x 2008-13-13/00:00:00 0", "; rm 1 0"],
+)
+def test_other_lines_are_nothing(text: str) -> None:
+    assert from_line(text, UTC) is None
+
+
+@given(st.text(max_size=40))
+def test_no_line_brings_it_down(text: str) -> None:
+    record = from_line(text, UTC)
+    assert record is None or record.flag in (0, 1, 2)
+
+
+def test_a_record_that_is_none_of_ours_is_said_to_be_so() -> None:
+    store = MemoryStore()
+    store.put("vm/v", {"host": "p", "who": "knows"}, 0)
+    with pytest.raises(StoreLost, match="vm/v is no record of ours"):
+        memory(store, "a", START)
