@@ -115,6 +115,25 @@ def test_old_and_new_kickstarts_differ(tmp_path: Path) -> None:
     assert new.count("%end") == 3
 
 
+def test_a_further_interface_never_takes_the_default_route(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, site_text() + PHYSICAL_HOSTS % {"os": "deb"})
+    text = text_of(tree, f"{SERVED}/profiles/deb.d/{ARRAY}")
+    (line,) = [line for line in text.splitlines() if "late_command" in line]
+    folder = tmp_path / "target/etc/network/interfaces.d"
+    folder.mkdir(parents=True)
+    command = line.partition(" string ")[2].partition(" wget ")[0]
+    subprocess.run(["dash", "-c", command.replace("/target", f"{tmp_path}/target")], check=True)
+    assert (folder / "eth1").read_text().splitlines()[1:] == [
+        "iface eth1 inet static",
+        "address 192.168.1.31",
+        "netmask 255.255.255.0",
+    ]
+    assert (folder / "eth2").read_text().splitlines()[1:] == ["iface eth2 inet dhcp", "metric 100"]
+    old = tree_of(tmp_path, site_text() + PHYSICAL_HOSTS % {"os": "el"})
+    kickstart = text_of(old, f"{SERVED}/profiles/el.d/{ARRAY}")
+    assert kickstart.count("network --device") == kickstart.count(" --nodefroute") == 2
+
+
 def test_a_kickstart_takes_environments_and_leaves_packages_out(tmp_path: Path) -> None:
     text = site_text().replace(
         "release: RHEL9,", 'release: RHEL9, packages: ["@^min", -firewalld],'
