@@ -6,7 +6,7 @@ Source: dhcpd.conf(5), dhcp-options(5), thesis 5.2 and 5.3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
 from threerc.compiler.model import Host, Network, Role, Site
@@ -33,10 +33,23 @@ def compile_dhcpd(site: Site, out: Output) -> None:
     if not servers:
         return
     values = _values(site)
+    served = {subnet["name"] for subnet in values["subnets"]}
     for position, server in enumerate(servers):
         failover = _failover(servers, position) if values["pools"] else None
-        text = render("dhcpd", server=server, failover=failover, **values)
+        silent = _standing_in(site, server, served)
+        text = render("dhcpd", server=server, failover=failover, silent=silent, **values)
         out.file(server.name, "/etc/dhcp/dhcpd.conf", text)
+
+
+def _standing_in(site: Site, server: Host, served: set[str]) -> list[tuple[str, IPv4Network]]:
+    """The networks that a server has an address on and serves nobody in, in ascending order.
+
+    dhcpd listens on the interfaces of networks that it knows, also to what relays send it.
+    """
+    found = {site.network_of(address) for address in _addresses(site, server)} - served - {None}
+    prefixes = {name: site.networks[name].prefix for name in sorted(filter(None, found))}
+    silent = [(name, prefix) for name, prefix in prefixes.items() if prefix]
+    return sorted(silent, key=lambda each: int(each[1].network_address))
 
 
 def _values(site: Site) -> dict[str, Any]:

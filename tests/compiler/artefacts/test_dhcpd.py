@@ -5,11 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.compiler.support import HEAD, compiled, good_site, staged, text_of
+from tests.lab import dhcpd, namespace, requires_real
 from threerc.compiler.artefacts.dhcpd import compile_dhcpd
 from threerc.compiler.model import Site
 from threerc.compiler.verify.dhcpd import CHECKER
 
 CONF = "bibe/etc/dhcp/dhcpd.conf"
+RELAYED = (
+    HEAD
+    + """
+  servers: {prefix: 10.0.0.0/24, prefix6: 'fd00::/64'}
+  other: {prefix: 172.16.0.0/24}
+service_hosts:
+  a: {address: 10.0.0.2, address6: 'fd00::2', roles: [dhcp, tftp]}
+worker_nodes:
+  wn1: {address: 192.168.1.1, mac: 02:00:00:00:00:01}
+"""
+)
+"""The server stands in a network in which it serves nobody."""
 
 
 def test_every_host_with_mac_and_address_has_a_reservation(sns_pisa: Site) -> None:
@@ -41,6 +54,24 @@ service_hosts:
     assert "primary;" in text_of(tree, "a/etc/dhcp/dhcpd.conf")
     assert "secondary;" in text_of(tree, "b/etc/dhcp/dhcpd.conf")
     assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+def test_a_server_knows_every_network_that_it_stands_in(tmp_path: Path) -> None:
+    tree = compiled(compile_dhcpd, good_site(tmp_path, RELAYED))
+    text = text_of(tree, "a/etc/dhcp/dhcpd.conf")
+    assert "\nsubnet 10.0.0.0 netmask 255.255.255.0 {\n}\n" in text
+    assert "172.16" not in text
+    assert text.count("subnet 192.168.1.0 ") == 1
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+@requires_real()
+def test_dhcpd_starts_where_a_relay_brings_all_requests(tmp_path: Path) -> None:
+    tree = compiled(compile_dhcpd, good_site(tmp_path, RELAYED))
+    config = tmp_path / "dhcpd.conf"
+    config.write_text(text_of(tree, "a/etc/dhcp/dhcpd.conf"))
+    with namespace(tmp_path / "net", "10.0.0.2/24") as net, dhcpd(net, config):
+        assert net.udp_port_is_bound(67)
 
 
 def test_the_checker_points_at_the_line(sns_pisa: Site, tmp_path: Path) -> None:
