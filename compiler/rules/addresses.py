@@ -108,14 +108,15 @@ def _reserved(network: Network) -> dict[_Key, str]:
 @rule(
     "host-address",
     reason="DNS, DHCP, monitoring and the controllers reach a host by its address.",
-    hint="give `address` or `address6`",
+    hint="give `address` or `address6` to the host itself; `interfaces` are further ones",
 )
 def host_address(facts: Facts) -> Iterator[Problem]:
-    """Every host has an address on some interface."""
-    reached = {place.seat.host.name for place in facts.locations}
+    """Every host has an address of its own."""
     for name, host in facts.site.hosts.items():
-        if name not in reached:
-            yield Problem(path_of(host), f"{name} has no address", key=True)
+        if host.address is None and host.address6 is None:
+            further = any(each.address or each.address6 for each in host.interfaces.values())
+            message = f"{name} has no address" + (" of its own" if further else "")
+            yield Problem(path_of(host), message, key=True)
 
 
 @rule(

@@ -104,18 +104,18 @@ CASES = [
     ),
     Case(
         "host-address",
-        "none",
+        "none, and none of its own",
         """
         worker_nodes:
           wn1: {}  # !
-          wn2: {address6: fd00::2}
+          wn2: {interfaces: {eth1: {address: 192.168.1.1}}}  # !
         """,
         "wn1 has no address",
     ),
     Case(
         "host-address",
-        "on another interface",
-        "worker_nodes: {a: {interfaces: {eth1: {address: 192.168.1.1}}}}",
+        "of either kind",
+        "worker_nodes: {a: {address: 192.168.1.1}, b: {address6: 'fd00::2'}}",
     ),
     Case(
         "address-in-network",
