@@ -12,7 +12,7 @@ from threerc.compiler import lock as locking
 from threerc.compiler.artefacts import ARTEFACTS
 from threerc.compiler.findings import Finding, Place, Rejected
 from threerc.compiler.generation import Generations, replace_file
-from threerc.compiler.lock import Lock
+from threerc.compiler.lock import Lock, LockData
 from threerc.compiler.model import Site
 from threerc.compiler.rules import findings as rule_findings
 from threerc.compiler.source.load import load
@@ -46,6 +46,7 @@ class Checked:
     site: Site
     warnings: list[Finding]
     folder: Path
+    lock: LockData
 
 
 @dataclass
@@ -70,13 +71,23 @@ class Report:
 def check(path: Path) -> Checked:
     """Read a site and check it. Raises Rejected with all findings if one is an error."""
     loaded = load(path)
-    findings = list(loaded.findings)
+    lock, lock_findings = _lock_of(loaded.folder)
+    findings = [*loaded.findings, *lock_findings]
     if loaded.site is not None:
-        findings += rule_findings(loaded)
+        locked = {name: (each.minor, each.port) for name, each in lock.volumes.items()}
+        findings += rule_findings(loaded, locked)
     findings.sort()
     if loaded.site is None or any(finding.severity == "error" for finding in findings):
         raise Rejected(findings)
-    return Checked(loaded.site, findings, loaded.folder)
+    return Checked(loaded.site, findings, loaded.folder, lock)
+
+
+def _lock_of(folder: Path) -> tuple[LockData, list[Finding]]:
+    """What site.lock keeps, and what is wrong with it."""
+    try:
+        return locking.read(folder / LOCK_NAME), []
+    except Rejected as rejected:
+        return LockData(), rejected.findings
 
 
 def compile_tree(site: Site, lock: Lock, folder: Path, progress: Progress = _quiet) -> Tree:
@@ -101,7 +112,7 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     checked = check(path)
     clock.lap("check")
     lock_path = checked.folder / LOCK_NAME
-    lock = locking.load(lock_path, options.today)
+    lock = Lock(options.today, checked.lock)
     tree = compile_tree(checked.site, lock, checked.folder, progress)
     clock.lap("compile")
     _refuse(_lock_findings(lock, lock_path) if options.locked else [])

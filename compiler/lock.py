@@ -155,12 +155,17 @@ def _lines(data: LockData) -> Iterator[str]:
 
 
 def load(path: Path, today: date) -> Lock:
+    """The lock that site.lock is. Raises Rejected as `read` does."""
+    return Lock(today, read(path))
+
+
+def read(path: Path) -> LockData:
     """Read site.lock; an absent one is empty. Raises Rejected where it cannot be read."""
     if not path.exists():
-        return Lock(today)
+        return LockData()
     top = document.read(path)
     try:
-        return Lock(today, LockData.model_validate(top))
+        return LockData.model_validate(top)
     except ValidationError as error:
         findings = [
             Finding(

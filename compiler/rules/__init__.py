@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ def run(site: Site, folder: Path | None = None) -> Iterator[tuple[Rule, Problem]
     yield from _ask(ALL, Facts(site, folder))
 
 
-def findings(loaded: Loaded) -> list[Finding]:
-    """What the rules find wrong with a site that was read, sorted by place.
+def findings(loaded: Loaded, locked: Mapping[str, tuple[int, int]] | None = None) -> list[Finding]:
+    """What the rules find wrong with a site that was read, sorted by place; `locked` as in Facts.
 
     Consequences of what the reader found are left out. Where one value concerns many hosts
     (inherited, or of a range), there is one finding.
@@ -55,7 +55,7 @@ def findings(loaded: Loaded) -> list[Finding]:
         return []
     broken = {path[0] for path in loaded.spoilt} | (set() if loaded.complete else set(KINDS))
     asked = [each for each in ALL if broken.isdisjoint(each.needs)]
-    facts = Facts(loaded.site, loaded.folder, loaded.lost, loaded.complete)
+    facts = Facts(loaded.site, loaded.folder, loaded.lost, loaded.complete, locked or {})
     fresh = (pair for pair in _ask(asked, facts) if pair[1].path[:2] not in loaded.spoilt)
     return _merged(fresh, loaded)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -65,13 +65,15 @@ class Facts:
 
     `folder` is where its side files are. `lost` names what the reader has already found wrong and
     left out; without `complete` there are hosts whose names even the reader does not know. A
-    reference to what was lost is no news.
+    reference to what was lost is no news. `locked` has the minor and port of each volume that
+    site.lock keeps.
     """
 
     site: Site
     folder: Path | None = None
     lost: frozenset[str] = frozenset()
     complete: bool = True
+    locked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     _suggested: dict[tuple[str, int], str] = field(default_factory=dict)
 
     @cached_property

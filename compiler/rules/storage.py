@@ -88,6 +88,29 @@ def _unique(facts: Facts, field: str) -> Iterator[Problem]:
 
 
 @rule(
+    "locked-number",
+    reason="site.lock keeps the numbers of each volume: one that got others would no longer find "
+    "its peer, nor its VM the device.",
+    hint="leave the number out: site.lock then chooses a free one and keeps it",
+    needs=("volumes",),
+)
+def locked_number(facts: Facts) -> Iterator[Problem]:
+    """No volume is given a number that site.lock keeps for another."""
+    volumes = facts.site.volumes
+    for position, field in enumerate(("minor", "port")):
+        keepers = {
+            facts.locked[name][position]: name
+            for name in sorted(volumes.keys() & facts.locked.keys(), reverse=True)
+            if getattr(volumes[name], field) is None
+        }
+        for name, volume in volumes.items():
+            number = getattr(volume, field)
+            if number in keepers:
+                message = f"{field} {number} of volume `{name}` is that of `{keepers[number]}`"
+                yield Problem(("volumes", name, field), f"{message} in site.lock")
+
+
+@rule(
     "vm-beside-volume",
     reason="A VM runs only where its disk is: on one of its volume's two peers.",
     hint="make its home a peer of the volume, and allow no other hosts",
@@ -264,6 +287,7 @@ RULES = (
     peers_reach,
     unique_minor,
     unique_port,
+    locked_number,
     vm_beside_volume,
     backing_unique,
     backing_free,

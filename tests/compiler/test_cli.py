@@ -117,6 +117,28 @@ def test_locked_refuses_what_the_lock_does_not_know(folder: Path) -> None:
     assert threerc("build", "--locked", "site.yaml", cwd=folder).returncode == 0
 
 
+def test_a_number_of_a_volume_in_the_lock_is_not_given_to_another(folder: Path) -> None:
+    peers = "physical_hosts: {p1: {address: 192.168.1.3}, p2: {address: 192.168.1.4}}\n"
+    volumes = "volumes:\n  a: {peers: [p1, p2], disk: /dev/vg/a, size: 1GiB}\n"
+    (folder / "site.yaml").write_text(SITE + peers + volumes)
+    assert threerc("build", "site.yaml", "--no-verify", cwd=folder).returncode == 0
+    lock = (folder / "site.lock").read_text()
+    volumes += "  b: {peers: [p1, p2], disk: /dev/vg/b, size: 1GiB, minor: 0}\n"
+    (folder / "site.yaml").write_text(SITE + peers + volumes)
+    for command in (["check", "site.yaml"], ["build", "site.yaml", "--no-verify"]):
+        done = threerc(*command, cwd=folder)
+        assert done.returncode == 1
+        assert "minor 0 of volume `b` is that of `a` in site.lock [locked-number]" in done.stderr
+    assert (folder / "site.lock").read_text() == lock
+
+
+def test_a_broken_lock_is_found_by_check_too(folder: Path) -> None:
+    (folder / "site.lock").write_text("volumes:\n  a: {minor: x, port: 1}\n")
+    done = threerc("check", "site.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert "site.lock:2:14: volumes.a.minor" in done.stderr
+
+
 def test_a_bad_site_leaves_the_old_tree(folder: Path) -> None:
     assert threerc("build", "site.yaml", cwd=folder).returncode == 0
     before = (folder / "out/manifest.json").read_text()
@@ -205,9 +227,7 @@ def test_interrupted_in_the_second_site_it_does_not_deny_the_first(
     with pytest.raises(SystemExit) as ended:
         build_main()
     assert ended.value.code == 130
-    assert capsys.readouterr().err.endswith(
-        "interrupted; nothing is left half done\n"
-    )
+    assert capsys.readouterr().err.endswith("interrupted; nothing is left half done\n")
     assert (folder / "out").is_dir()
     assert not (second / "out").exists()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.compiler.support import HEAD
@@ -18,7 +18,7 @@ MARK = "# !"
 class Case:
     """A site that a rule has something against (marked lines), or nothing (no marks).
 
-    `says` has to stand in the first finding's message.
+    `says` has to stand in the first finding's message. `locked` is what site.lock keeps.
     """
 
     rule: str
@@ -27,6 +27,7 @@ class Case:
     says: str = ""
     severity: str | None = None
     head: str = HEAD
+    locked: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.name}"
@@ -43,7 +44,7 @@ class Case:
         path.write_text(text, encoding="utf-8")
         loaded = load(path)
         assert loaded.findings == []
-        found = [each for each in findings(loaded) if each.rule == self.rule]
+        found = [each for each in findings(loaded, self.locked) if each.rule == self.rule]
         wanted = [n for n, line in enumerate(text.splitlines(), 1) if line.endswith(MARK)]
         assert [each.place.line for each in found] == wanted, found
         if found:

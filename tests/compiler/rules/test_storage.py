@@ -138,6 +138,41 @@ volumes:
 """,
     ),
     Case(
+        "locked-number",
+        "kept for others",
+        PEERS
+        + """
+volumes:
+  a: {peers: [p1, p2], disk: /dev/a, size: 1GiB}
+  b:
+    peers: [p1, p2]
+    disk: /dev/b
+    size: 1GiB
+    minor: 0  # !
+  c:
+    peers: [p1, p2]
+    disk: /dev/c
+    size: 1GiB
+    port: 7788  # !
+""",
+        "minor 0 of volume `b` is that of `a` in site.lock",
+        "error",
+        locked={"a": (0, 7788)},
+    ),
+    Case(
+        "locked-number",
+        "its own, handed over, and of a volume that is gone",
+        PEERS
+        + """
+volumes:
+  a: {peers: [p1, p2], disk: /dev/a, size: 1GiB, minor: 5, port: 7790}
+  b: {peers: [p1, p2], disk: /dev/b, size: 1GiB, minor: 0, port: 7788}
+  c: {peers: [p1, p2], disk: /dev/c, size: 1GiB, minor: 1}
+  d: {peers: [p1, p2], disk: /dev/d, size: 1GiB, minor: 2}
+""",
+        locked={"a": (0, 7788), "c": (1, 7789), "gone": (2, 7795)},
+    ),
+    Case(
         "vm-beside-volume",
         "home and one of those allowed",
         PEERS
