@@ -19,6 +19,11 @@ from threerc.runtime.config import VERSION, ControllerConfig, Policy, dump
 CONTROLLER_YAML = "/etc/3rc/controller.yaml"
 KNOWN_HOSTS = "/etc/3rc/known_hosts"
 GMETAD_PORT = 8651
+# Settings that a controller takes as the site gives them.
+_AS_THEY_ARE = {
+    *("brake", "split_brain", "deadline", "boot_link"),
+    *("ssh", "etcd", "notify", "metrics"),
+}
 _HOSTS_DEF_HEADER = "# TYPE HOSTNAME MAXL INST OS MW\n"
 
 
@@ -71,6 +76,7 @@ def _config(site: Site, out: Output, *, known_hosts: bool) -> dict[str, Any]:
         "controllers": site.controller_minutes(),
         "recovery": _policy(recovery, RecoveryOverrides()),
         "monitors": _monitors(site),
+        **recovery.model_dump(include=_AS_THEY_ARE),
         "tftp_servers": [
             {**_endpoint(host), "root": site.provisioning.tftp_root}
             for host in site.with_role("tftp")
@@ -89,6 +95,7 @@ def _policy(site: Recovery, own: RecoveryOverrides) -> Policy:
             "waits": (own.waits or site.waits).model_dump(),
             "history": site.history if own.history is None else own.history,
             "limit": (own.limit or site.limit).model_dump(),
+            "flapping": (own.flapping or site.flapping).model_dump(),
         }
     )
 
@@ -102,6 +109,9 @@ def _monitors(site: Site) -> dict[str, Any]:
     return {
         "cluster": cluster_name(site),
         "poll_interval": settings.poll_interval,
+        "down_after": settings.down_after,
+        "probe": settings.probe,
+        "prometheus": [each.model_dump() for each in settings.prometheus],
         "gmetad": [{**_endpoint(h), "port": GMETAD_PORT} for h in site.with_role("gmetad")],
         "collectors": [
             {**_endpoint(h), "port": settings.port} for h in site.with_role("collector")

@@ -8,7 +8,15 @@ from typing import Literal
 from pydantic import Field
 
 from threerc.compiler.model.network import Server
-from threerc.compiler.model.types import Line, Model
+from threerc.compiler.model.types import HttpUrl, Line, Model
+
+
+class Prometheus(Model):
+    """A Prometheus server that tells the controllers the state of the hosts."""
+
+    url: HttpUrl = Field(description="Its URL.", examples=["http://prometheus:9090"])
+    load: Line = Field(default="node_load5", description="PromQL of the 5-minute load.")
+    up: Line = Field(default='up{job="node"}', description="PromQL that is 1 for a live host.")
 
 
 class Monitoring(Model):
@@ -35,6 +43,19 @@ class Monitoring(Model):
     )
     poll_interval: int = Field(
         default=15, ge=1, le=3600, description="Seconds between gmetad's polls (thesis 7.10)."
+    )
+    down_after: float = Field(
+        default=4.0,
+        ge=1,
+        le=1000,
+        description="A host is down after so many times its TMAX (20 s) without a heartbeat.",
+    )
+    probe: Literal["none", "ping", "ssh"] = Field(
+        default="none",
+        description="How the controllers ask a silent VM once more before they do anything.",
+    )
+    prometheus: tuple[Prometheus, ...] = Field(
+        default=(), description="Prometheus servers, asked where no Ganglia answers."
     )
     trusted: tuple[Server, ...] = Field(
         default=(),

@@ -100,6 +100,14 @@ Url = Annotated[
         "url", "not an http, https, ftp or nfs URL (percent-encode spaces, quotes and the like)"
     ),
 ]
+HttpUrl = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^https?://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%!&()*+,;=:@/?-]*)?$",
+        max_length=2000,
+    ),
+    Explained("http-url", "not an http or https URL"),
+]
 _SEGMENT = r"[A-Za-z0-9_+@][A-Za-z0-9._+@-]*"
 RelativePath = Annotated[
     str,
@@ -114,6 +122,11 @@ AbsolutePath = Annotated[
     Explained(
         "path", "not an absolute path of plain names (letters, digits, . _ + @ -), without `..`"
     ),
+]
+Argument = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}$"),
+    Explained("argument", "not an argument of one line"),
 ]
 DeviceName = Annotated[
     str,
