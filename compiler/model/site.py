@@ -218,12 +218,21 @@ class Site(SiteSettings):
         """The address of each peer by which a volume is mirrored: both IPv4, or else both IPv6;
         nothing where they have neither in common.
         """
-        peers = [self.physical_hosts[peer] for peer in volume.peers]
-        for field in ("address", "address6"):
-            found = tuple(getattr(peer, field) for peer in peers)
-            if None not in found:
-                return found
+        own = [list(self._addresses_on(volume.network, peer)) for peer in volume.peers]
+        for version in (4, 6):
+            found = [next((a for a in each if a.version == version), None) for each in own]
+            ends = tuple(address for address in found if address is not None)
+            if len(ends) == len(found):
+                return ends
         return ()
+
+    def _addresses_on(self, network: str | None, name: str) -> Iterator[IPv4Address | IPv6Address]:
+        """A physical host's addresses on a network; without one, its own."""
+        host = self.physical_hosts[name]
+        for _, each in self.interfaces(host) if network else [(name, host)]:
+            for address in (each.address, each.address6):
+                if address and network in (None, self.network_of(address)):
+                    yield address
 
     def installs(self, host: Host) -> str | None:
         """The OS profile a host is installed with unattended, or None."""

@@ -15,6 +15,7 @@ from threerc.compiler.model.types import (
     Line,
     Model,
     Size,
+    Word,
 )
 
 _FLAVOUR = r"(?:sys|none|krb5[ip]?)"
@@ -62,6 +63,12 @@ class Volume(Model):
         examples=["/dev/vg0/gridce"],
     )
     size: Size = Field(description="Size of the volume.")
+    network: Word | None = Field(
+        default=None,
+        description="The network that it is mirrored over, by the peers' addresses there. "
+        "Default: that of their own addresses.",
+        examples=["storage"],
+    )
     protocol: Literal["A", "B", "C"] = Field(
         default="C", description="DRBD protocol: C is synchronous, A and B are not."
     )

@@ -58,6 +58,20 @@ def peer_exists(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "mirror-network",
+    reason="A volume is mirrored by its peers' addresses on that network.",
+    hint="declare it under `networks`, or correct the name",
+)
+def mirror_network(facts: Facts) -> Iterator[Problem]:
+    """Every network that a volume is mirrored over is declared."""
+    known = facts.site.networks
+    for name, volume in facts.site.volumes.items():
+        if volume.network is not None:
+            path = ("volumes", name, "network")
+            yield from unknown(facts, path, volume.network, known, "network")
+
+
+@rule(
     "volume-disk-peers",
     reason="Each peer of a volume has one backing disk.",
     hint="give `disk` one path for both peers, or one for each peer by its name",
@@ -181,6 +195,7 @@ RULES = (
     script_exists,
     root_password,
     peer_exists,
+    mirror_network,
     volume_disk_peers,
     ups_exists,
     server_exists,

@@ -43,8 +43,9 @@ def volume_name(facts: Facts) -> Iterator[Problem]:
 @rule(
     "peers-reach",
     reason="The two peers of a volume talk to each other over IPv4, or over IPv6.",
-    hint="give both peers an `address`, or both an `address6`",
-    needs=("physical_hosts",),
+    hint="give both peers an `address`, or both an `address6`, on the volume's `network` if it "
+    "names one",
+    needs=("physical_hosts", "networks"),
 )
 def peers_reach(facts: Facts) -> Iterator[Problem]:
     """A volume's two peers have addresses of one kind."""
@@ -52,7 +53,10 @@ def peers_reach(facts: Facts) -> Iterator[Problem]:
     for name, volume in site.volumes.items():
         known = set(volume.peers) <= site.physical_hosts.keys()
         if known and not site.mirror_addresses(volume):
-            message = f"{' and '.join(volume.peers)} have no kind of address in common"
+            if volume.network and volume.network not in site.networks:
+                continue
+            where = f" on network `{volume.network}`" if volume.network else ""
+            message = f"{' and '.join(volume.peers)} have no kind of address in common{where}"
             yield Problem(("volumes", name, "peers"), message, key=True)
 
 

@@ -77,6 +77,22 @@ volumes:
     assert list(staged(tmp_path, tree, CHECKER)) == []
 
 
+def test_a_volume_is_mirrored_over_the_network_that_it_names(tmp_path: Path) -> None:
+    text = """\
+  storage: {prefix: 10.0.0.0/24}
+physical_hosts:
+  ph1: {address: 192.168.1.11, interfaces: {eth1: {address: 10.0.0.11}}}
+  ph2: {address: 192.168.1.12, interfaces: {eth2: {address: 10.0.0.12}}}
+volumes:
+  v: {peers: [ph1, ph2], disk: /dev/vg0/v, size: 1GiB, network: storage}
+"""
+    tree = compiled(compile_drbd, good_site(tmp_path, HEAD + text))
+    resource = text_of(tree, "ph1/etc/drbd.d/v.res")
+    assert "address   ipv4 10.0.0.11:7788;" in resource
+    assert "address   ipv4 10.0.0.12:7788;" in resource
+    assert list(staged(tmp_path / "tree", tree, CHECKER)) == []
+
+
 def test_drbdadm_takes_it(sns_pisa: Site, tmp_path: Path) -> None:
     assert list(staged(tmp_path, compiled(compile_drbd, sns_pisa), CHECKER)) == []
 

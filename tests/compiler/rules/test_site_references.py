@@ -79,6 +79,28 @@ CASES = [
         """,
     ),
     Case(
+        "mirror-network",
+        "one that is not there",
+        f"""
+        {TWO}
+        volumes:
+          v:
+            peers: [p1, p2]
+            disk: /dev/a
+            size: 1GiB
+            network: lam  # !
+        """,
+        "there is no network `lam`, did you mean `lan`?",
+    ),
+    Case(
+        "mirror-network",
+        "one that is",
+        f"""
+        {TWO}
+        volumes: {{v: {{peers: [p1, p2], disk: /dev/a, size: 1GiB, network: lan}}}}
+        """,
+    ),
+    Case(
         "volume-disk-peers",
         "one too many, and one that is missing",
         f"""

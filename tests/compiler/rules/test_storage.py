@@ -73,6 +73,23 @@ volumes:
     ),
     Case(
         "peers-reach",
+        "one is not on the network that is named",
+        """
+          storage: {prefix: 10.0.0.0/24}
+        physical_hosts:
+          p1: {address: 192.168.1.1, interfaces: {eth1: {address: 10.0.0.1}}}
+          p2: {address: 192.168.1.2}
+        volumes:
+          v:
+            peers: [p1, p2]  # !
+            disk: /dev/a
+            size: 1GiB
+            network: storage
+        """,
+        "p1 and p2 have no kind of address in common on network `storage`",
+    ),
+    Case(
+        "peers-reach",
         "both speak one of them",
         """
         physical_hosts:
