@@ -86,7 +86,12 @@ def installer_arguments(site: Site, name: str) -> list[str]:
         case "preseed":
             return ["auto=true", "priority=critical", f"url={url}/profiles/{name}.cfg"]
         case "image":
-            return ["ip=dhcp", f"threerc.install={url}", f"threerc.image={profile.image or url}"]
+            return [
+                "ip=dhcp",
+                f"threerc.install={url}",
+                f"threerc.image={profile.image}",
+                f"threerc.disk={profile.disk}",
+            ]
 
 
 def _provide(site: Site, out: Output, server: str, root: str) -> None:

@@ -58,7 +58,14 @@ class OsProfile(Model):
         description="Where the installer finds its packages (kickstart, preseed).",
         examples=["http://bibe.sns.it/mirror/sl4-32"],
     )
-    image: Url | None = Field(default=None, description="The image to unpack (image).")
+    image: Url | None = Field(
+        default=None,
+        description="The image to unpack (image). The initrd finds it on its kernel command line "
+        "as `threerc.image=`, the disk to unpack it to as `threerc.disk=`, and as "
+        "`threerc.install=` the install server, whose /post/install.sh it then runs inside the new "
+        "system.",
+        examples=["http://bibe.sns.it/images/sl4-64.tar.gz"],
+    )
     arguments: tuple[Annotated[KernelArgument, AfterValidator(_not_the_initrd)], ...] = Field(
         default=(),
         description="Kernel arguments, added after the installer's own.",

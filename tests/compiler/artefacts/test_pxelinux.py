@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.compiler.support import HEAD, compiled, good_site, text_of
 from threerc.compiler.artefacts.pxelinux import compile_pxelinux, hex_address
 from threerc.compiler.model import Site
+from threerc.compiler.model.os_profile import OsProfile
 from threerc.compiler.tree import Tree
 from threerc.compiler.verify import verify
 from threerc.compiler.verify.pxelinux import CHECKER
@@ -93,6 +94,24 @@ service_hosts:
     url = "http://192.168.1.2/profiles/el.cfg"
     assert f"  append initrd=i {arguments.replace('URL', url)}\n" in boot
     assert "  ipappend 2\n" in boot
+
+
+def test_an_image_is_unpacked_as_the_reference_says(tmp_path: Path) -> None:
+    text = """
+os_profiles:
+  img: {installer: image, kernel: k, initrd: i, image: http://a/sl4.tar.gz, disk: vda}
+service_hosts:
+  s: {address: 192.168.1.2, roles: [tftp, install]}
+"""
+    boot = text_of(compiled(compile_pxelinux, good_site(tmp_path, HEAD + text)), f"s{TFTP}/img")
+    words = boot.partition(" ip=dhcp ")[2].splitlines()[0].split()
+    assert words == [
+        "threerc.install=http://192.168.1.2",
+        "threerc.image=http://a/sl4.tar.gz",
+        "threerc.disk=vda",
+    ]
+    described = OsProfile.model_fields["image"].description or ""
+    assert all(f"`{word.partition('=')[0]}=`" in described for word in words)
 
 
 def _relabelled(tree: Tree) -> Tree:
