@@ -57,6 +57,14 @@ MAY_IMPORT = {
     "templates": (),
 }
 
+# The controller decides without a clock, network, disk or process: all of that is in the world.
+DECIDING = (
+    *("acting", "actions", "brake", "controller", "deciding", "drain", "journal", "memory"),
+    *("observation", "ordering", "placement", "records", "recovery", "round", "survey"),
+    *("upkeep", "view", "world", "config", "errors"),
+)
+MAY_BE_ASKED = {"collections", "dataclasses", "datetime", "enum", "functools", "math", "typing"}
+
 
 def modules() -> Iterator[tuple[str, Path]]:
     for room in ROOMS:
@@ -89,6 +97,21 @@ def test_a_room_imports_only_what_it_may(name: str, path: Path) -> None:
         if imported.count(".") == 0:
             continue
         assert below(imported, allowed), f"{name} may not import {imported}"
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_decisions_touch_nothing(name: str) -> None:
+    path = ROOT / "runtime" / f"{name}.py"
+    ours = {imported.split(".")[1] for imported in imports(path) if "." in imported}
+    assert ours <= set(DECIDING)
+    if name != "config":  # which reads its own file
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        plain = [
+            a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names
+        ]
+        tops = {str(module).split(".")[0] for module in (*modules, *plain)}
+        assert tops <= {*MAY_BE_ASKED, "threerc", "__future__"}
 
 
 def test_the_wheel_holds_the_rooms_and_nothing_else(tmp_path: Path) -> None:
