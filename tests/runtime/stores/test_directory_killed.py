@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiler.support import ROOT
+from tests.lab import requires_real
 from tests.runtime.stores.support import (
     LOST,
     WON,
@@ -290,6 +291,7 @@ print(sorted(path.suffix for path in (disk / "ha/state/vm/gridce").glob("*.json"
 """
 
 
+@requires_real()
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     *told, before, version, after, lines, events, values = on_a_small_disk(tmp_path / "d", _FULL)
     assert told == ["No space left on device"] * 5
