@@ -21,7 +21,7 @@ class Figures:
         self._vm = self._gauge("threerc_vm_up", "1 if a VM is up, 0 if it is down", "vm", "host")
         self._state = self._gauge("threerc_vm_state", "1 for the state a VM is in", "vm", "state")
         self._actions = self._gauge(
-            "threerc_vm_actions_total", "Actions on a VM by all controllers", "vm"
+            "threerc_vm_actions", "Actions on a VM by all controllers", "vm"
         )
         self._left = self._gauge("threerc_vm_left", "1 if a VM is left to a human", "vm")
         self._time = self._gauge("threerc_tick_timestamp_seconds", "When the last tick began")
