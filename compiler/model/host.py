@@ -195,6 +195,11 @@ class VirtualMachine(Host):
     )
     snapshots: Snapshots | None = Field(default=None, description="Scheduled snapshots.")
 
+    @property
+    def local_disk(self) -> int:
+        """Bytes of its disk where that is its physical host's alone; 0 without or on a volume."""
+        return self.disk or 0 if self.volume is None else 0
+
 
 class WorkerNode(BareMetal):
     """A worker node (WN): bare metal that computes."""

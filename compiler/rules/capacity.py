@@ -6,10 +6,7 @@ from collections.abc import Iterator
 
 from threerc.compiler.model import PhysicalHost, VirtualMachine
 from threerc.compiler.rules.base import Facts, Problem, gib, listed, path_of, rule
-from threerc.compiler.rules.packing import Packing
-
-_OVERCOMMIT = 4
-"""Virtual CPUs for each CPU: CPUs are shared, up to where all would crawl."""
+from threerc.compiler.rules.packing import OVERCOMMIT, Packing
 
 
 @rule(
@@ -60,13 +57,7 @@ def memory_fits(facts: Facts) -> Iterator[Problem]:
 )
 def disk_fits(facts: Facts) -> Iterator[Problem]:
     """The disks and volumes of a physical host fit its storage, where its disks are given."""
-    needs: dict[str, int] = {}
-    for name, vms in facts.residents.items():
-        needs[name] = sum(vm.disk for vm in vms if vm.disk is not None and vm.volume is None)
-    for volume in facts.site.volumes.values():
-        for peer in set(volume.peers):
-            needs[peer] = needs.get(peer, 0) + volume.size
-    for name, need in needs.items():
+    for name, need in facts.disk_needs.items():
         host = facts.site.physical_hosts.get(name)
         if host is not None and host.disks and need > host.storage():
             words = f"VMs and volumes on {name} need {gib(need)} of disk"
@@ -76,7 +67,7 @@ def disk_fits(facts: Facts) -> Iterator[Problem]:
 
 @rule(
     "cpus-fit",
-    reason=f"With more than {_OVERCOMMIT} virtual CPUs for each CPU its VMs slow each other down.",
+    reason=f"With more than {OVERCOMMIT} virtual CPUs for each CPU its VMs slow each other down.",
     hint="move VMs to another home, or give them fewer CPUs",
     severity="warning",
 )
@@ -85,7 +76,7 @@ def cpus_fit(facts: Facts) -> Iterator[Problem]:
     for name, vms in facts.residents.items():
         host = facts.site.physical_hosts[name]
         total = sum(vm.cpus for vm in vms)
-        if host.cpus is not None and total > _OVERCOMMIT * host.cpus:
+        if host.cpus is not None and total > OVERCOMMIT * host.cpus:
             words = f"{_vms(vms)} at home on {name} have {total} CPUs"
             yield Problem(path_of(host, "cpus"), f"{words}, it has {host.cpus}")
 
@@ -122,28 +113,38 @@ def anti_affinity(facts: Facts) -> Iterator[Problem]:
 
 @rule(
     "n-plus-one",
-    reason="When a physical host dies, its VMs are restarted on the others, if those have room.",
-    hint="more memory, fewer VMs, or more hosts allowed; `recovery.n_plus_one` sets how serious "
-    "this is",
+    reason="When a physical host dies, its VMs are restarted on the others, if those have room and "
+    "their disks are mirrored or may be made anew (INST 1).",
+    hint="more room, fewer VMs or more hosts allowed, and a mirrored volume or `inst: 1`; "
+    "`recovery.n_plus_one` sets how serious this is",
     severity="warning",
     needs=("physical_hosts", "virtual_machines", "volumes"),
 )
 def n_plus_one(facts: Facts) -> Iterator[Problem]:
-    """The VMs of each physical host would fit on the others; asked where memory is known."""
+    """The VMs of each physical host would run on the others; asked where its size is known."""
     setting = facts.site.recovery.n_plus_one
     if setting == "off":
         return
     packing = Packing(facts)
     for name in facts.residents:
         host = facts.site.physical_hosts[name]
-        waiting = packing.waiting(name) if host.memory is not None else []
-        if waiting:
-            them = "it" if len(waiting) == 1 else "them"
-            why = f"no other host that may run {them} has room"
-            if all(packing.stuck(vm) for vm in waiting):
-                why = f"no other host may run {them}"
-            words = f"if {name} died, {_vms(waiting)} would wait: {why}"
+        if host.memory is None and host.cpus is None and not host.disks:
+            continue
+        reasons: dict[str, list[VirtualMachine]] = {}
+        for vm in packing.waiting(name):
+            reasons.setdefault(_why(packing, vm), []).append(vm)
+        for why, vms in reasons.items():
+            words = f"if {name} died, {_vms(vms)} would wait: {why}"
             yield Problem(path_of(host), words, severity=setting, key=True)
+
+
+def _why(packing: Packing, vm: VirtualMachine) -> str:
+    """Why a VM would wait."""
+    if packing.bound(vm):
+        return "not mirrored, and not to be reinstalled (INST 0)"
+    if packing.stuck(vm):
+        return "no other host may run it"
+    return "no other host that may run it has room"
 
 
 RULES = (vm_fits_host, memory_fits, disk_fits, cpus_fit, anti_affinity, n_plus_one)

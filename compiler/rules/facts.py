@@ -138,6 +138,15 @@ class Facts:
         return found
 
     @cached_property
+    def disk_needs(self) -> dict[str, int]:
+        """Bytes that local disks of VMs at home and volumes take on each physical host."""
+        found = {name: sum(vm.local_disk for vm in vms) for name, vms in self.residents.items()}
+        for volume in self.site.volumes.values():
+            for peer in set(volume.peers):
+                found[peer] = found.get(peer, 0) + volume.size
+        return found
+
+    @cached_property
     def plant(self) -> Plant:
         """What hangs on which switch, PDU and UPS circuit."""
         return Plant(self.site)

@@ -30,7 +30,7 @@ def test_both_peers_hold_the_same_resource(sns_pisa: Site) -> None:
     tree = compiled(compile_drbd, sns_pisa)
     assert text_of(tree, RES) == text_of(tree, "alfa02/etc/drbd.d/gridse.res")
     assert tree.entries[RES].concerns == ("alfa01", "alfa02")
-    assert "alfa03/etc/drbd.d/global_common.conf" not in tree.entries
+    assert "alfa03/etc/drbd.d/gridse.res" not in tree.entries
     assert "address   ipv4 192.168.1.12:7788;" in text_of(tree, RES)
 
 

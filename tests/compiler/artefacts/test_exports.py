@@ -20,8 +20,8 @@ def test_both_peers_export_the_same_with_a_fixed_fsid(sns_pisa: Site) -> None:
     tree = compiled(compile_exports, sns_pisa)
     text = text_of(tree, EXPORTS)
     assert text == text_of(tree, "alfa02/etc/exports.d/shared.exports")
-    assert "/srv/shared 192.168.1.0/24(rw,sync,no_subtree_check,mountpoint,fsid=2) " in text
-    assert " fd00:5:2::/64(rw,sync,no_subtree_check,mountpoint,fsid=2)\n" in text
+    assert "/srv/shared 192.168.1.0/24(rw,sync,no_subtree_check,mountpoint,fsid=3) " in text
+    assert " fd00:5:2::/64(rw,sync,no_subtree_check,mountpoint,fsid=3)\n" in text
 
 
 def test_hosts_and_literal_clients(tmp_path: Path) -> None:

@@ -172,8 +172,53 @@ virtual_machines:
           b: {address: 192.168.1.12, home: p1, memory: 1GiB}
           c: {address: 192.168.1.13, home: p1, memory: 1GiB}
         """,
-        "if p1 died, b, c would wait: no other host that may run them has room",
+        "if p1 died, b, c would wait: no other host that may run it has room",
         "warning",
+    ),
+    Case(
+        "n-plus-one",
+        "without CPUs, and without disk for a new installation",
+        """
+        physical_hosts:
+          p1: {address: 192.168.1.1, cpus: 4}  # !
+          p2: {address: 192.168.1.2, cpus: 2}
+          p3:  # !
+            address: 192.168.1.3
+            hypervisor: xen
+            disks: [{device: sda, size: 100GiB}]
+          p4: {address: 192.168.1.4, hypervisor: xen, disks: [{device: sda, size: 100GiB}]}  # !
+        virtual_machines:
+          a: {address: 192.168.1.11, home: p1, cpus: 2}
+          b: {address: 192.168.1.12, home: p1, cpus: 2}
+          c: {address: 192.168.1.13, home: p2, cpus: 2}
+          d: {address: 192.168.1.14, home: p2, cpus: 2}
+          e: {address: 192.168.1.15, home: p2, cpus: 1}
+          f: {address: 192.168.1.16, home: p3, disk: 60GiB, inst: 1}
+          g: {address: 192.168.1.17, home: p3, disk: 10GiB, volume: v}
+          h: {address: 192.168.1.18, home: p4, disk: 30GiB, inst: 1}
+        volumes:
+          v: {peers: [p3, p4], disk: /dev/vg/v, size: 11GiB}
+        """,
+        "if p1 died, b would wait: no other host that may run it has room",
+    ),
+    Case(
+        "n-plus-one",
+        "what was on the dead host alone, beside one that nobody else may run",
+        """
+        physical_hosts:
+          p1:  # !
+            address: 192.168.1.1
+            memory: 16GiB
+          p2: {address: 192.168.1.2, memory: 16GiB}
+        virtual_machines:
+          a: {address: 192.168.1.11, home: p1, disk: 10GiB}
+          b: {address: 192.168.1.12, home: p1, disk: 10GiB, inst: 1}
+          c: {address: 192.168.1.13, home: p1, disk: 10GiB, volume: v}
+          d: {address: 192.168.1.14, home: p1, disk: 10GiB}
+        volumes:
+          v: {peers: [p1, p2], disk: /dev/vg/v, size: 11GiB}
+        """,
+        "if p1 died, a, d would wait: not mirrored, and not to be reinstalled (INST 0)",
     ),
     Case(
         "n-plus-one",
