@@ -1,0 +1,143 @@
+"""What must never happen, watched while it might: by what is done, not by what is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from threerc.runtime.brake import Braked
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.records import Step
+from threerc.runtime.round import Report
+from threerc.runtime.simulation.guests import Guest
+from threerc.runtime.simulation.site import Site
+
+TWO_COPIES: Final = "two-copies"
+NO_CONSENT: Final = "reinstall-without-inst"
+DURING_WAIT: Final = "action-during-wait"
+WHILE_BRAKED: Final = "action-while-braked"
+NO_REASON: Final = "no-reason"
+NOT_RECOVERED: Final = "not-recovered"
+UNREADABLE: Final = "state-unreadable"
+CRASHED: Final = "controller-crashed"
+KINDS: Final = (
+    TWO_COPIES,
+    NO_CONSENT,
+    DURING_WAIT,
+    WHILE_BRAKED,
+    NO_REASON,
+    NOT_RECOVERED,
+    UNREADABLE,
+    CRASHED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that must never happen, and did."""
+
+    time: float
+    kind: str
+    what: str
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One controller's tick, as the invariants need it."""
+
+    start: float
+    installs: set[str] = field(default_factory=set)
+
+
+class Invariants:
+    """A witness who only has eyes for what must not be.
+
+    `patience` are seconds by which a wait may be cut short: with clocks that disagree, a
+    controller only knows that an action was after its own tick before.
+    """
+
+    def __init__(self, site: Site, patience: float = 0.0) -> None:
+        self.site = site
+        self.config: ControllerConfig = site.config
+        self.patience = patience
+        self.violations: list[Violation] = []
+        self._turns: dict[str, _Turn] = {}
+        self._last: dict[str, tuple[float, Step]] = {}
+        self._doubled: set[str] = set()
+
+    def say(self, kind: str, what: str) -> None:
+        """Write down a violation."""
+        self.violations.append(Violation(self.site.timeline.now, kind, what))
+
+    # -- what is done
+
+    def copies_changed(self, guest: Guest) -> None:
+        """Never two copies: one that hangs, or that nobody reaches, counts."""
+        if len(guest.copies) < 2:
+            self._doubled.discard(guest.name)
+        elif guest.name not in self._doubled:
+            self._doubled.add(guest.name)
+            self.say(TWO_COPIES, f"{guest.name} runs on {' and '.join(guest.copies)}")
+
+    def linked(self, vm: str, target: str, controller: str) -> None:
+        """No installation without consent, nor while braked."""
+        settings = self.config.virtual_machines[vm]
+        if settings.boot is None or target != settings.boot.install:
+            return
+        self._turns[controller].installs.add(vm)
+        self._check_brake(f"boot link of {vm}", controller)
+        if not settings.inst:
+            self.say(NO_CONSENT, f"{controller} had {vm} reinstalled, whose INST is 0")
+
+    def attempted(self, vm: str, step: Step, controller: str) -> None:
+        """No action while braked, nor before the wait after the last one is over."""
+        self._check_brake(f"{step} of {vm}", controller)
+        turn = self._turns[controller]
+        if vm in turn.installs:
+            step = Step.REINSTALL
+        last = self._last.get(vm)
+        self._last[vm] = (turn.start, step)
+        if last is None:
+            return
+        since, before = last
+        waits = self.config.policy(self.config.virtual_machines[vm]).waits
+        wait = {Step.REBOOT: waits.reboot, Step.REINSTALL: waits.reinstall}.get(
+            before, waits.restart
+        )
+        if turn.start - since <= wait - self.patience:
+            passed = f"{turn.start - since:.0f} s after {before}, not {wait} s"
+            self.say(DURING_WAIT, f"{controller}: {step} of {vm} {passed}")
+
+    def fenced(self, host: str, controller: str) -> None:
+        """No power is cut while braked."""
+        self._check_brake(f"the power of {host}", controller)
+
+    def _check_brake(self, what: str, controller: str) -> None:
+        found = self.site.store.get("brake")
+        if found is None:
+            return
+        braked = Braked.model_validate(found.value)
+        # One that was put on by somebody else after this tick had looked binds the next tick.
+        if not braked.released and braked.since < self._turns[controller].start - self.patience:
+            self.say(WHILE_BRAKED, f"{controller}: {what}, though {braked.reason}")
+
+    # -- what is said
+
+    def begins(self, controller: str) -> None:
+        """A controller begins a tick."""
+        self._turns[controller] = _Turn(self.site.timeline.now)
+
+    def ended(self, controller: str, report: Report) -> None:
+        """Every VM that is down has a reason."""
+        if report.observation is None:
+            if not report.standstill:
+                self.say(NO_REASON, f"{controller} has no data and does not say why")
+            return
+        told = {case.vm for case in report.cases if case.reason}
+        after = self.config.monitors.down_after
+        for vm in report.observation.down(self.config.virtual_machines, after) - told:
+            self.say(NO_REASON, f"{controller} does not say why {vm} is down")
+
+    def crashed(self, controller: str, error: Exception) -> None:
+        """A controller ended by an error that is none of the known ones."""
+        self.say(CRASHED, f"{controller}: {type(error).__name__}: {error}")

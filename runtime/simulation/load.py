@@ -1,0 +1,133 @@
+"""Scenarios from the disk: a folder with README.md, scenario.yaml and expected.log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import yaml
+from pydantic import ValidationError
+
+from threerc.runtime import records
+from threerc.runtime.config import ConfigError, ControllerConfig
+from threerc.runtime.config import load as load_config
+from threerc.runtime.simulation import brief
+from threerc.runtime.simulation.faults import FAULTS, SITE
+from threerc.runtime.simulation.faults.base import kinds
+from threerc.runtime.simulation.operators import COMMANDS
+from threerc.runtime.simulation.scenario import CommandEntry, FaultEntry, Scenario
+
+FILE: Final = "scenario.yaml"
+EXPECTED: Final = "expected.log"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a time is a text, as in YAML 1.2: not a number to the base of 60."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":int"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+
+
+def load(folder: Path) -> tuple[Scenario, ControllerConfig]:
+    """Read a scenario and its site. Raises ConfigError with all that is wrong."""
+    path = folder / FILE
+    scenario = _read(path)
+    config = _site(path, scenario)
+    problems = list(strangers(scenario, config))
+    if problems:
+        raise ConfigError(path, problems)
+    return scenario, config
+
+
+def _read(path: Path) -> Scenario:
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+        return Scenario.model_validate(data)
+    except OSError as error:
+        raise ConfigError(path, [f": {error.strerror}"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ConfigError(path, [f"{place}: {getattr(error, 'problem', 'not YAML')}"]) from None
+    except ValidationError as error:
+        raise ConfigError(path, _problems(error)) from None
+
+
+def _site(path: Path, scenario: Scenario) -> ControllerConfig:
+    if isinstance(scenario.site, str):
+        return load_config(path.parent / scenario.site)
+    try:
+        return ControllerConfig.model_validate(brief.complete(scenario.site))
+    except ValidationError as error:
+        raise ConfigError(path, _problems(error, "site.")) from None
+
+
+def _problems(error: ValidationError, before: str = "") -> Iterator[str]:
+    for each in error.errors(include_url=False):
+        where = ".".join(str(step) for step in each["loc"])
+        yield f": {before}{where}: {each['msg']}"
+
+
+def strangers(scenario: Scenario, config: ControllerConfig) -> Iterator[str]:
+    """What names nothing of the site, and keys that a fault or command does not have."""
+    for number, fault in enumerate(scenario.faults):
+        for problem in _fault(fault, config):
+            yield f": faults.{number}: {problem}"
+    for number, command in enumerate(scenario.operator):
+        for problem in _command(command, config):
+            yield f": operator.{number}: {problem}"
+    for vm, line in scenario.state.items():
+        if vm not in config.virtual_machines:
+            yield f": state.{vm}: no such virtual machine"
+        if records.from_line(line, scenario.zone) is None:
+            yield f": state.{vm}: not `PH YYYY-MM-DD/HH:MM:SS FLAG`"
+    names: tuple[tuple[str, Container[str], Iterable[str]], ...] = (
+        ("off", config.virtual_machines, scenario.off),
+        ("loads", config.physical_hosts, scenario.loads),
+        ("controllers", config.controllers, scenario.controllers),
+        ("expect.vms", config.virtual_machines, scenario.expect.vms),
+    )
+    for key, known, given in names:
+        yield from (f": {key}: {name} is none of the site" for name in given if name not in known)
+
+
+def _fault(entry: FaultEntry, config: ControllerConfig) -> Iterator[str]:
+    found = [FAULTS[entry.fault, SITE]] if (entry.fault, SITE) in FAULTS else []
+    for name in entry.of if not found else ():
+        there = kinds(config, name)
+        fault = next((FAULTS[entry.fault, k] for k in there if (entry.fault, k) in FAULTS), None)
+        if fault is None:
+            yield f"{entry.fault} cannot strike {name}" if there else f"{name} is none of the site"
+        else:
+            found.append(fault)
+    if not entry.of and not found:
+        yield f"{entry.fault} needs `of`"
+    for fault in found[:1]:
+        for key in entry.options().keys() - set(fault.options):
+            yield f"{fault.name} has no key `{key}`"
+        if entry.until and fault.end is None:
+            yield f"{fault.name} does not end by itself"
+
+
+def _command(entry: CommandEntry, config: ControllerConfig) -> Iterator[str]:
+    command = COMMANDS[entry.do]
+    tables: dict[str, Container[str]] = {
+        "VM": config.virtual_machines,
+        "PH": config.physical_hosts,
+    }
+    known = tables.get(command.of, ())
+    for name in entry.of:
+        if name not in known:
+            yield f"{name} is none of the site" if command.of else f"{entry.do} takes no `of`"
+    given = {key for key in ("on", "to", "why", "drain") if getattr(entry, key)}
+    yield from (f"{entry.do} has no key `{key}`" for key in sorted(given - set(command.options)))
+    missing = [key for key in command.required if not getattr(entry, key)]
+    yield from (f"{entry.do} needs `{key}`" for key in missing)

@@ -1,0 +1,92 @@
+"""What gmetad and the collectors say of the site, truly or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import floor
+from typing import TYPE_CHECKING, Final
+
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.observation import Observation, Seen
+
+if TYPE_CHECKING:
+    from threerc.runtime.simulation.site import Site
+
+
+_ENDLESS: Final = 100_000.0
+
+
+@dataclass
+class Source:
+    """A gmetad, or a collector's gmond.
+
+    `mode` is `ok`, `dead` (nobody answers), `stale` (it has stopped asking its collector),
+    `frozen` (it says the same for ever, as if it were new). Of the hosts in `silent` it says that
+    they are, whatever it has heard.
+    """
+
+    host: str
+    polls: bool
+    mode: str = "ok"
+    stopped: float = 0.0
+    silent: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """As it is called in reports."""
+        return f"{'gmetad' if self.polls else 'gmond'} on {self.host}"
+
+    def age(self, site: Site) -> float:
+        """How old its data is, in seconds."""
+        now = site.timeline.now
+        if not self.polls:
+            return 0.0
+        if self.mode == "stale":
+            return now - self._polled(site, self.stopped)
+        return now - self._polled(site, now)
+
+    def _polled(self, site: Site, moment: float) -> float:
+        every = site.config.monitors.poll_interval
+        return floor(moment / every) * every
+
+    def say(self, site: Site) -> Observation:
+        """All hosts that it knows."""
+        now, age = site.timeline.now, self.age(site)
+        if self.mode == "frozen":
+            now, age = self.stopped, 0.0
+        collector = self._asks(site)
+        hosts: dict[str, Seen] = {}
+        if collector is not None:
+            for name in (*site.hosts, *site.guests):
+                last = site.beats.last(collector, name, now - age)
+                if name in self.silent:
+                    hosts[name] = Seen(None, _ENDLESS)
+                elif last is not None:
+                    load = site.hosts[name].load if name in site.hosts else 0.5
+                    hosts[name] = Seen(load, now - last)
+        return Observation(hosts, self.name, self.host, age)
+
+    def _asks(self, site: Site) -> str | None:
+        """The collector whose data it has: itself, or the first that answers."""
+        if not self.polls:
+            return self.host
+        me = site.hosts[self.host]
+        for other in site.sources:
+            if not other.polls and other.mode != "dead" and me.reaches(site.hosts[other.host]):
+                return other.host
+        return None
+
+
+def sources(config: ControllerConfig) -> tuple[Source, ...]:
+    """All that can be asked, in the order in which controllers do."""
+    monitors = config.monitors
+    return (
+        *(Source(each.host, polls=True) for each in monitors.gmetad),
+        *(Source(each.host, polls=False) for each in monitors.collectors),
+    )
+
+
+def find(site: Site, host: str, *, polls: bool) -> Iterable[Source]:
+    """The gmetad, or the collectors, on a host."""
+    return [each for each in site.sources if each.host == host and each.polls == polls]

@@ -1,0 +1,69 @@
+"""The shared state as one controller reaches it: slow, lost, full or fine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from threerc.runtime.errors import StoreLost
+from threerc.runtime.simulation.calls import Caller
+from threerc.runtime.simulation.machines import MAIN, Host
+from threerc.runtime.simulation.site import Site
+from threerc.runtime.world import Versioned
+
+_T = TypeVar("_T")
+
+
+class SharedState:
+    """The site's store, over the network."""
+
+    def __init__(self, site: Site, caller: Caller, host: Host) -> None:
+        self.site = site
+        self.caller = caller
+        self.host = host
+
+    def _read(self, read: Callable[[], _T]) -> _T:
+        self.caller.call(self.site.timing.state)
+        if self.site.state == "lost" or self.host.segment != MAIN:
+            raise StoreLost(f"{self.site.config.state_directory}: Stale file handle")
+        return read()
+
+    def _write(self, write: Callable[[], _T]) -> _T:
+        def try_to() -> _T:
+            if self.site.state == "full":
+                raise StoreLost(f"{self.site.config.state_directory}: No space left on device")
+            return write()
+
+        return self._read(try_to)
+
+    def get(self, key: str) -> Versioned | None:
+        """A key's newest value, or None. Raises StoreLost."""
+        return self._read(lambda: self.site.store.get(key))
+
+    def list(self, prefix: str) -> Mapping[str, Versioned]:
+        """All keys that start with `prefix`. Raises StoreLost."""
+        return self._read(lambda: self.site.store.list(prefix))
+
+    def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
+        """Write a key. Raises Conflict, StoreLost."""
+        return self._write(lambda: self.site.store.put(key, value, expect))
+
+    def delete(self, key: str, expect: int) -> None:
+        """Remove a key. Raises Conflict, StoreLost."""
+        self._write(lambda: self.site.store.delete(key, expect))
+
+    def publish(self, vm: str, line: str) -> None:
+        """Show a VM's line. Raises StoreLost."""
+        self._write(lambda: self.site.store.publish(vm, line))
+
+    def published(self, vm: str) -> str | None:
+        """That line, or None. Raises StoreLost."""
+        return self._read(lambda: self.site.store.published(vm))
+
+    def log(self, lines: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
+        """Append to the logs. Raises StoreLost."""
+        self._write(lambda: self.site.store.log(lines, events))
+
+    def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
+        """The newest events. Raises StoreLost."""
+        return self._read(lambda: self.site.store.events(vm, last))

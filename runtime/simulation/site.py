@@ -1,0 +1,223 @@
+"""The simulated site as it truly is: machines, VMs, heartbeats, services, the shared state.
+
+Faults and operators change it, controllers look at it and act on it through `world.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.memory import say_so
+from threerc.runtime.records import Step
+from threerc.runtime.simulation.beats import Beats
+from threerc.runtime.simulation.guests import Guest
+from threerc.runtime.simulation.machines import MAIN, Host
+from threerc.runtime.simulation.monitors import Source, sources
+from threerc.runtime.simulation.store import MemoryStore
+from threerc.runtime.simulation.timeline import Timeline
+from threerc.runtime.simulation.timing import Chance, Timing
+
+
+class CountedStore(MemoryStore):
+    """The shared state; `writes` counts those by which a controller may learn something new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
+        """Write a key. Raises Conflict."""
+        self.writes += not key.startswith("seen/")
+        return super().put(key, value, expect)
+
+    def delete(self, key: str, expect: int) -> None:
+        """Remove a key. Raises Conflict."""
+        self.writes += 1
+        super().delete(key, expect)
+
+
+class Witness(Protocol):
+    """Who watches what truly happens."""
+
+    def copies_changed(self, guest: Guest) -> None:
+        """A VM's copies, or what they do, are not what they were."""
+
+    def linked(self, vm: str, target: str, controller: str) -> None:
+        """A controller has switched a VM's boot link."""
+
+    def attempted(self, vm: str, step: Step, controller: str) -> None:
+        """A controller has given the order to start or reboot a VM; it may come to nothing."""
+
+    def fenced(self, host: str, controller: str) -> None:
+        """A controller has cut a host's power."""
+
+
+def host_names(config: ControllerConfig) -> tuple[str, ...]:
+    """All physical and service hosts of a site, as far as its controllers know."""
+    monitors = config.monitors
+    names = [*config.physical_hosts, *config.controllers]
+    names += [each.host for each in (*monitors.gmetad, *monitors.collectors)]
+    names += [each.host for each in config.tftp_servers]
+    return tuple(dict.fromkeys(names))
+
+
+class Site:
+    """All of it. `locks`: whether the VMs' disks can only be opened once (DRBD, libvirt)."""
+
+    def __init__(
+        self,
+        config: ControllerConfig,
+        timeline: Timeline,
+        chance: Chance,
+        timing: Timing,
+        *,
+        locks: bool = False,
+    ) -> None:
+        self.config = config
+        self.timeline = timeline
+        self.chance = chance
+        self.timing = timing
+        self.locks = locks
+        self.store = CountedStore()
+        self.state = "ok"
+        self.down_services: set[str] = set()
+        self.witnesses: list[Witness] = []
+        self.installers_say_so = False
+        self.sources: tuple[Source, ...] = sources(config)
+        self.hosts = {name: Host(name, self._host_changed) for name in host_names(config)}
+        self.guests = {name: self._guest(name) for name in config.virtual_machines}
+        self.beats = Beats(
+            lambda: self.timeline.now,
+            self._sends,
+            self._hears,
+            dict.fromkeys(each.host for each in config.monitors.collectors),
+        )
+
+    def _guest(self, name: str) -> Guest:
+        boot = self.config.virtual_machines[name].boot
+        guest = Guest(name, self, boot.install if boot else None)
+        guest.link = boot.declared if boot else None
+        guest.on_installed = lambda: self._installed(name)
+        return guest
+
+    def begin(self, where: dict[str, str | None]) -> None:
+        """All is well, and has been for long; `where` says on which host each VM is, if any."""
+        for name, host in where.items():
+            if host is not None:
+                self.guests[name].live_on(self.hosts[host])
+        for name in (*self.hosts, *self.guests):
+            if self._sends(name):
+                self.beats.begin(name, self.chance.of(f"beat/{name}").uniform(0, 20))
+
+    # -- who reaches whom
+
+    def segment(self, name: str) -> str:
+        """The part of the network that a host or VM is in; of a VM that is down: its own."""
+        if name in self.hosts:
+            return self.hosts[name].segment
+        host = self.guests[name].up_on
+        return host.segment if host else f"{name} nowhere"
+
+    def _sends(self, name: str) -> bool:
+        host = self.hosts.get(name)
+        return host.beats if host else self.guests[name].beats
+
+    def _hears(self, collector: str, name: str) -> bool:
+        return self.hosts[collector].runs and self.segment(collector) == self.segment(name)
+
+    def serves(self, service: str, host: Host) -> bool:
+        """Whether `dhcp`, `tftp` or `dns` answers to what is on this host."""
+        servers = [self.hosts[each.host] for each in self.config.tftp_servers]
+        there = any(host.reaches(each) for each in servers) if servers else host.segment == MAIN
+        return there and service not in self.down_services
+
+    # -- what changes
+
+    def moved(self, guest: Guest) -> None:
+        """A copy of a VM was started or ended, or does something else than before."""
+        self.beats.update(guest.name)
+        for witness in self.witnesses:
+            witness.copies_changed(guest)
+
+    def _host_changed(self, host: Host) -> None:
+        self.beats.update(host.name)
+        for guest in self.guests.values():
+            if host.name in guest.copies:
+                self.moved(guest)
+        if host.name in self.beats.ears:
+            self.network_changed()
+
+    def network_changed(self) -> None:
+        """Who hears whom is not what it was."""
+        for name in (*self.hosts, *self.guests):
+            self.beats.update(name)
+        for guest in self.guests.values():
+            for witness in self.witnesses:
+                witness.copies_changed(guest)
+
+    def power_off(self, name: str) -> None:
+        """Cut a host's power: whatever ran on it is gone."""
+        host = self.hosts[name]
+        host.powered = host.booted = host.hung = False
+        for guest in self.guests.values():
+            guest.end(name)
+        host.changed(host)
+
+    def power_on(self, name: str) -> None:
+        """Give a host's power back; it boots, its VMs stay off."""
+        host = self.hosts[name]
+        if host.powered:
+            return
+        host.powered = True
+        self.timeline.at(self.timeline.now + self.timing.host_boot, lambda: self._host_booted(host))
+
+    def _host_booted(self, host: Host) -> None:
+        if host.powered and not host.booted:
+            host.booted = True
+            if host.name in self.beats.ears:
+                self.beats.forget(host.name)
+            host.changed(host)
+
+    def hang(self, name: str) -> None:
+        """Freeze a host and all that is on it."""
+        host = self.hosts[name]
+        host.hung = True
+        self._each_on(name, lambda guest: guest.freeze(name))
+        host.changed(host)
+
+    def go_on(self, name: str) -> None:
+        """Let a host go on that was frozen."""
+        host = self.hosts[name]
+        host.hung = False
+        self._each_on(name, lambda guest: guest.thaw(name))
+        host.changed(host)
+
+    def _each_on(self, name: str, call: Callable[[Guest], None]) -> None:
+        for guest in list(self.guests.values()):
+            if name in guest.copies:
+                call(guest)
+
+    # -- what controllers do
+
+    def link(self, vm: str, target: str, controller: str) -> None:
+        """Switch a VM's boot link."""
+        self.guests[vm].link = target
+        for witness in self.witnesses:
+            witness.linked(vm, target, controller)
+
+    def attempt(self, vm: str, step: Step, controller: str) -> None:
+        """An order to start or reboot a VM is on its way."""
+        for witness in self.witnesses:
+            witness.attempted(vm, step, controller)
+
+    def fence(self, host: str, controller: str) -> None:
+        """Cut a host's power."""
+        self.power_off(host)
+        for witness in self.witnesses:
+            witness.fenced(host, controller)
+
+    def _installed(self, vm: str) -> None:
+        if self.installers_say_so:
+            say_so(self.store, "installed", vm, {})
