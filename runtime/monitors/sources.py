@@ -48,13 +48,16 @@ def from_config(config: ControllerConfig) -> tuple[Monitor, ...]:
 
 
 def _hosts(config: ControllerConfig) -> Hosts:
-    machines = (*config.physical_hosts.items(), *config.virtual_machines.items())
-    monitors = config.monitors
-    addresses = {str(each.address): name for name, each in machines if each.address}
-    for endpoint in (*monitors.gmetad, *monitors.collectors, *config.tftp_servers):
-        if endpoint.address:
-            addresses[str(endpoint.address)] = endpoint.host
-    return Hosts((name for name, _ in machines), addresses)
+    settings = config.monitors
+    physical, virtual = config.physical_hosts, config.virtual_machines
+    told = [
+        *((name, host.address) for name, host in physical.items()),
+        *((name, vm.address) for name, vm in virtual.items()),
+        *((each.host, each.address) for each in (*settings.gmetad, *settings.collectors)),
+        *((each.host, each.address) for each in config.tftp_servers),
+    ]
+    addresses = {str(address): name for name, address in told if address is not None}
+    return Hosts((*physical, *virtual), addresses)
 
 
 def observe(monitors: Sequence[Monitor], *, seconds: float = TOTAL_SECONDS) -> Observation:
