@@ -105,7 +105,7 @@ class View:
             name=name,
             maxl=settings.maxl,
             load=self.observation.load(name),
-            cpus=settings.cpus,
+            cpus=settings.cpus and settings.cpus * self.config.overcommit,
             memory=settings.memory,
             why_not=why_not,
         )
