@@ -60,17 +60,30 @@ def _store(config: ControllerConfig) -> Store:
 @click.option("--once", is_flag=True, help="One tick, for cron; else it ticks in its minutes.")
 @click.option("--every", type=click.IntRange(1, 3600), metavar="S", help="Tick every S seconds.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--create-state", is_flag=True, help="Make the state directory, and end.")
 @_JSON
 def controller_command(
-    config_file: Path, me: str | None, once: bool, every: int | None, dry_run: bool, as_json: bool
+    config_file: Path,
+    me: str | None,
+    once: bool,
+    every: int | None,
+    dry_run: bool,
+    create_state: bool,
+    as_json: bool,
 ) -> None:
-    """Bring crashed virtual machines back."""
+    """Bring crashed virtual machines back.
+
+    It ticks in its own minutes until it is told to end; from cron, --once.
+    """
     from threerc.runtime.daemon import alone, measured_tick, run
     from threerc.runtime.metrics import Figures
     from threerc.runtime.real import RealWorld
 
     logging.basicConfig(format="3rc: %(message)s")
     config = _load(config_file)
+    if create_state:
+        _create_state(config)
+        return
     figures = Figures(_name(config, me))
     world = RealWorld(config, figures.me)
     with alone(config_file):
@@ -85,6 +98,13 @@ def controller_command(
         for case in report.cases:
             click.echo(f"{case.vm}: {case.reason}")
         click.echo(report.standstill or f"{len(report.cases)} virtual machines are down")
+
+
+def _create_state(config: ControllerConfig) -> None:
+    from threerc.runtime.stores.directory import DirectoryStore
+
+    DirectoryStore.create(Path(config.state_directory))
+    click.echo(f"{config.state_directory} is ready")
 
 
 def _look(config: ControllerConfig, me: str) -> View:
