@@ -28,9 +28,9 @@ _MOST_BANNER: Final = 8192
 _CANNOT: Final = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE}
 
 
-def answers(
+def answering(
     hosts: Mapping[str, str],
-    kind: Literal["ping", "ssh"],
+    kind: Literal["none", "ping", "ssh"],
     seconds: float = 3.0,
     *,
     port: int = SSH_PORT,
@@ -40,6 +40,8 @@ def answers(
     `ping`: an echo request, each half a second another; `ssh`: the banner on `port`. Raises
     MonitorLost where not a single one could be asked: silence then means nothing.
     """
+    if kind == "none":
+        return frozenset()
     found = _ping(hosts, seconds) if kind == "ping" else _ssh(hosts, seconds, port)
     if hosts and None in found.values() and not set(found.values()) & {True, False}:
         raise MonitorLost(f"no host can be asked by {kind} from here")

@@ -30,10 +30,14 @@ from threerc.runtime.monitors.base import ANSWER_SECONDS, Hosts, put
 from threerc.runtime.observation import TMAX, Observation, Seen
 
 LOOK_BACK: Final = 3600
-"""Seconds for which a host's last sign of life is looked for."""
+"""Seconds for which a host's last sign of life is looked for: exactly for `_NEAR` scrapes, for
+the rest to `_FAR` scrapes."""
+LONGEST_INTERVAL: Final = 120
+"""Seconds between scrapes; what is older than five minutes is no present value to Prometheus."""
+_NEAR: Final = 20
+_FAR: Final = 10
 MOST_BYTES: Final = 16 * 2**20
 """Of one answer; 10,000 hosts take about 1 MiB."""
-_STEP: Final = 15
 _LONGEST_REASON: Final = 200
 _OK: Final = 200
 _USER: Final = re.compile(r"(?<=//)[^/@]*@")
@@ -90,7 +94,7 @@ class _Answers:
 
 @dataclass(frozen=True)
 class PrometheusServer:
-    """A Prometheus server that scrapes the hosts every `tmax` seconds.
+    """A Prometheus server that scrapes the hosts every `interval` seconds.
 
     Data older than `fresh` seconds are not believed, nor a server that was started so lately.
     """
@@ -98,7 +102,7 @@ class PrometheusServer:
     settings: Prometheus
     hosts: Hosts
     fresh: float
-    tmax: float = TMAX
+    interval: int
     seconds: float = ANSWER_SECONDS
 
     @property
@@ -121,37 +125,50 @@ class PrometheusServer:
         age = answers.now - median_low(answers.scraped.values())
         if age > self.fresh:
             raise MonitorLost(f"its data are {age:.0f} s old: it does not scrape")
+        tmax = max(TMAX, float(self.interval))
         found: dict[str, Seen] = {}
         for instance in answers.scraped.keys() | answers.alive.keys():
             name = self.hosts.short(_without_port(instance))
             if name is not None:
                 silent = answers.silent(instance, self.fresh)
-                put(found, name, Seen(answers.load(instance), silent, self.tmax))
+                put(found, name, Seen(answers.load(instance), silent, tmax))
         return Observation(found, self.name, self.host, max(age, 0.0))
 
     def _ask(self) -> _Answers:
-        settings = self.settings
-        with _connected(settings.url, self.seconds) as api:
-            scraped, now = api.query(_scraped(settings.up))
+        up = self.settings.up
+        with _connected(self.settings.url, self.seconds) as api:
+            scraped, now = api.query(f"max by (instance) (timestamp({up}))")
             if not scraped:
-                raise MonitorLost(f"it knows no host by {settings.up}")
+                raise MonitorLost(f"it knows no host by {up}")
             started = api.started()
             if started is not None and now - started < self.fresh:
                 raise MonitorLost(f"it was started {now - started:.0f} s ago, too lately to know")
-            alive, _ = api.query(_alive(settings.up), now)
-            loads, _ = api.query(f"max by (instance) ({settings.load})", now)
+            alive, _ = api.query(f"max by (instance) ({_alive(up)})", now)
+            if alive.keys() != scraped.keys():
+                past, _ = api.query(_alive_before(up, self.interval), now)
+                alive = {**past, **alive}
+            loads, _ = api.query(f"max by (instance) ({self.settings.load})", now)
         return _Answers(now, scraped, alive, loads)
 
 
-def _scraped(up: str) -> str:
-    """When each target was last asked, whether it answered or not."""
-    return f"max by (instance) (timestamp({up}))"
-
-
 def _alive(up: str) -> str:
-    """When each target last answered; what is found in the past is coarser, by `_STEP`."""
-    alive = f"(timestamp({up}) and {up} == 1)"
-    return f"max by (instance) ({alive} or max_over_time({alive}[{LOOK_BACK}s:{_STEP}s]))"
+    """When each target that has answered its last scrape did so."""
+    return f"(timestamp({up}) and {up} == 1)"
+
+
+def _alive_before(up: str, interval: int) -> str:
+    """When each target last answered, for whatever has within LOOK_BACK.
+
+    No scrape is missed by steps shorter than the time between two. Over all of LOOK_BACK they
+    would take too long: an answer that lies further back may be later than told by a step and
+    a scrape, though not within the nearer past.
+    """
+    near, step = _NEAR * interval, max(interval // 2, 1)
+    far = _FAR * interval
+    return (
+        f"max by (instance) (max_over_time({_alive(up)}[{near}s:{step}s]) or clamp_max("
+        f"max_over_time({_alive(up)}[{LOOK_BACK}s:{far}s]) + {far + interval}, time() - {near}))"
+    )
 
 
 def _without_port(instance: str) -> str:

@@ -13,8 +13,8 @@ from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import MonitorLost
 from threerc.runtime.monitors.base import Hosts, Monitor, fresh_seconds
 from threerc.runtime.monitors.ganglia import Ganglia
-from threerc.runtime.monitors.prometheus import PrometheusServer
-from threerc.runtime.observation import TMAX, Observation
+from threerc.runtime.monitors.prometheus import LONGEST_INTERVAL, PrometheusServer
+from threerc.runtime.observation import Observation
 
 TOTAL_SECONDS: Final = 8.0
 PATIENCE: Final = 2.0
@@ -41,7 +41,7 @@ def from_config(config: ControllerConfig) -> tuple[Monitor, ...]:
             )
 
     servers = (
-        PrometheusServer(each, hosts, fresh, max(TMAX, float(settings.poll_interval)))
+        PrometheusServer(each, hosts, fresh, min(settings.poll_interval, LONGEST_INTERVAL))
         for each in settings.prometheus
     )
     return (*ganglia("gmetad"), *ganglia("gmond"), *servers)
