@@ -6,7 +6,7 @@ Nothing happens for a single heartbeat; when the last one was follows from when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import floor
+from math import floor, inf
 
 from threerc.runtime.observation import TMAX
 
@@ -28,7 +28,9 @@ class Beats:
         sends: Callable[[str], bool],
         hears: Callable[[str, str], bool],
         collectors: Iterable[str],
+        names: Iterable[str],
     ) -> None:
+        self.names = tuple(names)
         self.now = now
         self.sends = sends
         self.hears = hears
@@ -76,3 +78,9 @@ class Beats:
         heard = ear.heard.get(name)
         # One beat more than the moment allows: what was heard before it was the one before.
         return heard - TMAX if heard is not None and heard > moment else heard
+
+    def next_death(self, collector: str, limit: float) -> float:
+        """When the first host will have been silent for longer than a limit; infinity: never."""
+        ear, now = self.ears[collector], self.now()
+        silent = (name for name in self.names if name not in ear.since)
+        return min((ear.heard.get(name, now - limit) + limit for name in silent), default=inf)

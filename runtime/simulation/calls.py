@@ -19,15 +19,19 @@ class Caller:
         self.timeline = timeline
         self.calls = 0
         self.dies_at = 0
-        self.died = False
         self.stalls: dict[int, float] = {}
         self.slow = 0.0
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether something is to happen to it in its next tick."""
+        return bool(self.dies_at or self.stalls or self.slow)
 
     def call(self, seconds: float) -> None:
         """Begin a call and let the time pass that it takes."""
         self.calls += 1
         if self.calls == self.dies_at:
-            self.dies_at, self.died = 0, True
+            self.dies_at = 0
             process = getcurrent()
             if isinstance(process, Process):
                 process.root.kill()

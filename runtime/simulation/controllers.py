@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 
 from threerc.runtime.config import Minutes
 from threerc.runtime.controller import tick
@@ -16,11 +17,12 @@ from threerc.runtime.simulation.calls import Caller
 from threerc.runtime.simulation.clock import Clock
 from threerc.runtime.simulation.invariants import UNREADABLE, Invariants
 from threerc.runtime.simulation.site import Site
-from threerc.runtime.simulation.timeline import Entry, Process
+from threerc.runtime.simulation.timeline import Entry, Killed, Process
 from threerc.runtime.simulation.world import SimWorld
 
-_CRON = 0.2
+_CRON: Final = 0.2
 """Seconds that cron needs to start a controller."""
+_PERIOD: Final = {"even": 120, "odd": 120, "every": 60}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ Answer = Callable[["Controller", Report | ControllerError], None]
 class Controller:
     """One of them. It ticks as long as its host runs and it is not `off`.
 
-    `on_report` gets what came of each tick, or the error by which it ended.
+    `on_report` gets what came of each tick, or the error by which it ended. Its last tick was
+    `calm` if nothing was to be said; `seen` are the writes to the shared state that it knew of.
     """
 
     def __init__(self, site: Site, duty: Duty, invariants: Invariants, on_report: Answer) -> None:
@@ -55,15 +58,22 @@ class Controller:
         self.world = SimWorld(site, self.caller, self.clock, duty.zone)
         self.off = False
         self.process: Process | None = None
-        self.due = 0.0
+        self.began = 0.0
+        self.seen = -1
+        self.calm = False
         self._entry: Entry | None = None
 
     def schedule(self) -> None:
         """Put the next tick into the queue; to be called anew when the clock was set."""
+        self.cancel()
+        moment = self.after(self.site.timeline.now)
+        self._entry = self.site.timeline.at(moment, self._begin)
+
+    def cancel(self) -> None:
+        """Begin no tick until it is scheduled anew."""
         if self._entry is not None:
             self.site.timeline.cancel(self._entry)
-        self.due = self.after(self.site.timeline.now)
-        self._entry = self.site.timeline.at(self.due, self._begin)
+            self._entry = None
 
     def set_clock(self, clock: Clock) -> None:
         """Give it another clock; what was scheduled by the old one is scheduled anew."""
@@ -85,6 +95,13 @@ class Controller:
             found = due(self.minutes, local)
         return self.clock.true(found + _CRON)
 
+    def last(self, moment: float) -> float:
+        """The true moment of the last tick that was due before a true moment."""
+        local = self.clock.local(self.after(moment))
+        period = self.minutes if isinstance(self.minutes, int) else _PERIOD[self.minutes]
+        last = self.clock.true(local - period)
+        return last if last < moment else self.clock.true(local - 2 * period)
+
     @property
     def lives(self) -> bool:
         """Whether its host runs, and its cron."""
@@ -103,20 +120,25 @@ class Controller:
 
     def tick(self) -> None:
         """One tick of the real controller."""
-        self.caller.calls, self.caller.died = 0, False
+        self.caller.calls = 0
+        self.began, self.calm = self.site.timeline.now, False
+        writes, own = self.site.store.writes, self.world.store.writes
         self.invariants.begins(self.name)
         report: Report | ControllerError
         try:
             report = tick(self.world, self.site.config, self.name)
+        except Killed:
+            self._check_state()
+            raise
         except ControllerError as error:
             report = error
         except Exception as error:  # whatever it is, it is a finding
             self.invariants.crashed(self.name, error)
             return
-        finally:
-            self._check_state()
         if isinstance(report, Report):
             self.invariants.ended(self.name, report)
+            self.calm = not report.cases and not report.standstill
+        self.seen = writes + self.world.store.writes - own
         self.on_report(self, report)
 
     def _check_state(self) -> None:

@@ -55,7 +55,7 @@ class Source:
         now, age = site.timeline.now, self.age(site)
         if self.mode == "frozen":
             now, age = self.stopped, 0.0
-        collector = self._asks(site)
+        collector = self.collector(site)
         hosts: dict[str, Seen] = {}
         if collector is not None:
             for name in (*site.hosts, *site.guests):
@@ -67,7 +67,7 @@ class Source:
                     hosts[name] = Seen(load, now - last)
         return Observation(hosts, self.name, self.host, age)
 
-    def _asks(self, site: Site) -> str | None:
+    def collector(self, site: Site) -> str | None:
         """The collector whose data it has: itself, or the first that answers."""
         if not self.polls:
             return self.host

@@ -15,12 +15,13 @@ _T = TypeVar("_T")
 
 
 class SharedState:
-    """The site's store, over the network."""
+    """The site's store, over the network; `writes` are those that came from here."""
 
     def __init__(self, site: Site, caller: Caller, host: Host) -> None:
         self.site = site
         self.caller = caller
         self.host = host
+        self.writes = 0
 
     def _read(self, read: Callable[[], _T]) -> _T:
         self.caller.call(self.site.timing.state)
@@ -36,6 +37,16 @@ class SharedState:
 
         return self._read(try_to)
 
+    def _counted(self, write: Callable[[], _T]) -> _T:
+        def count() -> _T:
+            before = self.site.store.writes
+            try:
+                return write()
+            finally:
+                self.writes += self.site.store.writes - before
+
+        return self._write(count)
+
     def get(self, key: str) -> Versioned | None:
         """A key's newest value, or None. Raises StoreLost."""
         return self._read(lambda: self.site.store.get(key))
@@ -46,11 +57,11 @@ class SharedState:
 
     def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
         """Write a key. Raises Conflict, StoreLost."""
-        return self._write(lambda: self.site.store.put(key, value, expect))
+        return self._counted(lambda: self.site.store.put(key, value, expect))
 
     def delete(self, key: str, expect: int) -> None:
         """Remove a key. Raises Conflict, StoreLost."""
-        self._write(lambda: self.site.store.delete(key, expect))
+        self._counted(lambda: self.site.store.delete(key, expect))
 
     def publish(self, vm: str, line: str) -> None:
         """Show a VM's line. Raises StoreLost."""

@@ -5,7 +5,7 @@ Faults and operators change it, controllers look at it and act on it through `wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from threerc.runtime.config import ControllerConfig
@@ -21,11 +21,15 @@ from threerc.runtime.simulation.timing import Chance, Timing
 
 
 class CountedStore(MemoryStore):
-    """The shared state; `writes` counts those by which a controller may learn something new."""
+    """The shared state; `writes` counts those by which a controller may learn something new.
+
+    Without `logs` it keeps none: ten thousand crashes say much that nobody reads.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
+        self.logs = True
 
     def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
         """Write a key. Raises Conflict."""
@@ -36,6 +40,11 @@ class CountedStore(MemoryStore):
         """Remove a key. Raises Conflict."""
         self.writes += 1
         super().delete(key, expect)
+
+    def log(self, lines: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
+        """Append to the logs."""
+        if self.logs:
+            super().log(lines, events)
 
 
 class Witness(Protocol):
@@ -93,6 +102,7 @@ class Site:
             self._sends,
             self._hears,
             dict.fromkeys(each.host for each in config.monitors.collectors),
+            (*self.hosts, *self.guests),
         )
 
     def _guest(self, name: str) -> Guest:

@@ -33,7 +33,14 @@ class Timeline:
         self._queue: list[Entry] = []
         self._count = 0
         self._until = inf
+        self._stopped = False
         self.hub: greenlet = getcurrent()
+        self._before: Callable[[float], None] | None = None
+        self._after: Callable[[], None] | None = None
+
+    def watch(self, before: Callable[[float], None], after: Callable[[], None]) -> None:
+        """Call these before and after everything that happens; `before` with its moment."""
+        self._before, self._after = before, after
 
     def at(self, moment: float, call: Callable[[], Any]) -> Entry:
         """Call it then, or at once where that is over; what is returned can be cancelled."""
@@ -46,13 +53,23 @@ class Timeline:
         """Do not call it after all."""
         entry[2] = None
 
+    def stop(self) -> None:
+        """End `run` when what is happening is over."""
+        self._stopped = True
+
     def run(self, until: float) -> None:
-        """Let everything happen that happens until then."""
-        self.hub, self._until = getcurrent(), until
-        while self.next() <= until:
-            self.now, _, call = heapq.heappop(self._queue)
+        """Let everything happen that happens until then, or until it is stopped."""
+        self.hub, self._until, self._stopped = getcurrent(), until, False
+        while not self._stopped and self.next() <= until:
+            moment, _, call = heapq.heappop(self._queue)
+            if self._before is not None:
+                self._before(moment)
+            self.now = moment
             call()
-        self.now = max(self.now, until)
+            if self._after is not None:
+                self._after()
+        if not self._stopped:
+            self.now = max(self.now, until)
 
     def next(self) -> float:
         """When something happens next; infinity: never."""

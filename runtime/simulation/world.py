@@ -21,6 +21,7 @@ from threerc.runtime.simulation.site import Site
 from threerc.runtime.simulation.timeline import LATE
 from threerc.runtime.world import Job
 
+_SILENT: Final = "has not answered in time"
 _PATIENCE: Final = 2.0
 """Seconds after which runtime/monitors asks the next source as well."""
 
@@ -54,15 +55,24 @@ class SimWorld:
     def _ask(self, source: Source) -> str:
         """Why a source has nothing to say, or nothing."""
         self.caller.call(self.site.timing.monitor)
-        if not self.host.reaches(self.site.hosts[source.host]):
+        why = self._why_not(source)
+        if why == _SILENT:
             self.caller.spend(_PATIENCE)
-            return "has not answered in time"
+        return why
+
+    def _why_not(self, source: Source) -> str:
+        if not self.host.reaches(self.site.hosts[source.host]):
+            return _SILENT
         if source.mode == "dead":
             return "Connection refused"
         age = source.age(self.site)
         if age > fresh_seconds(self.site.config.monitors.poll_interval):
             return f"its data is {age:.0f} s old"
         return ""
+
+    def can_ask(self, source: Source) -> bool:
+        """Whether a source would have something to say; takes no time."""
+        return not self._why_not(source)
 
     def answers(self, hosts: Iterable[str]) -> frozenset[str]:
         """Those that answer the site's probe."""

@@ -1,0 +1,119 @@
+"""Ticks in which there is nothing to see and nothing to do are skipped, which changes nothing.
+
+Such a tick leaves one trace: that it was. So the last one that was skipped is noted in the shared
+state when the controllers wake up, with the code that notes it in a real tick.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from threerc.runtime.memory import Memory
+from threerc.runtime.observation import TMAX
+from threerc.runtime.simulation.controllers import Controller
+from threerc.runtime.simulation.simulation import Simulation
+from threerc.runtime.simulation.timeline import Entry
+from threerc.runtime.world import Versioned
+
+_GROUPS: Final = ("paused/", "maintenance/", "installed/")
+
+
+class Sleep:
+    """Stops the ticks of a simulation while all is quiet, and wakes the controllers in time."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.site = simulation.site
+        self.timeline = simulation.timeline
+        self.asleep = False
+        self._skipped: dict[str, tuple[float, float]] = {}
+        self._alarm: Entry | None = None
+        self._calm_at = -1
+        monitors = simulation.config.monitors
+        self._limit = monitors.down_after * TMAX
+        # Whoever lives is never taken for dead, however long ago its monitor was asked.
+        self._possible = self._limit > TMAX + monitors.poll_interval
+        self.timeline.watch(self._before, self._after)
+
+    # -- around whatever happens
+
+    def _before(self, moment: float) -> None:
+        """Which ticks there would have been until now, as long as the site is as it was."""
+        if self.asleep:
+            for name, controller in self.simulation.controllers.items():
+                last = controller.last(moment)
+                if controller.lives and last > controller.began:
+                    self._skipped[name] = (last, controller.clock.local(last))
+
+    def _after(self) -> None:
+        if not self._possible:
+            return
+        if self.asleep or all(each.calm for each in self.simulation.controllers.values()):
+            self._look()
+
+    def _look(self) -> None:
+        """Sleep until a host will have been silent for too long; or not, where one is."""
+        wake = self._next_death() if self._calm() else 0.0
+        if wake > self.timeline.now:
+            self._sleep_until(wake)
+        elif self.asleep:
+            self._wake()
+
+    def _sleep_until(self, moment: float) -> None:
+        self.asleep = True
+        for controller in self.simulation.controllers.values():
+            controller.cancel()
+        if self._alarm is not None:
+            self.timeline.cancel(self._alarm)
+        self._alarm = None if moment == inf else self.timeline.at(moment, self._wake)
+
+    def _wake(self) -> None:
+        self.asleep = False
+        for name, controller in self.simulation.controllers.items():
+            moment, local = self._skipped.pop(name, (0.0, 0.0))
+            if moment > controller.began:
+                self._note(controller, local)
+            controller.schedule()
+
+    def _note(self, controller: Controller, local: float) -> None:
+        """What is left of a tick that was skipped."""
+        memory = Memory(self.site.store, controller.world.zone, controller.name, local)
+        memory.load()
+        memory.note(())
+
+    # -- whether all is quiet
+
+    def _calm(self) -> bool:
+        """Whether the shared state asks for nothing, and can be reached."""
+        store = self.site.store
+        if self.site.state != "ok":
+            return False
+        for controller in self.simulation.controllers.values():
+            if controller.seen != store.writes or controller.caller.disturbed:
+                return False
+        if self._calm_at != store.writes:
+            waiting = any(store.list(group) for group in _GROUPS)
+            if waiting or store.get("brake") or not all(map(_rests, store.list("vm/").values())):
+                return False
+            self._calm_at = store.writes
+        return True
+
+    def _next_death(self) -> float:
+        """When the first host will be taken for dead, by any controller; infinity: never."""
+        found = inf
+        for controller in self.simulation.controllers.values():
+            source = next((s for s in self.site.sources if controller.world.can_ask(s)), None)
+            if source is None or source.mode != "ok" or source.silent:
+                return 0.0
+            collector = source.collector(self.site)
+            if collector is None:
+                return 0.0
+            found = min(found, self.site.beats.next_death(collector, self._limit))
+        return found
+
+
+def _rests(found: Versioned) -> bool:
+    """Whether a VM's record asks for nothing as long as the VM is up."""
+    record = found.value
+    return "up" in record and not record.keys() & {"intent", "link", "left"}
