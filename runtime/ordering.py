@@ -27,6 +27,8 @@ class Orderer:
 
     def run(self, plans: Mapping[str, Plan]) -> dict[str, Order]:
         """Where each VM goes, and where it has to be killed first."""
+        if not plans:
+            return {}
         placed = [vm for vm, plan in plans.items() if plan.decision.step in _PLACED]
         survey = self.survey
         if placed and self.turn.act:
