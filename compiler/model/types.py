@@ -125,7 +125,7 @@ AbsolutePath = Annotated[
 ]
 Argument = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}$"),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]{1,1000}$"),
     Explained("argument", "not an argument of one line"),
 ]
 DeviceName = Annotated[

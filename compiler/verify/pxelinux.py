@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from threerc.compiler.verify.base import Checker, Failure, Staged
 
-_LOADED = re.compile(r"^\s*kernel (\S+)|(?<=\s)initrd=(\S+)", re.MULTILINE)
+_LOADED = re.compile(r"^\s*kernel (\S+)|^\s*append (?:.* )?initrd=(\S+)", re.MULTILINE)
 _FOLDER = "/pxelinux.cfg/"
 
 

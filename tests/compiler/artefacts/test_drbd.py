@@ -54,7 +54,7 @@ def test_explicit_numbers_and_disks_win(tmp_path: Path) -> None:
         compiled(compile_drbd, good_site(tmp_path, HOSTS + volume)), "a/etc/drbd.d/v.res"
     )
     assert "device    /dev/drbd7 minor 7;" in text
-    assert "disk      /dev/sdc1;" in text
+    assert 'disk      "/dev/sdc1";' in text
     assert "192.168.1.2:7795;" in text
     assert "protocol A;" in text
 
