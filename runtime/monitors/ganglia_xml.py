@@ -86,6 +86,8 @@ class GangliaXml:
         """Take the next bytes."""
         if self._bytes + len(data) > MOST_BYTES:
             raise MonitorLost(f"its XML does not end within {MOST_BYTES >> 20} MiB")
+        if b"\0" in data:
+            raise MonitorLost("its XML is binary, or in an encoding that Ganglia never uses")
         begin = 0
         for place in (*_places(data), len(data)):
             self._parse(data[begin:place])
