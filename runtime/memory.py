@@ -107,8 +107,9 @@ class Memory:
     def _mark(self, vm: str, record: Record) -> Mark:
         known = self._marks.get(vm)
         if known is None or known.done != record.done:
-            # A first tick cannot tell old from new, nor does a line of the thesis's ever change.
-            new = self._seen_version > 0 and self.held[vm].version > 0
+            # A first tick cannot tell old from new, nor does a line of the thesis's ever change;
+            # and a record of which nothing was done yet has nothing to wait for.
+            new = self._seen_version > 0 and self.held[vm].version > 0 and record.done > 0
             known = (
                 Mark(record.done, self.now, self.last_tick) if new else Mark(record.done, 0.0, 0.0)
             )

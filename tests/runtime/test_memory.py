@@ -57,6 +57,16 @@ def test_an_age_is_right_to_one_period_whatever_the_clocks_say(skew: float, minu
             assert found <= 60 * (minute + 1) + 1e-6
 
 
+def test_a_failure_that_another_controller_has_written_down_is_no_action() -> None:
+    store = MemoryStore()
+    for me, now in (("other", START), ("me", START + 60)):
+        memory(store, me, now).note(())
+    mine = memory(store, "other", START + 120)
+    mine.save("v", Record(host="p", strain=1.0, strained=START + 120, fell="p"))
+    mine.note(())
+    assert elapsed(store, "me", START + 180) == START + 180
+
+
 def test_clocks_that_agree_lose_nothing() -> None:
     store = MemoryStore()
     for minute in range(4):
