@@ -68,8 +68,9 @@ class Record(Part):
     `tries` counts the actions of the state it is in, `done` all that were ever begun; `recent` are
     the times of those that count for the limit. `strain` is the weight of its failures at
     `strained`. `up` is since when it has been up after the last action, None as long as it is
-    down. `link` is since when its boot link says `install`. `avoid` are hosts on which it could not
-    be started since it was up. `left` says why it is left to a human.
+    down. `fell` is the host on which it went down. `link` is since when its boot link says
+    `install`. `avoid` are hosts on which it could not be started since it was up. `left` says why
+    it is left to a human.
     """
 
     host: HostName
@@ -81,6 +82,7 @@ class Record(Part):
     strain: float = 0.0
     strained: float = 0.0
     up: float | None = None
+    fell: HostName | None = None
     intent: Intent | None = None
     link: float | None = None
     avoid: tuple[HostName, ...] = ()

@@ -166,7 +166,8 @@ def strain(record: Record, policy: Policy, now: float) -> float:
 def failed(record: Record, policy: Policy, now: float) -> Record:
     """The record of a VM that was up and is down: one failure more."""
     weight = strain(record, policy, now) + 1
-    return record.model_copy(update={"strain": weight, "strained": now, "up": None})
+    update = {"strain": weight, "strained": now, "up": None, "fell": record.host}
+    return record.model_copy(update=update)
 
 
 def acted(record: Record, step: Step, host: str, policy: Policy, now: float) -> Record:

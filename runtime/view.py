@@ -80,7 +80,13 @@ class View:
         after = self.config.monitors.down_after
         down = {name for name in self.down if name not in self.owners or self.known(name)}
         since = went_silent(self.observation, down, after, self.now, self.memory.absent)
-        return Silence(since, self.owners, len(self.config.physical_hosts) + len(self.owners))
+        known = len(self.config.physical_hosts) + len(self.owners)
+        return Silence(since, self.owners | self._fell(), known)
+
+    def _fell(self) -> dict[str, str]:
+        """Where VMs went down that are not up yet: one that was moved since is no second death."""
+        records = ((vm, held.record) for vm, held in self.memory.held.items() if vm in self.owners)
+        return {vm: record.fell for vm, record in records if record.up is None and record.fell}
 
     def hosts(self, moving: Iterable[str], lost: Iterable[str]) -> dict[str, Host]:
         """The physical hosts for the placement, without the VMs that are to be placed."""
