@@ -133,7 +133,12 @@ class _Placer:
     def choice(self, request: Request) -> Choice:
         """What came out for a VM."""
         placed = self.placed.get(request.vm)
-        return Choice(placed[1].name if placed else None, self.refusals.get(request.vm, {}))
+        refused = self.refusals.get(request.vm, {})
+        if placed is None:
+            return Choice(None, refused)
+        # While room was made for others this host, too, may have been refused for a moment.
+        host = placed[1].name
+        return Choice(host, {name: why for name, why in refused.items() if name != host})
 
     def _put(self, request: Request, host: Host | None) -> bool:
         if host is None:
