@@ -65,7 +65,7 @@ class CampaignError(ControllerError):
     """A campaign that cannot be."""
 
 
-def campaign(
+def campaign(  # noqa: PLR0913 - all that a campaign is
     config: ControllerConfig,
     crashes: int,
     fault: str = "poweroff",

@@ -24,16 +24,18 @@ EXPECTED: Final = "expected.log"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a time is a text, as in YAML 1.2: not a number to the base of 60."""
+    """YAML as 1.2 has it: a time is a text and no number to the base of 60, `on` no boolean."""
 
 
+_TYPES: Final = (":timestamp", ":int", ":bool")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":int"))]
+    first: [(tag, pattern) for tag, pattern in found if not tag.endswith(_TYPES)]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
 )
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?:true|false)$"), list("tf"))
 
 
 def load(folder: Path) -> tuple[Scenario, ControllerConfig]:
