@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import bench_controller
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/performance.md"
 BIN = Path(sys.executable).parent
@@ -136,6 +138,7 @@ def page(rows: list[str], startup: Figure) -> str:
             "    3rc init --nodes 10000 --expanded > site.yaml",
             "    taskset -c 0 /usr/bin/time -v 3rc-build --no-verify site.yaml",
             "",
+            *bench_controller.section(),
         ]
     )
 
