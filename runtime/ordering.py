@@ -32,7 +32,7 @@ class Orderer:
         placed = [vm for vm, plan in plans.items() if plan.decision.step in _PLACED]
         survey = self.survey
         if placed and self.turn.act:
-            survey.ask(self.turn.world, self._of_interest(placed), self.config.deadline)
+            survey.ask(self.turn.world, self.view.config, self._of_interest(placed))
         hosts = self.view.hosts(placed, survey.lost)
         for vm, choice in place(map(self.view.request, placed), hosts).items():
             plans[vm].choice = choice

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
+from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError, Unreachable
 from threerc.runtime.view import View
 from threerc.runtime.world import World
+
+_ASKING: Final = 0.25
+_FENCING: Final = 0.5
+"""What these may take of the deadline: with one host that hangs the others' VMs still start."""
 
 
 @dataclass
@@ -28,10 +34,10 @@ class Survey:
     dead: dict[str, str] = field(default_factory=dict)
     doubt: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, world: World, hosts: Iterable[str], seconds: float) -> None:
+    def ask(self, world: World, config: ControllerConfig, hosts: Iterable[str]) -> None:
         """Ask hosts what runs on them."""
         jobs = {name: world.hypervisor(name).running for name in sorted(set(hosts))}
-        for name, answer in world.together(jobs, seconds).items():
+        for name, answer in world.together(jobs, config.deadline * _ASKING).items():
             if isinstance(answer, ControllerError):
                 self.lost[name] = str(answer)
             elif isinstance(answer, Exception):
@@ -44,7 +50,7 @@ class Survey:
         config = view.config
         asked = sorted(set(hosts) & self.lost.keys())
         jobs = {name: partial(_fence, world, view, name) for name in asked}
-        for name, answer in world.together(jobs, config.deadline).items():
+        for name, answer in world.together(jobs, config.deadline * _FENCING).items():
             if isinstance(answer, str):
                 self.dead[name] = answer
             elif isinstance(answer, ControllerError):
