@@ -70,11 +70,14 @@ class Guest:
 
     @property
     def up_on(self) -> Host | None:
-        """The host on which it is up and not frozen with it."""
+        """The host on which it is up and not frozen with it; of two, the one that is reached."""
+        found: Host | None = None
         for copy in self.copies.values():
             if copy.stage is Stage.UP and copy.host.runs:
-                return copy.host
-        return None
+                if copy.host.segment == MAIN:
+                    return copy.host
+                found = copy.host
+        return found
 
     @property
     def serving(self) -> bool:

@@ -20,15 +20,21 @@ class Move:
 
 @dataclass
 class Life:
-    """One VM: on which host it was last, its moves, and when its users could not reach it.
+    """One VM: on which host it was started last, its moves, when its users could not reach it.
 
-    A down time is from and to; the end is None as long as it lasts.
+    `copies` are the hosts on which it runs. A down time is from and to; the end is None as long as
+    it lasts.
     """
 
     host: str
     serving: bool
+    copies: frozenset[str] = frozenset()
     moves: list[Move] = field(default_factory=list)
     downs: list[tuple[float, float | None]] = field(default_factory=list)
+
+
+def _life(guest: Guest, host: str) -> Life:
+    return Life(host, guest.serving, frozenset(guest.copies))
 
 
 class History:
@@ -37,7 +43,7 @@ class History:
     def __init__(self, site: Site, where: dict[str, str]) -> None:
         self.timeline = site.timeline
         now = site.timeline.now
-        self.lives = {vm: Life(host, site.guests[vm].serving) for vm, host in where.items()}
+        self.lives = {vm: _life(site.guests[vm], host) for vm, host in where.items()}
         for life in self.lives.values():
             if not life.serving:
                 life.downs.append((now, None))
@@ -45,10 +51,11 @@ class History:
     def copies_changed(self, guest: Guest) -> None:
         """Write down where it is, and whether it serves."""
         life, now = self.lives[guest.name], self.timeline.now
-        if guest.copies and life.host not in guest.copies:
-            to = next(iter(guest.copies))
-            life.moves.append(Move(now, life.host, to))
-            life.host = to
+        for to in guest.copies.keys() - life.copies:
+            if to != life.host:
+                life.moves.append(Move(now, life.host, to))
+                life.host = to
+        life.copies = frozenset(guest.copies)
         serving = guest.serving
         if serving and not life.serving:
             life.downs[-1] = (life.downs[-1][0], now)

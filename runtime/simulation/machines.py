@@ -20,11 +20,15 @@ class Ssh(StrEnum):
 
 
 class Board(StrEnum):
-    """How a management board answers; `lying` says that the power is off when it is on."""
+    """How a management board answers.
+
+    `stuck` takes the order and does nothing; `lying` says besides that the power is off.
+    """
 
     OK = "ok"
     FAILING = "failing"
     DEAD = "dead"
+    STUCK = "stuck"
     LYING = "lying"
 
 

@@ -86,7 +86,8 @@ HOST_FAULTS: Final = (
     Fault(
         "board",
         HOST,
-        "Its management board is `failing` (refuses), `dead`, or `lying` (says off, is on).",
+        "Its management board is `dead`, `failing` (it refuses), `stuck` (it does nothing), or "
+        "`lying` (it does nothing and says that the power is off).",
         lambda simulation, name, options: _host("board", Board.DEAD)(
             simulation, name, {"mode": Board(options.get("mode", "dead"))}
         ),
