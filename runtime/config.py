@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from threerc.runtime.errors import ControllerError
+
 VERSION = 1
 _HEADER = """\
 # What the controllers of {site} know, compiled by 3RC from site.yaml: edit that.
@@ -31,7 +34,7 @@ _HEADER = """\
 _TABLES = ("volumes", "physical_hosts", "virtual_machines")
 
 
-class ConfigError(Exception):
+class ConfigError(ControllerError):
     """A controller.yaml that cannot be used; the message has a line for each problem."""
 
     def __init__(self, path: Path, problems: Iterable[str]) -> None:
@@ -55,6 +58,11 @@ AbsolutePath = Annotated[
     str, StringConstraints(pattern=r"^(?:/[A-Za-z0-9_+@][A-Za-z0-9._+@-]*)+$", max_length=255)
 ]
 MacAddress = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$")]
+Interface = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$")]
+DiskName = Annotated[str, StringConstraints(pattern=r"^(?:[shv]|xv)d[a-z]$")]
+FenceAgent = Annotated[str, StringConstraints(pattern=r"^fence_[a-z0-9_]{1,40}$")]
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
+OptionValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{0,500}$")]
 LinkName = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{8}$")]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\"'<>\\^`{|}]{1,2000}$")]
 Address = IPv4Address | IPv6Address
@@ -128,23 +136,49 @@ class Secret(Part):
         return self
 
 
-class Power(Part):
-    """How a physical host's power is cut when it does not answer."""
+class BoardPower(Part):
+    """A management board that cuts a physical host's power.
+
+    `port` and `certificate`, the board's own in PEM or that of the CA which signed it, are for
+    Redfish, whose board may look after several systems: `system` is the host's Id among them.
+    """
 
     kind: Literal["ipmi", "redfish"]
     address: Address
+    port: Port | None = None
     user: UserName
     password: Secret
+    certificate: AbsolutePath | None = None
+    system: Word | None = None
+
+
+class FencePower(Part):
+    """A fence agent (Debian: fence-agents) that cuts a physical host's power.
+
+    `options` are what its manual calls them under STDIN PARAMETERS, such as `ip` and `plug`.
+    """
+
+    kind: Literal["fence"]
+    agent: FenceAgent
+    options: dict[OptionName, OptionValue] = {}
+    password: Secret | None = None
+
+
+Power = Annotated[BoardPower | FencePower, Field(discriminator="kind")]
 
 
 class PhysicalHost(Part):
-    """A physical host (PH). No VM is sent to it while its 5-minute load is above `maxl`."""
+    """A physical host (PH). No VM is sent to it while its 5-minute load is above `maxl`.
+
+    Without `kvm` libvirt's VMs are emulated in software, for test beds.
+    """
 
     address: Address | None = None
     maxl: Annotated[float, Field(ge=0)]
     cpus: Positive | None = None
     memory: Positive | None = None
     hypervisor: Literal["libvirt", "vmware", "xen"]
+    kvm: bool = True
     power: Power | None = None
 
 
@@ -168,7 +202,12 @@ class Snapshots(Part):
 
 
 class VirtualMachine(Part):
-    """A virtual machine (VM). None stands for the site's usual: see ControllerConfig."""
+    """A virtual machine (VM). None stands for the site's usual: see ControllerConfig.
+
+    Its disk is `volume`, or else `image`: a qcow2 file, or a raw device below /dev. It is called
+    `device` inside, which also says what it is attached to: sd* virtio-scsi, vd* virtio-blk, hd*
+    what a system without virtio drivers knows. `bridge` is the PH's that its network card is on.
+    """
 
     address: Address | None = None
     mac: MacAddress | None = None
@@ -178,6 +217,9 @@ class VirtualMachine(Part):
     memory: Positive
     disk: Positive | None = None
     volume: Word | None = None
+    image: AbsolutePath | None = None
+    device: DiskName = "sda"
+    bridge: Interface = "br0"
     inst: Literal[0, 1] = 0
     os: Word | None = None
     middleware: Word | None = None
@@ -258,6 +300,7 @@ class Ssh(Part):
     """How hosts are logged in to: as whom, with which key (default: ssh's own), in what time."""
 
     user: UserName = "root"
+    port: Port = 22
     key: AbsolutePath | None = None
     connect: Positive = 5
 
@@ -302,8 +345,10 @@ class TftpServer(Part):
 class ControllerConfig(Part):
     """The whole of controller.yaml.
 
+    `overcommit` is how many virtual CPUs a PH may carry for each of its own.
     `deadline` is how many seconds one action may take, `boot_link` for how many a boot link says
-    `install` at the most.
+    `install` at the most, `images` where a PH keeps the disks <VM>.qcow2 (on VMware: the folders
+    <VM>) of VMs that name none.
     """
 
     version: Literal[1]
@@ -318,8 +363,10 @@ class ControllerConfig(Part):
     brake: Brake = Brake()
     split_brain: SplitBrain = SplitBrain()
     ssh: Ssh = Ssh()
+    overcommit: Positive = 4
     deadline: Positive = 60
     boot_link: Positive = 120
+    images: AbsolutePath = "/var/lib/libvirt/images"
     etcd: Etcd | None = None
     notify: Notify = Notify()
     metrics: Metrics = Metrics()
@@ -336,8 +383,14 @@ class ControllerConfig(Part):
         """The PHs that may run a VM: those it names, or all with its home's hypervisor."""
         if vm.allowed is not None:
             return vm.allowed
-        kind = self.physical_hosts[vm.home].hypervisor
-        return tuple(name for name, ph in self.physical_hosts.items() if ph.hypervisor == kind)
+        return self._by_hypervisor[self.physical_hosts[vm.home].hypervisor]
+
+    @cached_property
+    def _by_hypervisor(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for name, ph in self.physical_hosts.items():
+            found.setdefault(ph.hypervisor, []).append(name)
+        return {kind: tuple(names) for kind, names in found.items()}
 
     @model_validator(mode="after")
     def _names_exist(self) -> ControllerConfig:

@@ -1,0 +1,147 @@
+"""What every hypervisor has to do, through a real sshd that forces 3RC's forced command."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.errors import Refused, Unreachable
+from threerc.runtime.hypervisors import open_hypervisor
+from threerc.runtime.hypervisors.base import RemoteHypervisor
+from threerc.runtime.world import Hypervisor
+
+
+class Hosts(Protocol):
+    """Two physical hosts, seen from themselves and not through 3RC."""
+
+    config: ControllerConfig
+
+    def alive(self, host: str) -> set[str]:
+        """The VMs that hold memory there."""
+
+    def pause(self, host: str, vm: str) -> None:
+        """Stop a VM, which keeps its memory and disk."""
+
+    def snapshot(self, vm: str) -> None:
+        """Take a snapshot of the disk of a VM that does not run, and write to it after that."""
+
+    def is_as_in_snapshot(self, vm: str) -> bool:
+        """Whether the disk says again what it said when the snapshot was taken."""
+
+    def stop(self, host: str) -> int:
+        """Let the host's sshd hang; the id of the process to be continued."""
+
+
+class HypervisorContract:
+    """Subclasses have a fixture `hosts`, with nothing running."""
+
+    def at(self, hosts: Hosts, host: str) -> RemoteHypervisor:
+        return open_hypervisor(hosts.config, host)
+
+    def test_is_one_as_the_controller_wants_it(self, hosts: Hosts) -> None:
+        hypervisor: Hypervisor = self.at(hosts, "alfa01")
+        assert hypervisor.running() == frozenset()
+
+    def test_starts_and_kills(self, hosts: Hosts) -> None:
+        there = self.at(hosts, "alfa01")
+        there.start("vrt1")
+        assert there.running() == hosts.alive("alfa01") == {"vrt1"}
+        there.start("vrt1")
+        assert hosts.alive("alfa01") == {"vrt1"}
+        there.kill("vrt1")
+        assert there.running() == hosts.alive("alfa01") == set()
+        there.kill("vrt1")
+        there.start("vrt1")
+        assert hosts.alive("alfa01") == {"vrt1"}
+
+    def test_starts_elsewhere_once_the_old_copy_is_dead(self, hosts: Hosts) -> None:
+        self.at(hosts, "alfa01").start("vrt1")
+        self.at(hosts, "alfa01").kill("vrt1")
+        self.at(hosts, "alfa02").start("vrt1")
+        assert hosts.alive("alfa01") == set()
+        assert hosts.alive("alfa02") == {"vrt1"}
+
+    @pytest.mark.parametrize("killed", ["vrt1", "vrt10", "1"])
+    def test_takes_no_name_for_a_part_of_another_or_a_number(
+        self, hosts: Hosts, killed: str
+    ) -> None:
+        there = self.at(hosts, "alfa01")
+        names = ["vrt10", "vrt1", "1"]
+        for name in names:
+            there.start(name)
+        there.kill(killed)
+        assert hosts.alive("alfa01") == set(names) - {killed}
+
+    def test_a_paused_copy_runs_and_is_killed(self, hosts: Hosts) -> None:
+        there = self.at(hosts, "alfa01")
+        there.start("vrt1")
+        hosts.pause("alfa01", "vrt1")
+        assert there.running() == {"vrt1"}
+        there.kill("vrt1")
+        assert hosts.alive("alfa01") == set()
+
+    def test_restores_the_last_snapshot(self, hosts: Hosts) -> None:
+        hosts.snapshot("vrt1")
+        there = self.at(hosts, "alfa02")
+        there.restore("vrt1")
+        assert hosts.alive("alfa02") == {"vrt1"}
+        assert hosts.is_as_in_snapshot("vrt1")
+
+    def test_does_not_restore_what_runs_or_has_no_snapshot(self, hosts: Hosts) -> None:
+        there = self.at(hosts, "alfa01")
+        with pytest.raises(Refused, match="no snapshot of vrt10"):
+            there.restore("vrt10")
+        hosts.snapshot("vrt1")
+        there.start("vrt1")
+        with pytest.raises(Refused, match="vrt1 runs"):
+            there.restore("vrt1")
+        assert hosts.alive("alfa01") == {"vrt1"}
+
+    @pytest.mark.parametrize("name", ["", "vrt", "-vrt1", "vrt1;id", "$(id)", "vrt1\nvrt10", "a b"])
+    def test_touches_no_vm_that_the_site_has_not(self, hosts: Hosts, name: str) -> None:
+        there = self.at(hosts, "alfa01")
+        there.start("vrt1")
+        for call in (there.start, there.kill, there.restore):
+            with pytest.raises(Refused, match="no virtual machine"):
+                call(name)
+        assert hosts.alive("alfa01") == {"vrt1"}
+
+    def test_does_not_move_to_where_it_may_not(self, hosts: Hosts) -> None:
+        there = self.at(hosts, "alfa01")
+        with pytest.raises(Refused, match="no physical host"):
+            there.migrate("vrt1", "$(id)")
+        with pytest.raises(Refused, match="does not run there"):
+            there.migrate("vrt1", "alfa02")
+        with pytest.raises(Refused, match="mirrored volume"):
+            there.migrate("gridse", "alfa02")
+
+    def test_a_host_that_hangs_is_unreachable(self, hosts: Hosts) -> None:
+        there = self.at(hosts, "alfa01")
+        there.start("vrt1")
+        stopped = hosts.stop("alfa01")
+        try:
+            with pytest.raises(Unreachable, match="alfa01"):
+                there.kill("vrt1")
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        assert hosts.alive("alfa01") == {"vrt1"}
+        assert left_over() == []
+
+
+def left_over() -> list[list[str]]:
+    """The ssh processes that this process has started and that are still there."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if words[0] == "ssh" and parent == os.getpid():
+            found.append(words)
+    return found
