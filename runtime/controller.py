@@ -58,6 +58,7 @@ def _go_through(turn: Round) -> None:
         _recover(turn)
     if turn.act:
         memory.note(view.absent)
+        memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
     report.events += [case.event(turn.now, memory.me) for case in report.cases]
 
 

@@ -48,6 +48,11 @@ class Decider:
                 return "paused by an operator" + (f": {paused[name]}" if paused[name] else "")
         if not self.view.known(vm):
             return "never seen by the monitor: it has to be started a first time"
+        forgotten = self.view.forgotten(vm)
+        if forgotten is not None:
+            return (
+                f"the monitor does not know it, for {forgotten:.0f} s now: it may have begun anew"
+            )
         return ""
 
     def _decide(self, vm: str) -> Plan:

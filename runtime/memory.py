@@ -14,12 +14,12 @@ from typing import Any
 
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
-from threerc.runtime.errors import StoreLost
+from threerc.runtime.errors import Conflict, StoreLost
 from threerc.runtime.records import Record
 from threerc.runtime.world import Store, Versioned
 
 _VM, _PAUSED, _MAINTENANCE, _INSTALLED = "vm/", "paused/", "maintenance/", "installed/"
-_BRAKE, _SEEN = "brake", "seen/"
+_BRAKE, _SEEN, _KNOWN = "brake", "seen/", "known"
 ALL = "*"
 """In place of a VM's name: all of them are paused."""
 
@@ -54,9 +54,11 @@ class Memory:
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     installed: frozenset[str] = frozenset()
     brake: Braked | None = None
+    known: frozenset[str] = frozenset()
     absent: dict[str, float] = field(default_factory=dict)
     last_tick: float = 0.0
     _brake_version: int = 0
+    _known_version: int = 0
     _seen_version: int = 0
     _marks: dict[str, Mark] = field(default_factory=dict)
     _before: dict[str, Mark] = field(default_factory=dict)
@@ -79,7 +81,21 @@ class Memory:
         if braked is not None:
             self.brake = Braked.model_validate(braked.value)
             self._brake_version = braked.version
+        known = self.store.get(_KNOWN)
+        if known is not None:
+            self.known, self._known_version = frozenset(known.value["vms"]), known.version
         self._load_seen()
+
+    def know(self, vms: Iterable[str]) -> None:
+        """Remember VMs that were seen up: a monitor that starts anew has forgotten them."""
+        new = self.known.union(vms)
+        if new == self.known:
+            return
+        try:
+            self.store.put(_KNOWN, {"vms": sorted(new)}, self._known_version)
+        except Conflict:
+            return  # the other controller sees them too
+        self.known = new
 
     def _load_seen(self) -> None:
         seen = self.store.get(_SEEN + self.me)

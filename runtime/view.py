@@ -9,7 +9,7 @@ from functools import cached_property
 from threerc.runtime.brake import Silence, went_silent
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.memory import Memory
-from threerc.runtime.observation import Observation
+from threerc.runtime.observation import TMAX, Observation
 from threerc.runtime.placement import Host, Request
 
 
@@ -57,7 +57,17 @@ class View:
         """Whether a VM was ever seen up, or cared for."""
         held = self.memory.held.get(vm)
         remembered = held is not None and held.version > 0
-        return remembered or vm in self.observation.hosts
+        return remembered or vm in self.memory.known or vm in self.observation.hosts
+
+    def forgotten(self, host: str) -> float | None:
+        """For how many seconds the monitor has not known a host; None where it is no news.
+
+        One that begins anew hears of everybody within a heartbeat's time, or they are down.
+        """
+        if host in self.observation.hosts:
+            return None
+        seconds = self.now - self.memory.absent.get(host, self.now)
+        return seconds if seconds <= self.config.monitors.down_after * TMAX else None
 
     def silent(self, host: str) -> float:
         """Seconds since a host's last heartbeat; as long as it is absent, where it is."""
