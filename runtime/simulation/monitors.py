@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from threerc.runtime.simulation.site import Site
 
 
-_ENDLESS: Final = 100_000.0
+_SILENT: Final = 100.0
 
 
 @dataclass
@@ -23,13 +23,16 @@ class Source:
 
     `mode` is `ok`, `dead` (nobody answers), `stale` (it has stopped asking its collector),
     `frozen` (it says the same for ever, as if it were new). Of the hosts in `silent` it says that
-    they are, whatever it has heard.
+    they have been so since `began`, and long enough to be down, whatever it has heard. `asked` is
+    the collector whose data it has, `stopped` when it has asked it last.
     """
 
     host: str
     polls: bool
     mode: str = "ok"
     stopped: float = 0.0
+    began: float = 0.0
+    asked: str = ""
     silent: set[str] = field(default_factory=set)
 
     @property
@@ -42,9 +45,10 @@ class Source:
         now = site.timeline.now
         if not self.polls:
             return 0.0
-        if self.mode == "stale":
-            return now - self._polled(site, self.stopped)
-        return now - self._polled(site, now)
+        stopped = self.mode == "stale" or self.collector(site) is None
+        if not stopped and self.mode == "ok":
+            self.stopped = now
+        return now - self._polled(site, self.stopped if stopped else now)
 
     def _polled(self, site: Site, moment: float) -> float:
         every = site.config.monitors.poll_interval
@@ -55,16 +59,15 @@ class Source:
         now, age = site.timeline.now, self.age(site)
         if self.mode == "frozen":
             now, age = self.stopped, 0.0
-        collector = self.collector(site)
+        collector = self.collector(site) or self.asked
         hosts: dict[str, Seen] = {}
-        if collector is not None:
-            for name in (*site.hosts, *site.guests):
-                last = site.beats.last(collector, name, now - age)
-                if name in self.silent:
-                    hosts[name] = Seen(None, _ENDLESS)
-                elif last is not None:
-                    load = site.hosts[name].load if name in site.hosts else 0.5
-                    hosts[name] = Seen(load, now - last)
+        for name in (*site.hosts, *site.guests) if collector else ():
+            last = site.beats.last(collector, name, now - age)
+            if name in self.silent:
+                hosts[name] = Seen(None, now - self.began + _SILENT)
+            elif last is not None:
+                load = site.hosts[name].load if name in site.hosts else 0.5
+                hosts[name] = Seen(load, now - last)
         return Observation(hosts, self.name, self.host, age)
 
     def collector(self, site: Site) -> str | None:
@@ -74,6 +77,7 @@ class Source:
         me = site.hosts[self.host]
         for other in site.sources:
             if not other.polls and other.mode != "dead" and me.reaches(site.hosts[other.host]):
+                self.asked = other.host
                 return other.host
         return None
 

@@ -14,7 +14,8 @@ def _monitor(*, polls: bool) -> tuple[Begin, End]:
         for source in find(simulation.site, name, polls=polls):
             silent = options.get("silent")
             source.mode = options.get("mode", "ok" if silent else "dead")
-            source.stopped = simulation.timeline.now
+            source.collector(simulation.site)
+            source.stopped = source.began = simulation.timeline.now
             source.silent = set(silent or ())
 
     def end(simulation: Simulation, name: str) -> None:
