@@ -68,10 +68,11 @@ class Member:
         except OSError as error:
             return isinstance(error, urllib.error.HTTPError) and error.code < 500
 
-    def ask(self, method: str, body: Mapping[str, Any]) -> Any:
+    def ask(self, method: str, body: Mapping[str, Any], token: str = "") -> Any:
         """Call it directly, as an administrator would."""
+        headers = {"Authorization": token} if token else {}
         request = urllib.request.Request(  # noqa: S310
-            f"{self.url}/v3/{method}", json.dumps(body).encode()
+            f"{self.url}/v3/{method}", json.dumps(body).encode(), headers
         )
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             return json.load(answer)

@@ -261,6 +261,7 @@ store = DirectoryStore.create(disk / "ha")
 store.put("vm/gridce", {"n": 1}, 0)
 store.publish("gridce", "before")
 store.log(["before"], [{"n": 1}])
+files = set(disk.rglob("*"))
 ballast = disk / "ballast"
 with ballast.open("wb", buffering=0) as file:
     try:
@@ -281,6 +282,7 @@ for call in (
         print(str(lost).partition(": ")[2].partition(" (")[0])
 print(store.get("vm/gridce").value, store.published("gridce"))
 ballast.unlink()
+print(files ^ set(disk.rglob("*")))
 print(store.put("vm/gridce", {"n": 2}, 1))
 store.publish("gridce", "after")
 store.log(["after"], [{"n": 2}])
@@ -293,9 +295,12 @@ print(sorted(path.suffix for path in (disk / "ha/state/vm/gridce").glob("*.json"
 
 @requires_real()
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
-    *told, before, version, after, lines, events, values = on_a_small_disk(tmp_path / "d", _FULL)
+    *told, before, left, version, after, lines, events, values = on_a_small_disk(
+        tmp_path / "d", _FULL
+    )
     assert told == ["No space left on device"] * 5
     assert before == "{'n': 1} before"
+    assert left == "set()"
     assert version == "2"
     assert after == "{'n': 2} after"
     assert lines == "['before', 'xxxxxxxxx', 'after']"

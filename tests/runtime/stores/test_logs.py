@@ -86,8 +86,10 @@ class TestAppending:
             return write(handle, data)
 
         monkeypatch.setattr(os, "write", noted)
-        Log(tmp_path).append(["a", "b"], [{"n": 1}, {"n": 2}])
-        assert written == [b"a\nb\n", b'{"n":1}\n{"n":2}\n']
+        Log(tmp_path).append([_LONG, "b"], [{"n": 1, "why": _LONG}, {"n": 2}])
+        text, events = written
+        assert text.decode().splitlines() == [_LONG, "b"]
+        assert [json.loads(line)["n"] for line in events.splitlines()] == [1, 2]
 
     def test_a_controller_stopped_with_the_lock_stops_nobody(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
