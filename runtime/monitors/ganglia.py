@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Final
+from typing import Final, Literal
 
 from threerc.runtime.config import Endpoint
 from threerc.runtime.errors import MonitorLost
@@ -47,7 +47,7 @@ class Ganglia:
     fresh: float
     after: float
     collectors: frozenset[str]
-    kind: str
+    kind: Literal["gmetad", "gmond"]
     seconds: float = ANSWER_SECONDS
 
     @property
@@ -91,7 +91,7 @@ class Ganglia:
             pass
         except OSError as error:
             raise MonitorLost(error.strerror or str(error)) from None
-        raise MonitorLost(f"no whole answer within {self.seconds:.0f} s")
+        raise MonitorLost(f"no whole answer within {self.seconds:g} s")
 
     def _wanted(self, clusters: list[Cluster]) -> list[Cluster]:
         """The cluster that is asked for; where there is only one, that one. None is empty."""

@@ -180,11 +180,24 @@ def _without_port(instance: str) -> str:
 
 
 class _Api:
-    """One connection to a server. All methods raise OSError, HTTPException or MonitorLost."""
+    """One server, within `seconds`. All methods but `close` raise OSError, HTTPException,
+    ValueError or MonitorLost."""
 
-    def __init__(self, connection: HTTPConnection, prefix: str) -> None:
-        self._connection = connection
-        self._prefix = prefix
+    def __init__(self, url: str, seconds: float) -> None:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        self._prefix = parts.path.rstrip("/")
+        self._late = threading.Event()
+        self._socket: socket.socket | None = None
+        self._watch = threading.Timer(seconds, self._cut)
+        self._watch.daemon = True
+        self._watch.start()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._watch.cancel()
+        self._connection.close()
 
     def query(self, promql: str, at: float | None = None) -> tuple[Mapping[str, float], float]:
         """A value for each label `instance`; and when that was, by the server's clock."""
@@ -206,51 +219,48 @@ class _Api:
         return None if status != _OK else _parsed(_Runtime, body).data.startTime.timestamp()
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        self._connection.request("GET", f"{self._prefix}/api/v1/{path}")
-        response = self._connection.getresponse()
-        body = response.read(MOST_BYTES + 1)
+        try:
+            status, body = self._exchange(path)
+        except (OSError, HTTPException):
+            self._check()  # what is cut off ends in many ways
+            raise
+        self._check()
         if len(body) > MOST_BYTES:
             raise MonitorLost(f"its answer is larger than {MOST_BYTES >> 20} MiB")
-        return response.status, body
+        return status, body
+
+    def _exchange(self, path: str) -> tuple[int, bytes]:
+        if self._connection.sock is None:
+            self._connection.connect()
+            self._socket = self._connection.sock
+        self._check()
+        self._connection.request("GET", f"{self._prefix}/api/v1/{path}")
+        with self._connection.getresponse() as response:
+            return response.status, response.read(MOST_BYTES + 1)
+
+    def _check(self) -> None:
+        if self._late.is_set():
+            raise TimeoutError
+
+    def _cut(self) -> None:
+        """End whatever goes on. The socket's own time-out would start anew with every byte."""
+        self._late.set()
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def _connected(url: str, seconds: float) -> Iterator[_Api]:
-    """A connection that is cut when the time is over, whatever is going on. Raises MonitorLost."""
-    late = threading.Event()
+    """A server; whatever goes wrong with it is a MonitorLost."""
     try:
-        parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        with (
-            closing(kind(parts.hostname or "", parts.port, timeout=seconds)) as connection,
-            _cut_after(seconds, connection, late),
-        ):
-            yield _Api(connection, parts.path.rstrip("/"))
+        with closing(_Api(url, seconds)) as api:
+            yield api
+    except TimeoutError:
+        raise MonitorLost(f"no whole answer within {seconds:g} s") from None
     except (OSError, HTTPException, ValueError) as error:
-        if late.is_set() or isinstance(error, TimeoutError):
-            raise MonitorLost(f"no whole answer within {seconds:.0f} s") from None
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MonitorLost(_line(reason)) from None
-
-
-@contextmanager
-def _cut_after(seconds: float, connection: HTTPConnection, late: threading.Event) -> Iterator[None]:
-    """Shut the connection's socket when the time is over: a time-out of its own starts anew with
-    every byte."""
-
-    def cut() -> None:
-        late.set()
-        with suppress(OSError):
-            if connection.sock is not None:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
-    watch = threading.Timer(seconds, cut)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
 
 
 def _parsed(model: type[_M], body: bytes) -> _M:

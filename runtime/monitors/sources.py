@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Literal
 
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import MonitorLost
@@ -28,7 +28,7 @@ def from_config(config: ControllerConfig) -> tuple[Monitor, ...]:
     fresh = fresh_seconds(settings.poll_interval)
     collectors = [endpoint.host for endpoint in settings.collectors]
 
-    def ganglia(kind: str) -> Iterator[Ganglia]:
+    def ganglia(kind: Literal["gmetad", "gmond"]) -> Iterator[Ganglia]:
         for endpoint in settings.gmetad if kind == "gmetad" else settings.collectors:
             yield Ganglia(
                 endpoint=endpoint,

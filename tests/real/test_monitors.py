@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 
@@ -150,7 +150,7 @@ def thread_inside(net: Namespace) -> Iterator[ThreadPoolExecutor]:
         yield inside
 
 
-def ganglia(kind: str, host: str, port: int) -> Ganglia:
+def ganglia(kind: Literal["gmetad", "gmond"], host: str, port: int) -> Ganglia:
     return Ganglia(
         endpoint=Endpoint.model_validate({"host": host, "address": "127.0.0.1", "port": port}),
         hosts=SITE,

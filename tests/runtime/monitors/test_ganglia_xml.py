@@ -8,7 +8,7 @@ from itertools import chain, count, repeat
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.runtime.monitors.support import (
@@ -72,6 +72,7 @@ hosts = st.builds(
 clusters = st.tuples(printable, numbers, st.lists(hosts, max_size=5))
 
 
+@settings(deadline=None)
 @given(st.lists(clusters, max_size=4), st.lists(st.integers(0), max_size=12))
 def test_what_is_written_is_read_however_it_arrives(
     told: list[tuple[str, int, list[Told]]], places: list[int]
@@ -101,6 +102,7 @@ def test_every_single_byte_may_arrive_alone() -> None:
     assert read(*(GMOND[n : n + 1] for n in range(len(GMOND)))) == read(GMOND)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(GMOND) - 2))
 @example(0)
 def test_an_answer_that_ends_too_early_is_none(length: int) -> None:
@@ -108,6 +110,7 @@ def test_an_answer_that_ends_too_early_is_none(length: int) -> None:
         read(GMOND[:length])
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text().map(str.encode), st.integers(0), st.integers(0))
 def test_nothing_but_lost_comes_of_whatever_is_sent(junk: bytes, at: int, to: int) -> None:
     begin, end = sorted((at % len(GMOND), to % len(GMOND)))

@@ -1,0 +1,79 @@
+"""Asking hosts directly. Real pings, as nobody, are in tests/real/test_monitors.py."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+
+import pytest
+
+from tests.lab import requires_real
+from tests.runtime.monitors.support import Talk, hang, saying, serving, trickling, without_end
+from threerc.runtime.errors import MonitorLost
+from threerc.runtime.monitors.probe import answering
+
+
+@pytest.mark.parametrize(
+    ("talk", "answers"),
+    [
+        (saying(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), True),
+        (saying(b"SSH-"), True),
+        (saying(b"Welcome.\r\nNo entry.\r\nSSH-2.0-x\r\n"), True),
+        (trickling(b"SSH-"), True),
+        (saying(b""), False),
+        (saying(b"HTTP/1.1 400 Bad Request SSH-2.0\r\n"), False),
+        (saying(b"xSSH-2.0\r\n"), False),
+        (hang, False),
+        (trickling(b"x"), False),
+        (without_end(b"", b"Welcome.\r\n"), False),
+    ],
+)
+def test_ssh_is_known_by_its_banner(talk: Talk, answers: bool) -> None:
+    with serving(talk) as port:
+        found = answering({"a": "127.0.0.1"}, "ssh", 5 if answers else 0.3, port=port)
+    assert found == ({"a"} if answers else frozenset())
+
+
+def test_all_are_asked_at_the_same_time() -> None:
+    """Half a thousand that hang take as long as one."""
+    with serving(hang) as port:
+        hosts = {f"h{n}": "127.0.0.1" for n in range(500)}
+        assert answering(hosts, "ssh", 0.5, port=port) == frozenset()
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert not answering({"a": "127.0.0.1"}, "ssh", port=bound.getsockname()[1])
+
+
+@pytest.mark.parametrize("kind", ["ssh", "ping", "none"])
+def test_nobody_is_asked(kind: str) -> None:
+    assert answering({}, kind) == frozenset()  # type: ignore[arg-type]
+
+
+def test_without_a_probe_nobody_answers() -> None:
+    assert answering({"a": "127.0.0.1"}, "none") == frozenset()
+
+
+def test_silence_means_nothing_where_no_host_can_be_asked() -> None:
+    with pytest.raises(MonitorLost, match="no host can be asked by ssh from here"):
+        answering({"a": "nowhere-3rc"}, "ssh")
+    with serving(saying(b"SSH-2.0-x\r\n")) as port:
+        hosts = {"a": "nowhere-3rc", "b": "127.0.0.1"}
+        assert answering(hosts, "ssh", port=port) == {"b"}
+
+
+def test_ping_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(MonitorLost, match="iputils-ping"):
+        answering({"a": "127.0.0.1"}, "ping")
+
+
+@requires_real()
+def test_ping() -> None:
+    hosts = {"a": "127.0.0.1", "b": "::1", "c": "-f", "d": "nowhere-3rc"}
+    assert answering(hosts, "ping", 2) >= {"a"}
+    assert not answering(hosts, "ping", 2) & {"c", "d"}
+    with pytest.raises(MonitorLost, match="no host can be asked by ping from here"):
+        answering({"d": "nowhere-3rc"}, "ping", 2)
