@@ -8,7 +8,7 @@ in a record is believed only as far as it fits when this controller saw the reco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import tzinfo
 from typing import Any
 
@@ -34,11 +34,19 @@ class Held:
 
 @dataclass(slots=True)
 class Mark:
-    """When this controller first saw a VM's last action, and its tick before that one."""
+    """When this controller first saw a VM's last action, and its tick before that one.
+
+    The action is told by its number and its time: one that came to nothing frees its number.
+    """
 
     done: int
     first: float
     before: float
+    last: float = 0.0
+
+    def is_of(self, record: Record) -> bool:
+        """Whether a record's last action is the one that is marked."""
+        return self.done == record.done and self.last == record.last
 
 
 @dataclass
@@ -105,6 +113,7 @@ class Memory:
         self.last_tick = float(seen.value["tick"])
         self.absent = dict(seen.value["absent"])
         self._marks = {vm: Mark(*mark) for vm, mark in seen.value["marks"].items()}
+        self._before = {vm: Mark(*mark) for vm, mark in seen.value.get("earlier", {}).items()}
 
     def note(self, absent: Iterable[str]) -> None:
         """Remember for the next tick what was done so far, and which hosts no monitor knows."""
@@ -116,21 +125,27 @@ class Memory:
         value = {
             "tick": self.now,
             "absent": self.absent,
-            "marks": {vm: [mark.done, mark.first, mark.before] for vm, mark in marks.items()},
+            "marks": {vm: astuple(mark) for vm, mark in marks.items()},
+            "earlier": {vm: astuple(mark) for vm, mark in self._before.items() if vm in marks},
         }
         self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
 
     def _mark(self, vm: str, record: Record) -> Mark:
-        known = self._marks.get(vm)
-        if known is None or known.done != record.done:
+        known, earlier = self._marks.get(vm), self._before.get(vm)
+        if known is not None and known.is_of(record):
+            return known
+        if known is not None:
+            self._before[vm] = known
+        if earlier is not None and earlier.is_of(record):
+            mark = earlier  # what was begun after it came to nothing
+        elif self._seen_version > 0 and self.held[vm].version > 0 and record.done > 0:
+            mark = Mark(record.done, self.now, self.last_tick, record.last)
+        else:
             # A first tick cannot tell old from new, nor does a line of the thesis's ever change;
             # and a record of which nothing was done yet has nothing to wait for.
-            new = self._seen_version > 0 and self.held[vm].version > 0 and record.done > 0
-            known = (
-                Mark(record.done, self.now, self.last_tick) if new else Mark(record.done, 0.0, 0.0)
-            )
-            self._marks[vm] = known
-        return known
+            mark = Mark(record.done, 0.0, 0.0, record.last)
+        self._marks[vm] = mark
+        return mark
 
     def record(self, vm: str, home: str) -> Held:
         """What is remembered of a VM, be it only by the thesis's line; or that it is at home."""
@@ -156,18 +171,16 @@ class Memory:
         line = records.line(record, self.zone)
         if known is None or known.version == 0 or records.line(known.record, self.zone) != line:
             self.store.publish(vm, line)
-        self._remark(vm, known.record.done if known else 0, record.done)
+        if record.done > (known.record.done if known else 0):
+            self._begun(vm, record)
         held = self.held[vm] = Held(record, version)
         return held
 
-    def _remark(self, vm: str, old: int, new: int) -> None:
-        """Time an action that this controller begins; or forget it, where it came to nothing."""
-        if new > old and vm in self._marks:
+    def _begun(self, vm: str, record: Record) -> None:
+        """Time an action that this controller begins."""
+        if vm in self._marks:
             self._before[vm] = self._marks[vm]
-        if new > old:
-            self._marks[vm] = Mark(new, self.now, self.now)
-        elif new < old and vm in self._before:
-            self._marks[vm] = self._before[vm]
+        self._marks[vm] = Mark(record.done, self.now, self.now, record.last)
 
     def holds(self, vm: str) -> bool:
         """Whether the record is still as this controller wrote it. Raises StoreLost."""

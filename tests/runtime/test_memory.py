@@ -67,6 +67,20 @@ def test_a_failure_that_another_controller_has_written_down_is_no_action() -> No
     assert elapsed(store, "me", START + 180) == START + 180
 
 
+def test_two_actions_of_which_the_first_came_to_nothing_are_two() -> None:
+    """The second has the first one's number, but is not as old."""
+    store = MemoryStore()
+    for me, now in (("other", START), ("me", START + 60)):
+        memory(store, me, now).note(())
+    for begun in (START + 120, START + 240):
+        mine = memory(store, "other", begun)
+        mine.save("v", Record(host="p", done=1, last=begun))
+        assert elapsed(store, "me", begun + 60) == 60
+        mine.save("v", Record(host="p"))
+        mine.note(())
+    assert elapsed(store, "me", START + 360) == START + 360
+
+
 def test_clocks_that_agree_lose_nothing() -> None:
     store = MemoryStore()
     for minute in range(4):
