@@ -76,6 +76,7 @@ def _config(site: Site, out: Output, *, known_hosts: bool) -> dict[str, Any]:
         "controllers": site.controller_minutes(),
         "recovery": _policy(recovery, RecoveryOverrides()),
         "monitors": _monitors(site),
+        "images": site.provisioning.images,
         **recovery.model_dump(include=_AS_THEY_ARE),
         "tftp_servers": [
             {**_endpoint(host), "root": site.provisioning.tftp_root}
@@ -140,7 +141,8 @@ def _physical_hosts(site: Site) -> dict[str, Any]:
             "cpus": ph.cpus,
             "memory": ph.memory,
             "hypervisor": ph.hypervisor,
-            "power": None if ph.power is None else ph.power.model_dump(),
+            "kvm": ph.kvm,
+            "power": None if ph.power is None else ph.power.settings(),
         }
         for name, ph in site.physical_hosts.items()
     }
@@ -163,6 +165,9 @@ def _virtual_machines(site: Site) -> dict[str, Any]:
             "memory": vm.memory,
             "disk": vm.disk,
             "volume": vm.volume,
+            "image": vm.image,
+            "device": vm.device,
+            "bridge": vm.bridge,
             "inst": vm.inst,
             "os": vm.os,
             "middleware": vm.middleware,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ByteSize, Field, StringConstraints
+from pydantic import ByteSize, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 from threerc.compiler.model.recovery import RecoveryOverrides
 from threerc.compiler.model.storage import Disk, Raid
 from threerc.compiler.model.types import (
+    AbsolutePath,
     Address6,
+    Argument,
     DeviceName,
     Explained,
     HostName,
@@ -36,6 +39,13 @@ InterfaceName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,13}[a-z0-9]$"),
     Explained("interface-name", "not an interface name, such as eth1"),
+]
+
+
+DiskName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[shv]|xv)d[a-z]$"),
+    Explained("disk-name", "not the name of a disk inside a VM, such as sda, vda or hda"),
 ]
 
 
@@ -78,17 +88,67 @@ class Snapshots(Model):
     keep: int = Field(default=2, ge=1, le=100, description="How many are kept.")
 
 
+FenceAgent = Annotated[
+    str,
+    StringConstraints(pattern=r"^fence_[a-z0-9_]{1,40}$"),
+    Explained("fence-agent", "not the name of a fence agent, such as fence_apc"),
+]
+OptionName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,40}$"),
+    Explained("option-name", "not the name of an option, such as plug"),
+]
+_OF_BOARDS: tuple[str, ...] = ("address", "port", "certificate", "system")
+_OF_AGENTS: tuple[str, ...] = ("agent", "options")
+
+
 class PowerControl(Model):
     """How to cut a physical host's power when it does not answer any more."""
 
-    kind: Literal["ipmi", "redfish"] = Field(description="Protocol of its management board.")
-    address: IPv4Address | Address6 = Field(
-        description="Address of the management board.", examples=["192.168.3.11"]
+    kind: Literal["ipmi", "redfish", "fence"] = Field(
+        description="Protocol of its management board; or `fence`: any of Debian's fence-agents."
+    )
+    address: IPv4Address | Address6 | None = Field(
+        default=None, description="Address of the management board.", examples=["192.168.3.11"]
+    )
+    port: int | None = Field(default=None, ge=1, le=65535, description="Its port (redfish).")
+    certificate: AbsolutePath | None = Field(
+        default=None,
+        description="Its certificate in PEM, or that of the CA which signed it (redfish).",
+    )
+    system: Word | None = Field(
+        default=None, description="Which of the board's systems the host is (redfish)."
     )
     user: UserName = Field(default="root", description="User on the management board.")
-    password: SecretReference = Field(
-        description="Where each controller finds the password; it is never compiled in."
+    agent: FenceAgent | None = Field(
+        default=None, description="The agent (fence).", examples=["fence_apc"]
     )
+    options: dict[OptionName, Argument] = Field(
+        default={},
+        description="Its options, as its manual names them under STDIN PARAMETERS (fence).",
+        examples=[{"ip": "192.168.3.2", "plug": "4"}],
+    )
+    password: SecretReference | None = Field(
+        default=None,
+        description="Where each controller finds the password; it is never compiled in.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        needed = ("agent",) if self.kind == "fence" else ("address", "password")
+        foreign = _OF_BOARDS if self.kind == "fence" else _OF_AGENTS
+        missing = [key for key in needed if getattr(self, key) is None]
+        foreign = tuple(key for key in foreign if key in self.model_fields_set)
+        if missing or foreign:
+            words = [f"missing key `{key}`" for key in missing]
+            words += [f"key `{key}` does not belong to it" for key in foreign]
+            raise PydanticCustomError("power", "{words}", {"words": ", ".join(words)})
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """What of it belongs to its kind."""
+        out = {"user", *_OF_BOARDS} if self.kind == "fence" else set(_OF_AGENTS)
+        return self.model_dump(exclude=out)
 
 
 class Host(Interface):
@@ -158,6 +218,9 @@ class PhysicalHost(BareMetal):
     hypervisor: Literal["libvirt", "vmware", "xen"] = Field(
         default="libvirt", description="What runs its VMs."
     )
+    kvm: bool = Field(
+        default=True, description="Hardware virtualisation; without it libvirt emulates."
+    )
     power: PowerControl | None = Field(default=None, description="Remote power control.")
 
 
@@ -176,6 +239,19 @@ class VirtualMachine(Host):
     memory: Size = Field(default=ByteSize(1 << 30), description="Memory; default 1GiB.")
     disk: Size | None = Field(default=None, description="Size of its disk.")
     volume: Word | None = Field(default=None, description="The mirrored volume its disk is on.")
+    image: AbsolutePath | None = Field(
+        default=None,
+        description="Its disk without a volume: a qcow2 file, or a device below /dev. "
+        "Default: <VM>.qcow2 in `provisioning.images`.",
+        examples=["/dev/vg0/web1"],
+    )
+    device: DiskName = Field(
+        default="sda",
+        description="What it calls its disk: sd* (virtio-scsi), vd* (virtio), hd* (IDE).",
+    )
+    bridge: InterfaceName = Field(
+        default="br0", description="The physical hosts' bridge that it is connected to."
+    )
     inst: Literal[0, 1] = Field(
         default=0, description="INST: 1 consents to a reinstallation from scratch."
     )

@@ -47,6 +47,10 @@ class Provisioning(Model):
     http_root: AbsolutePath = Field(
         default="/srv/install", description="Document root of the install server."
     )
+    images: AbsolutePath = Field(
+        default="/var/lib/libvirt/images",
+        description="Where physical hosts keep the disks of VMs that name none.",
+    )
 
 
 # cron turns a bare % into a line break, eats backslashes on the way to the shell, and takes 998

@@ -179,8 +179,8 @@ def unique_address(facts: Facts) -> Iterator[Problem]:
     """No two interfaces or management boards share an address."""
     seen: dict[_Key, str] = {}
     for name, host in facts.site.physical_hosts.items():
-        if host.power is not None:
-            board = host.power.address
+        board = host.power.address if host.power is not None else None
+        if board is not None:
             key, what = (board.version, int(board)), f"the management board of {name}"
             first = seen.setdefault(key, what)
             if first is not what:

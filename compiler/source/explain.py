@@ -109,7 +109,9 @@ class Explainer:
         return f"unknown key `{key}`" + (f", did you mean `{near[0]}`?" if near else "")
 
 
-_OWN = frozenset({"word", "path", "url", "size", "secret", "server", "package", "device"})
+_OWN = frozenset(
+    {"word", "path", "url", "size", "secret", "server", "package", "device", "power", "argument"}
+)
 _PHRASES = {
     "string_type": "has to be text",
     "int_type": "has to be a whole number",

@@ -133,6 +133,7 @@ def test_no_secret_is_compiled_in(tmp_path: Path) -> None:
     config = config_of(compiled(compile_controller, site), tmp_path)
     found = config.physical_hosts["ph"].power
     assert found is not None
+    assert found.password is not None
     assert found.password.model_dump() == {"file": None, "env": "IPMI"}
 
 
