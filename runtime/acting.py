@@ -43,7 +43,9 @@ class Actor:
         """Write down what is going to be done, as if it were; False where somebody was quicker."""
         case = plan.case
         policy = self.config.policy(self.config.virtual_machines[case.vm])
-        record = recovery.forgotten(case.after) if plan.decision.cleared else case.after
+        record = plan.counted
+        if plan.decision.cleared:
+            record = recovery.forgotten(record)
         record = recovery.acted(record, order.step, record.host, policy, self.turn.now)
         intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
         update: dict[str, Any] = {"intent": intent}

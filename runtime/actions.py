@@ -43,8 +43,8 @@ def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
     if order.step is Step.REBOOT:
         return _reboot(world, order)
     try:
-        _check(order)
         for host in order.kill_on:
+            _check(order)  # or it might kill what another controller has started meanwhile
             world.hypervisor(host).kill(order.vm)
         _check(order)
         if order.step is Step.REINSTALL:

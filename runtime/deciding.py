@@ -64,13 +64,13 @@ class Decider:
         intent = record.intent
         if intent is not None and elapsed <= 2 * self.config.deadline:
             reason = f"{intent.by} is at it: {intent.step} on {intent.to}"
-            return Plan(
-                self.turn.idle(vm, reason, silent=False), Decision(Outcome.WAIT, reason), record
-            )
+            idle = self.turn.idle(vm, reason, silent=False)
+            return Plan(idle, Decision(Outcome.WAIT, reason), record, record)
         if record.up is not None:
             record = recovery.failed(record, policy, self.turn.now)
+        counted = recovery.uncounted(record)
         situation = Situation(
-            record,
+            counted,
             policy,
             self.turn.now,
             elapsed,
@@ -86,7 +86,7 @@ class Decider:
             case.outcome, case.cleared = Outcome.WAIT, False
             decision = Decision(Outcome.WAIT, case.reason)
         self._settle(case, decision)
-        return Plan(case, decision, case.after)
+        return Plan(case, decision, case.after, counted)
 
     def _waits_for(self, vm: str) -> str:
         """A VM that this one starts after, and that is still being recovered."""

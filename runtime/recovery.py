@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from threerc.runtime.config import Policy
-from threerc.runtime.records import Record, State, Step
+from threerc.runtime.records import MIGRATE, Record, State, Step
 
 
 class Guard(StrEnum):
@@ -191,6 +191,16 @@ def exhausted(record: Record, now: float) -> Record:
     """The record of a VM for which every step was tried: after a long wait it begins again."""
     update = {"state": State.NORMAL, "tries": 0, "last": now, "done": record.done + 1}
     return record.model_copy(update=update)
+
+
+def uncounted(record: Record) -> Record:
+    """The record without its last try, where that was begun and nobody knows how it ended.
+
+    The wait after it is kept, but nothing worse may be done because of it.
+    """
+    if record.intent is None or record.intent.step == MIGRATE:
+        return record
+    return record.model_copy(update={"tries": max(0, record.tries - 1)})
 
 
 def forgotten(record: Record) -> Record:

@@ -35,11 +35,16 @@ _NOWHERE: Final = Choice(None, {})
 
 @dataclass
 class Plan:
-    """A VM for which the ladder may have a step. `ready` is its record before the step."""
+    """A VM for which the ladder may have a step.
+
+    `ready` is its record before the step; `counted` the same, without a try of which nobody knows
+    whether it ever was.
+    """
 
     case: Case
     decision: Decision
     ready: Record
+    counted: Record
     choice: Choice = _NOWHERE
 
 
@@ -84,6 +89,7 @@ class Round:
         except Conflict:
             case.reason = "another controller was quicker"
             case.after, case.step, case.outcome = case.before, None, Outcome.WAIT
+            case.cleared = False
             return False
         case.after = record
         return True
