@@ -29,14 +29,14 @@ def peers_differ(facts: Facts) -> Iterator[Problem]:
 
 @rule(
     "volume-name",
-    reason="DRBD calls a volume's resource by its name, but all resources `all`, and what they "
-    "share `common` (drbd.conf(5)).",
+    reason="DRBD calls a volume's resource by its name, but all resources `all`, and sections of "
+    "its own `common` and `global` (drbd.conf(5)).",
     hint="rename the volume",
 )
 def volume_name(facts: Facts) -> Iterator[Problem]:
     """No volume has a name that means something else to DRBD."""
     for name in facts.site.volumes:
-        if name in ("all", "common"):
+        if name in ("all", "common", "global"):
             yield Problem(("volumes", name), f"`{name}` means something else to DRBD", key=True)
 
 

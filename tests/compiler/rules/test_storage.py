@@ -42,6 +42,7 @@ volumes:
 volumes:
   all: {peers: [p1, p2], disk: /dev/a, size: 1GiB}  # !
   common: {peers: [p1, p2], disk: /dev/b, size: 1GiB}  # !
+  global: {peers: [p1, p2], disk: /dev/c, size: 1GiB}  # !
 """,
         "`all` means something else",
     ),
