@@ -120,7 +120,7 @@ class Controller:
 
     def tick(self) -> None:
         """One tick of the real controller."""
-        self.caller.calls = 0
+        self.caller.begin()
         self.began, self.calm = self.site.timeline.now, False
         writes, own = self.site.store.writes, self.world.store.writes
         self.invariants.begins(self.name)

@@ -19,11 +19,11 @@ class SimHypervisor:
         self.here = here
         self.there = there
 
-    def _reach(self) -> None:
+    def _reach(self, call: str) -> None:
         """Log in and give the order. Raises Unreachable, Refused."""
         timing, config = self.site.timing, self.site.config
         name = self.there.name
-        self.caller.call(timing.ssh)
+        self.caller.call(call, timing.ssh)
         if not self.here.reaches(self.there):
             self.caller.spend(config.ssh.connect)
             raise Unreachable(f"{name}: no answer within {config.ssh.connect} s")
@@ -52,28 +52,28 @@ class SimHypervisor:
 
     def running(self) -> frozenset[str]:
         """The VMs that run there. Raises Unreachable, Refused."""
-        self._reach()
+        self._reach("running")
         self._answer()
         name = self.there.name
         return frozenset(vm for vm, guest in self.site.guests.items() if name in guest.copies)
 
     def kill(self, vm: str) -> None:
         """Switch a VM off. Raises Unreachable, Refused."""
-        self._reach()
+        self._reach("kill")
         self._guest(vm).end(self.there.name)
         self._answer()
 
     def start(self, vm: str) -> None:
         """Switch a VM on. Raises Unreachable, Refused."""
         self.site.attempt(vm, Step.RESTART, self.caller.name)
-        self._reach()
+        self._reach("start")
         self._switch_on(self._guest(vm))
         self._answer()
 
     def restore(self, vm: str) -> None:
         """Switch a VM on from its last snapshot. Raises Unreachable, Refused."""
         self.site.attempt(vm, Step.SNAPSHOT, self.caller.name)
-        self._reach()
+        self._reach("restore")
         guest = self._guest(vm)
         if self.there.name in guest.copies:
             raise Refused(f"{self.there.name}: {vm} is running")
@@ -95,7 +95,7 @@ class SimHypervisor:
 
     def migrate(self, vm: str, to: str) -> None:
         """Move a running VM to another host. Raises Unreachable, Refused."""
-        self._reach()
+        self._reach("migrate")
         guest = self._guest(vm)
         copy = guest.copies.get(self.there.name)
         other = self.site.hosts[to]
@@ -113,8 +113,8 @@ class SimPower:
         self.caller = caller
         self.there = there
 
-    def _reach(self) -> None:
-        self.caller.call(self.site.timing.board)
+    def _reach(self, call: str) -> None:
+        self.caller.call(call, self.site.timing.board)
         if self.there.board is Board.DEAD:
             self.caller.spend(self.site.config.ssh.connect)
             raise Unreachable(f"the board of {self.there.name} does not answer")
@@ -123,11 +123,11 @@ class SimPower:
 
     def off(self) -> None:
         """Cut it. Raises Unreachable, Refused."""
-        self._reach()
+        self._reach("off")
         if self.there.board is Board.OK:
             self.site.fence(self.there.name, self.caller.name)
 
     def is_on(self) -> bool:
         """Whether it is on. Raises Unreachable, Refused."""
-        self._reach()
+        self._reach("is_on")
         return self.there.powered and self.there.board is not Board.LYING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError
@@ -19,6 +19,9 @@ from threerc.runtime.simulation.scenario import CommandEntry, FaultEntry, Scenar
 from threerc.runtime.simulation.simulation import Simulation, Start
 from threerc.runtime.simulation.times import after, moment
 
+_PERIOD: Final = 120.0
+"""To so many seconds controllers agree on ages whose clocks do not: one of their periods."""
+
 
 def run_scenario(folder: Path) -> Outcome:
     """Run the scenario of a folder. Raises ConfigError."""
@@ -30,6 +33,8 @@ def run(scenario: Scenario, config: ControllerConfig) -> Outcome:
     start = _start(scenario)
     simulation = Simulation(config, start)
     simulation.site.installers_say_so = scenario.installers_say_so
+    if any(entry.ahead or entry.drift for entry in scenario.controllers.values()):
+        simulation.invariants.patience = _PERIOD
     notes: list[Note] = []
     _Script(scenario, simulation, notes).schedule()
     simulation.run(start.time + scenario.duration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -30,11 +30,16 @@ def _listed(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
+_CALL: Final = r"^(?:[1-9]\d{0,3}|[a-z_]{1,20}(?: [1-9]\d{0,3})?)$"
+
+
 class FaultEntry(Part):
     """A fault: what, whom it strikes, when it begins and, if it does, ends.
 
     `of` are names or ranges of names; a fault of the whole site needs none. The other keys are
-    those of some faults only.
+    those of some faults only. `call` is a call of the controller's to the outside, by its name in
+    runtime/world.py and, where it is not the first of that name in a tick, its number: `kill`,
+    `put 2`; or a number alone, of all its calls.
     """
 
     at: Time
@@ -46,7 +51,7 @@ class FaultEntry(Part):
     on: HostName | None = None
     load: Annotated[float, Field(ge=0)] | None = None
     silent: Names | None = None
-    call: Annotated[int, Field(ge=1)] | None = None
+    call: Annotated[str, BeforeValidator(str), Field(pattern=_CALL)] | None = None
     stall: Duration | None = None
     seconds: float | None = None
 

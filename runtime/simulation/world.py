@@ -54,7 +54,7 @@ class SimWorld:
 
     def _ask(self, source: Source) -> str:
         """Why a source has nothing to say, or nothing."""
-        self.caller.call(self.site.timing.monitor)
+        self.caller.call("observe", self.site.timing.monitor)
         why = self._why_not(source)
         if why == _SILENT:
             self.caller.spend(_PATIENCE)
@@ -76,7 +76,7 @@ class SimWorld:
 
     def answers(self, hosts: Iterable[str]) -> frozenset[str]:
         """Those that answer the site's probe."""
-        self.caller.call(self.site.timing.monitor)
+        self.caller.call("answers", self.site.timing.monitor)
         names = list(hosts)
         found = frozenset(name for name in names if self._answers(name))
         if len(found) < len(names):
@@ -106,7 +106,7 @@ class SimWorld:
     def reboot(self, vm: str) -> None:
         """Tell a VM to reboot. Raises Unreachable."""
         self.site.attempt(vm, Step.REBOOT, self.caller.name)
-        self.caller.call(self.site.timing.ssh)
+        self.caller.call("reboot", self.site.timing.ssh)
         guest = self.site.guests[vm]
         host = guest.up_on
         if host is None or guest.cut or host.segment != self.host.segment:
@@ -116,16 +116,16 @@ class SimWorld:
 
     def boot(self, vm: str, target: str) -> None:
         """Switch a VM's boot link. Raises Unreachable."""
-        self._at_tftp()
+        self._at_tftp("boot")
         self.site.link(vm, target, self.caller.name)
 
     def booted(self, vm: str) -> str | None:
         """Where a VM's boot link points. Raises Unreachable."""
-        self._at_tftp()
+        self._at_tftp("booted")
         return self.site.guests[vm].link
 
-    def _at_tftp(self) -> None:
-        self.caller.call(self.site.timing.ssh)
+    def _at_tftp(self, name: str) -> None:
+        self.caller.call(name, self.site.timing.ssh)
         for server in self.site.config.tftp_servers:
             host = self.site.hosts[server.host]
             if host is not self.host and (not self.host.reaches(host) or host.ssh is not Ssh.OK):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from threerc.runtime.simulation.calls import At
 from threerc.runtime.simulation.faults.base import CONTROLLER, Fault, Options
 from threerc.runtime.simulation.simulation import Simulation
 
@@ -15,15 +16,15 @@ def _controller(simulation: Simulation, name: str, options: Options) -> None:
         controller.off = True
         controller.kill()
     elif "stall" in options:
-        caller.stalls[options["call"]] = options["stall"]
+        caller.stalls[At.of(options["call"])] = options["stall"]
     else:
-        caller.dies_at = options["call"]
+        caller.dies_at = At.of(options["call"])
 
 
 def _controller_back(simulation: Simulation, name: str) -> None:
     controller = simulation.controllers[name]
     controller.off = False
-    controller.caller.dies_at = 0
+    controller.caller.dies_at = None
     controller.caller.stalls.clear()
 
 
@@ -43,8 +44,8 @@ CONTROLLER_FAULTS: Final = (
     Fault(
         "controller",
         CONTROLLER,
-        "It is killed and starts no more; with `call` it is killed in that call of its next tick, "
-        "and goes on in the one after; with `stall` too it is only stopped there for so long.",
+        "It is killed and starts no more; with `call` it is killed where its next tick makes that "
+        "call, and goes on in the one after; with `stall` it is only stopped there for so long.",
         _controller,
         _controller_back,
         ("call", "stall"),
