@@ -68,7 +68,8 @@ class Actor:
             return
         update: dict[str, Any] = {"host": done.host, "intent": None}
         if done.failed:
-            update["avoid"] = tuple(dict.fromkeys((*case.after.avoid, done.host)))
+            others = (name for name in case.after.avoid if name != done.host)
+            update["avoid"] = (*others, done.host)
         self._save_end(case, case.after.model_copy(update=update))
 
     def _save_end(self, case: Case, record: Record) -> None:

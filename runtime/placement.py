@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
+from typing import Final
 
 
 @dataclass(slots=True)
@@ -72,7 +73,8 @@ class Host:
 class Request:
     """A VM to be started, counted on no host.
 
-    `home` is the host that it was on, to be preferred; empty: none is.
+    `home` is the host that it was on, to be preferred. `avoid` are those on which it could not be
+    started, the latest last: they are for when no other one can take it.
     """
 
     vm: str
@@ -82,6 +84,7 @@ class Request:
     memory: int = 0
     group: str | None = None
     priority: int = 0
+    avoid: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,13 @@ def place(requests: Iterable[Request], hosts: Mapping[str, Host]) -> dict[str, C
     return {request.vm: placer.choice(request) for request in wanted}
 
 
+_AVOIDED: Final = "it could not be started there"
+
+
+def _why_not(request: Request, host: Host) -> str:
+    return host.refuses(request) or (_AVOIDED if host.name in request.avoid else "")
+
+
 class _Placer:
     def __init__(self, hosts: Mapping[str, Host], wanted: Sequence[Request]) -> None:
         self.hosts = hosts
@@ -116,7 +126,7 @@ class _Placer:
 
     def _at_home(self, request: Request) -> str:
         home = self.hosts.get(request.home)
-        return home.refuses(request) if home else "unknown"
+        return _why_not(request, home) if home else "unknown"
 
     def run(self, order: Iterable[Request]) -> bool:
         """Place them in this order; False where one found no host."""
@@ -148,12 +158,15 @@ class _Placer:
         return True
 
     def _best(self, request: Request) -> Host | None:
-        """The same host if it qualifies, else the one that keeps all most even."""
+        """The same host if it qualifies, else the one that keeps all most even.
+
+        At worst one that was to be avoided, the least recent first: it may be able to by now.
+        """
         refused: dict[str, str] = {}
         free: list[Host] = []
         for name in dict.fromkeys(filter(None, (request.home, *request.allowed))):
             host = self.hosts.get(name)
-            why = host.refuses(request) if host else "not a host of the site"
+            why = _why_not(request, host) if host else "not a host of the site"
             if name not in request.allowed:
                 why = why or "not allowed"
             if host is None or why:
@@ -164,7 +177,10 @@ class _Placer:
             else:
                 free.append(host)
         self.refusals[request.vm] = refused
-        return min(free, key=self._burden, default=None)
+        if free:
+            return min(free, key=self._burden)
+        avoided = (name for name in request.avoid if name in request.allowed)
+        return next((self.hosts[name] for name in avoided if refused[name] == _AVOIDED), None)
 
     def _burden(self, host: Host) -> tuple[bool, float, str]:
         """What a host carries already, to compare hosts by: VMs and load, each as a share."""

@@ -69,8 +69,8 @@ class Record(Part):
     the times of those that count for the limit. `strain` is the weight of its failures at
     `strained`. `up` is since when it has been up after the last action, None as long as it is
     down. `fell` is the host on which it went down. `link` is since when its boot link says
-    `install`. `avoid` are hosts on which it could not be started since it was up. `left` says why
-    it is left to a human.
+    `install`. `avoid` are hosts on which it could not be started since it was up, the latest
+    last. `left` says why it is left to a human.
     """
 
     host: HostName
@@ -119,7 +119,9 @@ def from_line(text: str, zone: tzinfo | None) -> Record | None:
         case [host, when, ("0" | "1" | "2") as flag]:
             try:
                 moment = datetime.strptime(when, STAMP).replace(tzinfo=zone).timestamp()
-                return Record(host=host, last=moment, state=_OF_FLAG[int(flag)], up=moment)
+                state = _OF_FLAG[int(flag)]
+                tries = int(state is not State.NORMAL)
+                return Record(host=host, last=moment, state=state, tries=tries, up=moment)
             except ValueError:
                 return None
     return None

@@ -127,19 +127,16 @@ class View:
         )
 
     def request(self, vm: str) -> Request:
-        """A VM for the placement. Hosts on which it could not be started come last or never."""
+        """A VM for the placement."""
         settings = self.config.virtual_machines[vm]
         held = self.memory.held.get(vm)
-        allowed = self.config.allowed_hosts(settings)
-        avoid = held.record.avoid if held else ()
-        willing = tuple(name for name in allowed if name not in avoid) if avoid else allowed
-        owner = self.owners[vm]
         return Request(
             vm=vm,
-            home=owner if owner not in avoid or not willing else "",
-            allowed=willing or allowed,
+            home=self.owners[vm],
+            allowed=self.config.allowed_hosts(settings),
             cpus=settings.cpus,
             memory=settings.memory,
             group=settings.anti_affinity,
             priority=settings.priority,
+            avoid=held.record.avoid if held else (),
         )

@@ -55,6 +55,24 @@ def test_what_is_not_allowed_is_not_taken_be_it_home() -> None:
     assert choice.refused == {"a": "not allowed"}
 
 
+def test_a_host_on_which_it_could_not_be_started_is_avoided_with_that_reason() -> None:
+    up = hosts("a", "b", "c")
+    up["b"].vms = 9
+    choice = place([request("v", avoid=("a", "c"))], up)["v"]
+    assert choice.host == "b"
+    reason = "it could not be started there"
+    assert choice.refused == {"a": reason, "c": reason}
+
+
+def test_it_is_tried_there_again_where_no_other_host_can_take_it() -> None:
+    up = hosts("a", "b", "c", "d")
+    up["b"].why_not = "down"
+    wanted = request("v", allowed="abc", avoid=("d", "c", "a"))
+    choice = place([wanted], up)["v"]
+    assert choice.host == "c"
+    assert choice.refused == {"a": "it could not be started there", "b": "down"}
+
+
 def test_partners_are_kept_apart_also_within_a_tick() -> None:
     up = hosts("a", "b", "c")
     up["a"].why_not = "down"
