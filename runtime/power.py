@@ -16,6 +16,7 @@ import re
 import ssl
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,6 @@ from threerc.runtime.programs import Answer, run
 _LOOK_SECONDS: Final = 1.0
 _CALL_SECONDS: Final = 20.0
 _IPMI_PORT: Final = 623
-_PATIENCE: Final = ("-N", "3", "-R", "2")
-"""Seconds for an answer, and how often it is asked for."""
 _STATUS_ON: Final = 0
 _STATUS_OFF: Final = 2
 _LIMIT: Final = 1 << 20
@@ -91,6 +90,18 @@ class _Switch(ABC):
     def _cut(self) -> None:
         """Order it to be cut."""
 
+    def _run(
+        self,
+        command: Sequence[str],
+        seconds: float,
+        text: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Answer:
+        try:
+            return run(command, seconds, text, environment)
+        except (Unreachable, Refused) as error:
+            raise type(error)(f"{self.host}: {error}") from None
+
 
 class Ipmi(_Switch):
     """A management board that speaks IPMI 2.0, through ipmitool."""
@@ -115,8 +126,8 @@ class Ipmi(_Switch):
     def _ipmitool(self, command: str) -> str:
         board = ["-H", str(self.power.address), "-p", str(self.power.port or _IPMI_PORT)]
         login = ["-U", self.power.user, "-E"]
-        answer = run(
-            ["ipmitool", "-I", "lanplus", *board, *login, *_PATIENCE, "chassis", "power", command],
+        answer = self._run(
+            ["ipmitool", "-I", "lanplus", *board, *login, "chassis", "power", command],
             min(self.seconds, _CALL_SECONDS),
             environment={"IPMITOOL_PASSWORD": secret(self.power.password)},
         )
@@ -150,7 +161,7 @@ class Fence(_Switch):
         if self.power.password is not None:
             options["password"] = secret(self.power.password)
         text = "".join(f"{name}={value}\n" for name, value in options.items())
-        return run([self.power.agent], self.seconds, text)
+        return self._run([self.power.agent], self.seconds, text)
 
 
 class Redfish(_Switch):
@@ -168,14 +179,14 @@ class Redfish(_Switch):
         return state != "Off"
 
     def _cut(self) -> None:
-        reset = self._system().get("Actions", {}).get("#ComputerSystem.Reset", {})
-        target = reset.get("target") if isinstance(reset, dict) else None
+        target = _within(self._system(), "Actions", "#ComputerSystem.Reset", "target")
         self._ask("POST", target, {"ResetType": "ForceOff"})
 
     def _system(self) -> dict[str, Any]:
         """The host, among those that the board looks after."""
-        members = self._ask("GET", _SYSTEMS).get("Members", [])
-        paths = [str(each.get("@odata.id")) for each in members if isinstance(each, dict)]
+        members = self._ask("GET", _SYSTEMS).get("Members")
+        members = members if isinstance(members, list) else []
+        paths = [str(_within(each, "@odata.id")) for each in members]
         wanted = self.power.system
         found = [path for path in paths if wanted in {None, path.rstrip("/").rpartition("/")[2]}]
         if len(found) != 1:
@@ -226,3 +237,10 @@ class Redfish(_Switch):
         if not isinstance(found, dict):
             raise Refused(f"{self.host}: its board answers with something that is not Redfish")
         return found
+
+
+def _within(found: Any, *keys: str) -> Any:
+    """What an object of a board's answer holds below these keys, or None."""
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found

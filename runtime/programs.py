@@ -30,8 +30,8 @@ class Answer:
     def reason(self) -> str:
         """Why it failed, in a line for people."""
         lines = (self.errors.strip() or self.output.strip()).splitlines()
-        said = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
-        return said[:300] or f"exit status {self.status}"
+        said = "; ".join(line.strip() for line in lines if line.strip())
+        return "".join(c for c in said if c.isprintable())[-400:] or f"exit status {self.status}"
 
 
 def run(

@@ -53,7 +53,7 @@ class Remote:
         Raises Unreachable when it is not known whether or how it ended, Refused when it may not
         run there.
         """
-        command = self._command(arguments)
+        command = self.command(arguments)
         try:
             answer = run(command, self.seconds if seconds is None else seconds, text)
         except (Unreachable, Refused) as error:
@@ -71,8 +71,11 @@ class Remote:
             raise Refused(f"{self.name}: {arguments[0]}: {answer.reason}")
         return answer.output
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        """The argument list of ssh, which hands its last one to a shell on the other side."""
+    def command(self, arguments: tuple[str, ...]) -> list[str]:
+        """The argument list of ssh, which hands its last one to a shell on the other side.
+
+        Raises Refused.
+        """
         if any(_CONTROL.search(each) for each in arguments):
             raise Refused(f"{self.name}: control characters in {arguments!r}")
         options = [part for each in self._options().items() for part in ("-o", "=".join(each))]

@@ -30,7 +30,7 @@ class VMwareHosts(StandinHosts):
         machines = self.state(host, "vim")["machines"]
         for machine in machines.values():
             if machine["name"] == vm:
-                machine |= changes
+                machine.update(changes)
         self.change(host, "vim", machines=machines)
 
     def processes(self, host: str) -> dict[str, int]:

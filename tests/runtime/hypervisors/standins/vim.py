@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 PROCESS = Path(__file__).parent / "vmware-vmx"
 
@@ -20,47 +21,53 @@ def main(path: Path, command: str, *arguments: str) -> str | None:
     state = json.loads(path.read_text())
     machines = state["machines"]
     if command == "vmsvc/getallvms":
-        print("Vmid    Name         File                     Guest OS      Version   Annotation")
-        for number, vm in machines.items():
-            file = f"[standard] {vm['name']}/{vm['name']}.vmx"
-            print(f"{number:<7} {vm['name']:<12} {file:<24} rhel4Guest    vmx-07              ")
+        listing(machines)
         return None
     vm = machines[arguments[0]]
-    match command:
-        case "vmsvc/power.getstate":
+    match command.removeprefix("vmsvc/"):
+        case "power.getstate":
             print(f"Retrieved runtime info\n{vm['power']}")
-        case "vmsvc/power.on":
+        case "power.on":
             if vm["power"] == "Powered on" or Path(vm["lock"]).exists():
                 return "Power on failed"
-            arguments_of = [str(PROCESS), "-x", f"/opt/vmware/{vm['name']}/{vm['name']}.vmx"]
-            process = subprocess.Popen(
-                arguments_of,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            vm |= {"power": "Powered on", "process": process.pid}
-        case "vmsvc/power.off":
-            if vm["power"] == "Powered off":
-                return "Power off failed"
+            vm.update(power="Powered on", process=process(vm["name"]))
+        case "power.off":
             vm["power"] = "Powered off"
             if vm["name"] not in state["stuck"]:
                 with suppress(ProcessLookupError):
                     os.kill(vm["process"], signal.SIGKILL)
-        case "vmsvc/snapshot.get":
-            print("Get Snapshot:")
-            for number in vm["snapshots"]:
-                print(
-                    f"|-ROOT\n--Snapshot Name        : s{number}\n--Snapshot Id        : {number}"
-                )
-                print("--Snapshot Desciption  : \n--Snapshot Created On  : 12/14/2008 4:31:1")
-        case "vmsvc/snapshot.revert":
+        case "snapshot.get":
+            snapshots(vm["snapshots"])
+        case "snapshot.revert":
             vm["reverted"] = [*vm["reverted"], arguments[1]]
-        case _:
-            return f"Unknown command {command}"
     path.write_text(json.dumps(state))
     return None
+
+
+def listing(machines: dict[str, Any]) -> None:
+    """All VMs that are registered."""
+    print("Vmid    Name         File                     Guest OS      Version   Annotation")
+    for number, vm in machines.items():
+        file = f"[standard] {vm['name']}/{vm['name']}.vmx"
+        print(f"{number:<7} {vm['name']:<12} {file:<24} rhel4Guest    vmx-07              ")
+
+
+def process(name: str) -> int:
+    """The process of a VM that is switched on."""
+    command = [str(PROCESS), "-x", f"/opt/vmware/{name}/{name}.vmx"]
+    nothing = subprocess.DEVNULL
+    started = subprocess.Popen(
+        command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    return started.pid
+
+
+def snapshots(numbers: list[int]) -> None:
+    """The snapshots of a VM."""
+    print("Get Snapshot:")
+    for number in numbers:
+        print(f"|-ROOT\n--Snapshot Name        : s{number}\n--Snapshot Id        : {number}")
+        print("--Snapshot Desciption  : \n--Snapshot Created On  : 12/14/2008 4:31:1")
 
 
 if __name__ == "__main__":
