@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from threerc.runtime.errors import Conflict, ControllerError
+from threerc.runtime.memory import ALL
 from threerc.runtime.placement import Choice, place
 from threerc.runtime.records import MIGRATE, Intent
 from threerc.runtime.round import Round
+from threerc.runtime.view import View
 
 _AT_ONCE: Final = 4
 """How many VMs leave in one tick: each migration fills the network for a while."""
@@ -16,7 +19,16 @@ _AT_ONCE: Final = 4
 
 def drain(turn: Round) -> None:
     """Move some of the VMs that are up on hosts to be drained."""
-    choices = _choices(turn)
+    draining = [name for name, drained in turn.memory.maintenance.items() if drained]
+    if not draining:
+        return
+    # The turn's own view is as old as the tick: it does not know where VMs were just started.
+    view = View(turn.config, turn.memory, turn.view.observation, turn.now)
+    up = [vm for name in draining for vm in view.vms_on(name) if vm not in view.down]
+    paused = [vm for vm in up if not turn.memory.paused.keys().isdisjoint((vm, ALL))]
+    for vm in paused:
+        turn.note(vm, "it stays on its host: paused by an operator")
+    choices = _choices(view, [vm for vm in up if vm not in paused and not _busy(turn, vm)])
     jobs = {}
     for vm, choice in choices.items():
         if choice.host is None:
@@ -30,21 +42,20 @@ def drain(turn: Round) -> None:
         _end(turn, vm, str(choices[vm].host), answer)
 
 
-def _choices(turn: Round) -> dict[str, Choice]:
-    view, memory = turn.view, turn.memory
-    draining = [name for name, drained in memory.maintenance.items() if drained]
-    leaving = [vm for name in draining for vm in view.vms_on(name) if _may_leave(turn, vm)]
-    if not leaving:
-        return {}
-    requests = [view.request(vm) for vm in leaving[:_AT_ONCE]]
-    return place(requests, view.hosts(leaving[:_AT_ONCE], ()))
+def _choices(view: View, leaving: Sequence[str]) -> dict[str, Choice]:
+    """Where those go that leave now, and why others cannot.
+
+    All are placed, or four that nobody can take would keep the others back.
+    """
+    choices = place(map(view.request, leaving), view.hosts(leaving, ()))
+    later = [vm for vm, choice in choices.items() if choice.host][_AT_ONCE:]
+    return {vm: choice for vm, choice in choices.items() if vm not in later}
 
 
-def _may_leave(turn: Round, vm: str) -> bool:
-    """A VM that is up, and with which nobody is busy."""
+def _busy(turn: Round, vm: str) -> bool:
+    """Whether somebody is at it."""
     held = turn.memory.held.get(vm)
-    busy = held is not None and held.record.intent is not None
-    return vm not in turn.view.down and not busy
+    return held is not None and held.record.intent is not None
 
 
 def _begin(turn: Round, vm: str, to: str) -> bool:
