@@ -12,7 +12,7 @@ from threerc.runtime.simulation.timeline import Killed, Process, Timeline
 
 @dataclass(frozen=True)
 class At:
-    """A call of a tick: the n-th of its name, such as the second `put`; or without a name of all."""
+    """A call of a tick: the n-th of its name, such as the second `put`; without a name of all."""
 
     name: str
     number: int
