@@ -139,8 +139,9 @@ class Secret(Part):
 class BoardPower(Part):
     """A management board that cuts a physical host's power.
 
-    `port` and `certificate`, the board's own in PEM or that of the CA which signed it, are for
-    Redfish, whose board may look after several systems: `system` is the host's Id among them.
+    `cipher` is IPMI's suite, for boards that do not tell theirs. `certificate`, the board's own in
+    PEM or that of the CA which signed it, is for Redfish, whose board may look after several
+    systems: `system` is the host's Id among them.
     """
 
     kind: Literal["ipmi", "redfish"]
@@ -148,6 +149,7 @@ class BoardPower(Part):
     port: Port | None = None
     user: UserName
     password: Secret
+    cipher: Annotated[int, Field(ge=1, le=17)] | None = None
     certificate: AbsolutePath | None = None
     system: Word | None = None
 

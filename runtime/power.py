@@ -126,6 +126,8 @@ class Ipmi(_Switch):
     def _ipmitool(self, command: str) -> str:
         board = ["-H", str(self.power.address), "-p", str(self.power.port or _IPMI_PORT)]
         login = ["-U", self.power.user, "-E"]
+        if self.power.cipher is not None:
+            login += ["-C", str(self.power.cipher)]
         answer = self._run(
             ["ipmitool", "-I", "lanplus", *board, *login, "chassis", "power", command],
             min(self.seconds, _CALL_SECONDS),
