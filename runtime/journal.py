@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
-from threerc.runtime.records import Record, Step, stamp
+from threerc.runtime.records import Record, State, Step, stamp
 from threerc.runtime.recovery import Outcome
 
 WAIT = "..wait"
@@ -81,6 +81,8 @@ def standstill(now: float, me: str, reason: str) -> dict[str, Any]:
 
 def recovered(now: float, me: str, vm: str, record: Record) -> dict[str, Any]:
     """The event of a VM that is up again."""
+    nothing = record.state is State.NORMAL
+    done = "by itself, or by hand" if nothing else f"after it was {record.state.value}"
     return {
         "time": now,
         "controller": me,
@@ -88,7 +90,7 @@ def recovered(now: float, me: str, vm: str, record: Record) -> dict[str, Any]:
         "kind": "recovered",
         "host": record.host,
         "state": record.state.value,
-        "reason": f"up again after it was {record.state.value}",
+        "reason": f"up again {done}",
     }
 
 

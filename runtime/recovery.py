@@ -240,9 +240,11 @@ _GUARDS: Final[dict[Guard, Callable[[Situation], bool]]] = {
 
 def _why_wait(situation: Situation) -> str:
     left = max(0.0, wait(situation) - situation.elapsed)
-    done = situation.record.state.value
+    state = situation.record.state
+    done = "back at its first step" if state is State.NORMAL else state.value
     slower = _failures(situation) - 1
-    more = f", doubled {slower} times since it keeps failing" if slower > 0 else ""
+    times = f" {slower} times" if slower > 1 else ""
+    more = f", doubled{times} since it keeps failing" if slower > 0 else ""
     return f"{done} {situation.elapsed:.0f} s ago; waits {left:.0f} s more{more}"
 
 
@@ -253,7 +255,7 @@ def _why_limit(situation: Situation) -> str:
 
 def _why_leave(situation: Situation) -> str:
     count = _failures(situation)
-    return f"it failed {count} times in short order: left to a human (3rc resume)"
+    return f"left to a human (3rc resume): it failed {count} times in short order"
 
 
 def _why_act(situation: Situation) -> str:
@@ -265,7 +267,7 @@ def _why_act(situation: Situation) -> str:
 
 _REASONS: Final[dict[Outcome, Callable[[Situation], str]]] = {
     Outcome.ACT: _why_act,
-    Outcome.STAY: lambda s: f"left to a human: {s.record.left}",
+    Outcome.STAY: lambda s: s.record.left,
     Outcome.LEAVE: _why_leave,
     Outcome.WAIT: _why_wait,
     Outcome.LIMIT: _why_limit,

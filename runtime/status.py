@@ -81,7 +81,7 @@ def _vm_line(name: str, vm: Mapping[str, Any], zone: tzinfo | None) -> str:
     if vm["paused"] is not None:
         notes.append("paused" + (f": {vm['paused']}" if vm["paused"] else ""))
     if vm["left"]:
-        notes.append(f"LEFT: {vm['left']}")
+        notes.append(vm["left"])
     if vm["last"] and vm["actions"]:
         notes.append(f"{vm['state']} {stamp(vm['last'], zone)}")
     state = "up  " if vm["up"] else "DOWN"

@@ -80,10 +80,11 @@ def test_draining_moves_running_vms_and_remembers_where(world: TinyWorld) -> Non
 
 
 def test_a_vm_that_was_left_to_a_human_is_taken_up_again(world: TinyWorld) -> None:
-    left = Record(host="alfa01", left="it failed 5 times", strain=5, strained=world.time)
+    why = "left to a human (3rc resume): it failed 5 times"
+    left = Record(host="alfa01", left=why, strain=5, strained=world.time)
     world.store.put("vm/gridce", left.dump(), 0)
     world.silent["gridce"] = 500.0
-    assert "left to a human" in reasons(tick(world, SITE, "bibe"))["gridce"]
+    assert reasons(tick(world, SITE, "bibe"))["gridce"] == why
     operators.resume(world.store, SITE, "gridce")
     assert tick(world, SITE, "bibe").cases[0].step == "RESTART"
 

@@ -154,9 +154,23 @@ def test_a_machine_that_comes_and_goes_is_brought_back_ever_more_slowly() -> Non
     assert waits == [200, 400, 800, 1600, 3200]
     found = decide(Situation(record, THESIS, NOW + 5, 100_000, inst=True))
     assert found.outcome is Outcome.LEAVE
-    assert "left to a human" in found.reason
-    left = record.model_copy(update={"left": "why"})
-    assert decide(Situation(left, THESIS, NOW + 10**9, 10**9)).outcome is Outcome.STAY
+    assert found.reason == "left to a human (3rc resume): it failed 5 times in short order"
+    left = record.model_copy(update={"left": found.reason})
+    stays = decide(Situation(left, THESIS, NOW + 10**9, 10**9))
+    assert (stays.outcome, stays.reason) == (Outcome.STAY, found.reason)
+
+
+def test_a_wait_says_what_it_is_for() -> None:
+    record = failed(Record(host="p", state=State.RESTARTED), THESIS, NOW)
+    said = decide(Situation(record, THESIS, NOW, 60)).reason
+    assert said == "restarted 60 s ago; waits 140 s more"
+    begun = recovery.exhausted(record, NOW)
+    said = decide(Situation(begun, THESIS, NOW, 60)).reason
+    assert said == "back at its first step 60 s ago; waits 540 s more"
+    for slower, times in (("doubled", 2), ("doubled 2 times", 3)):
+        again = record.model_copy(update={"strain": float(times)})
+        said = decide(Situation(again, THESIS, NOW, 60)).reason
+        assert said.endswith(f"s more, {slower} since it keeps failing")
 
 
 def test_failures_fade() -> None:
