@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from threerc.runtime import journal
 from threerc.runtime.errors import Conflict, ControllerError
+from threerc.runtime.memory import Memory
 from threerc.runtime.records import Record
 from threerc.runtime.view import View
 from threerc.runtime.world import World
@@ -25,6 +27,8 @@ def _keep(world: World, view: View, vm: str) -> Iterator[dict[str, Any]]:
     memory, now = view.memory, view.now
     record = memory.held[vm].record
     wanted = record
+    if record.link is None and vm in memory.installed:
+        _forget_word(memory, vm)
     if record.link is not None and _install_is_over(view, vm, record):
         wanted, note = _link_back(world, view, vm, record)
         yield journal.noted(now, memory.me, vm, note)
@@ -38,6 +42,12 @@ def _keep(world: World, view: View, vm: str) -> Iterator[dict[str, Any]]:
         return
     if record.up is None and wanted.up is not None:
         yield journal.recovered(now, memory.me, vm, wanted)
+
+
+def _forget_word(memory: Memory, vm: str) -> None:
+    """Nobody waits for it; at the next installation it would come far too early."""
+    with suppress(Conflict):
+        memory.was_installed(vm)
 
 
 def _install_is_over(view: View, vm: str, record: Record) -> bool:
@@ -63,10 +73,11 @@ def _link_back(world: World, view: View, vm: str, record: Record) -> tuple[Recor
             world.boot(vm, boot.declared)
         view.memory.was_installed(vm)
     except ControllerError as error:
-        return record, f"its boot link still says install: {error}"
-    if now != boot.install:
+        return record, f"its boot link may still say install: {error}"
+    if now not in (boot.install, boot.declared):
         return cleared, f"its boot link was switched to {now} by somebody else: left as it is"
-    return cleared, f"its boot link says {boot.declared} again"
+    again = " again" if now == boot.install else ""
+    return cleared, f"its boot link says {boot.declared}{again}"
 
 
 def _seen_up(world: World, view: View, vm: str, record: Record) -> Record:
