@@ -143,7 +143,9 @@ class Memory:
         else:
             # A first tick cannot tell old from new, nor does a line of the thesis's ever change;
             # and a record of which nothing was done yet has nothing to wait for.
-            mark = Mark(record.done, 0.0, 0.0, record.last)
+            # What lies ahead of this clock is as old as it is known, or it would be waited for.
+            first = self.now if record.last > self.now else 0.0
+            mark = Mark(record.done, first, 0.0, record.last)
         self._marks[vm] = mark
         return mark
 

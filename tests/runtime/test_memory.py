@@ -142,6 +142,24 @@ def test_the_thesis_s_line_is_read_where_there_is_no_record() -> None:
     assert store.published("gridce") == "alfa04 2008-12-13/13:12:01 2"
 
 
+@pytest.mark.parametrize(("flag", "tries"), [(0, 0), (1, 1), (2, 1)])
+def test_what_the_thesis_s_line_says_was_done_counts_as_tried(flag: int, tries: int) -> None:
+    record = from_line(f"alfa01 2008-12-13/13:12:01 {flag}", UTC)
+    assert record is not None
+    assert record.tries == tries
+
+
+def test_a_line_from_the_future_is_as_old_as_it_is_known() -> None:
+    store = MemoryStore()
+    store.publish("v", "alfa01 2038-01-01/00:00:00 1")
+    mine = memory(store, "a", START)
+    record = mine.record("v", "home").record
+    assert mine.elapsed("v", record) == 0
+    mine.save("v", record.model_copy(update={"strain": 1.0}))
+    mine.note(())
+    assert elapsed(store, "a", START + 300) == 300
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "alfa01", "alfa01 2008-12-13/13:12:01 3", "a b c", "x 2008-13-13/00:00:00 0", "; rm 1 0"],
