@@ -8,9 +8,9 @@ in a record is believed only as far as it fits when this controller saw the reco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
@@ -32,8 +32,7 @@ class Held:
     version: int
 
 
-@dataclass(slots=True)
-class Mark:
+class Mark(NamedTuple):
     """When this controller first saw a VM's last action, and its tick before that one.
 
     The action is told by its number and its time: one that came to nothing frees its number.
@@ -125,8 +124,8 @@ class Memory:
         value = {
             "tick": self.now,
             "absent": self.absent,
-            "marks": {vm: astuple(mark) for vm, mark in marks.items()},
-            "earlier": {vm: astuple(mark) for vm, mark in self._before.items() if vm in marks},
+            "marks": marks,
+            "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
         }
         self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
 
