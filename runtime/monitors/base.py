@@ -34,17 +34,22 @@ class Monitor(Protocol):
 class Hosts:
     """The hosts of a site by short name, whatever a monitor calls them.
 
-    `names` are those that the controllers care for; `addresses` also tells the names of others.
+    `names` are those that the controllers care for; `others` are known too. `addresses` tells
+    the name for each address.
     """
 
     def __init__(
-        self, names: Iterable[str] = (), addresses: Mapping[str, str] | None = None
+        self,
+        names: Iterable[str] = (),
+        addresses: Mapping[str, str] | None = None,
+        others: Iterable[str] = (),
     ) -> None:
         self.names = frozenset(names)
         self._by_address = {
             ip_address(address).compressed: name for address, name in (addresses or {}).items()
         }
-        self._by_name = {name.lower(): name for name in (*self._by_address.values(), *self.names)}
+        known = (*self._by_address.values(), *others, *self.names)
+        self._by_name = {name.lower(): name for name in known}
 
     def short(self, told: str) -> str | None:
         """The short name for a full one in any case, or for an address.

@@ -13,6 +13,7 @@ import re
 import resource
 from dataclasses import dataclass, field
 from math import isfinite
+from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 
@@ -30,13 +31,15 @@ at many times the size that it was sent in."""
 _LONGEST_NAME: Final = 255
 # gmond declares it, whatever bytes its hosts have sent.
 _ENCODING: Final = "ISO-8859-1"
+_STATM: Final = Path("/proc/self/statm")
 _SIGNS: Final = (b"<CLUSTER", b"<HOST", b"load_five")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,10}")
 
 
 @dataclass(slots=True)
 class Host:
-    """A HOST: `tn` seconds since it was heard, `tmax` at most between two signs of life.
+    """A HOST: `tn` seconds since it was heard, `tmax` at most between two signs of life. `tn` is
+    below zero when the collector's clock was set back since.
 
     `reported` (when it was heard) is by the collector's clock, `started` (of its gmond, 0: not
     told) by the host's own, both in seconds since the epoch. `load` is over five minutes.
@@ -75,7 +78,7 @@ class GangliaXml:
         self._place = 0
         self._last_host = 0
         self._hosts = 0
-        self._memory = _peak_memory()
+        self._memory = _memory_kib()
         self._parser = parser = expat.ParserCreate(_ENCODING)
         parser.ordered_attributes = True
         parser.specified_attributes = True
@@ -94,7 +97,7 @@ class GangliaXml:
             begin = place
         if self._bytes - self._last_host > MOST_BETWEEN:
             raise MonitorLost(f"its XML has no host within {MOST_BETWEEN >> 20} MiB")
-        if _peak_memory() - self._memory > MOST_MEMORY_KIB:
+        if _memory_kib() - self._memory > MOST_MEMORY_KIB:
             raise MonitorLost(f"its XML takes more than {MOST_MEMORY_KIB >> 10} MiB of memory")
 
     def close(self) -> list[Cluster]:
@@ -114,7 +117,7 @@ class GangliaXml:
             raise MonitorLost(f"its XML is broken: {error}") from None
 
     def _start(self, name: str, attributes: list[str]) -> None:
-        # What was begun in the bytes before, which expat may keep back, comes first.
+        # First comes what was begun in the bytes before: expat may keep these back.
         if self._parser.CurrentByteIndex >= self._place:
             self._parser.StartElementHandler = None
         if name == "METRIC":
@@ -150,30 +153,27 @@ class GangliaXml:
 
 
 def _places(data: bytes) -> list[int]:
-    """Where in the data an element that matters may begin, in order."""
-    found: set[int] = set()
+    """Where in the data an element that matters may begin, or has just begun, in order."""
+    found: list[int] = []
     for sign in _SIGNS:
         at = data.find(sign)
         while at >= 0:
-            # No `<` is within an element: the nearest one is where it begins.
-            found.add(max(data.rfind(b"<", 0, at + 1), 0))
+            found.append(at)
             at = data.find(sign, at + 1)
     return sorted(found)
 
 
-def _peak_memory() -> int:
-    """The most memory that this process has ever had, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _memory_kib() -> int:
+    """What this process has in memory (Linux)."""
+    pages = int(_STATM.read_bytes().split()[1])
+    return pages * resource.getpagesize() >> 10
 
 
 def _host(found: dict[str, str]) -> Host:
-    """A host; a document with one number that is none is refused whole, since gmond writes none.
-
-    The time since a sign of life is below zero when the collector's clock was set back: it is 0.
-    """
+    """A host; a document with one number that is none is refused whole: gmond writes no such."""
     host = Host(
         name=found.get("NAME", ""),
-        tn=max(_number("HOST", found, "TN"), 0),
+        tn=_number("HOST", found, "TN"),
         tmax=_number("HOST", found, "TMAX"),
         reported=_number("HOST", found, "REPORTED"),
         started=_number("HOST", {"GMOND_STARTED": "0", **found}, "GMOND_STARTED"),

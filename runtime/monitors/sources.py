@@ -50,14 +50,15 @@ def from_config(config: ControllerConfig) -> tuple[Monitor, ...]:
 def _hosts(config: ControllerConfig) -> Hosts:
     settings = config.monitors
     physical, virtual = config.physical_hosts, config.virtual_machines
+    others = [(each.host, each.address) for each in (*settings.gmetad, *settings.collectors)]
+    others += [(each.host, each.address) for each in config.tftp_servers]
     told = [
         *((name, host.address) for name, host in physical.items()),
         *((name, vm.address) for name, vm in virtual.items()),
-        *((each.host, each.address) for each in (*settings.gmetad, *settings.collectors)),
-        *((each.host, each.address) for each in config.tftp_servers),
+        *others,
     ]
     addresses = {str(address): name for name, address in told if address is not None}
-    return Hosts((*physical, *virtual), addresses)
+    return Hosts((*physical, *virtual), addresses, [name for name, _ in others])
 
 
 def observe(monitors: Sequence[Monitor], *, seconds: float = TOTAL_SECONDS) -> Observation:

@@ -12,6 +12,9 @@ from tests.runtime.monitors.support import Talk, hang, saying, serving, tricklin
 from threerc.runtime.errors import MonitorLost
 from threerc.runtime.monitors.probe import answering
 
+# Fails at once, without a name server.
+NOWHERE = "fe80::1%nosuch"
+
 
 @pytest.mark.parametrize(
     ("talk", "answers"),
@@ -58,9 +61,9 @@ def test_without_a_probe_nobody_answers() -> None:
 
 def test_silence_means_nothing_where_no_host_can_be_asked() -> None:
     with pytest.raises(MonitorLost, match="no host can be asked by ssh from here"):
-        answering({"a": "nowhere-3rc"}, "ssh")
+        answering({"a": NOWHERE}, "ssh")
     with serving(saying(b"SSH-2.0-x\r\n")) as port:
-        hosts = {"a": "nowhere-3rc", "b": "127.0.0.1"}
+        hosts = {"a": NOWHERE, "b": "127.0.0.1"}
         assert answering(hosts, "ssh", port=port) == {"b"}
 
 
@@ -72,8 +75,8 @@ def test_ping_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @requires_real()
 def test_ping() -> None:
-    hosts = {"a": "127.0.0.1", "b": "::1", "c": "-f", "d": "nowhere-3rc"}
+    hosts = {"a": "127.0.0.1", "b": "::1", "c": "-f", "d": NOWHERE}
     assert answering(hosts, "ping", 2) >= {"a"}
     assert not answering(hosts, "ping", 2) & {"c", "d"}
     with pytest.raises(MonitorLost, match="no host can be asked by ping from here"):
-        answering({"d": "nowhere-3rc"}, "ping", 2)
+        answering({"d": NOWHERE}, "ping", 2)

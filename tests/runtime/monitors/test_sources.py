@@ -116,6 +116,7 @@ def monitors_of(**settings: Any) -> tuple[Any, ...]:
             "collectors": [
                 {"host": "c", "address": "192.0.2.3", "port": 8649},
                 {"host": "b", "address": "192.0.2.2", "port": 8649},
+                {"host": "D", "port": 8649},
             ],
             "prometheus": [{"url": "https://p.example.org:9090/prefix"}],
             **settings,
@@ -133,17 +134,24 @@ def monitors_of(**settings: Any) -> tuple[Any, ...]:
 
 
 def test_a_sites_monitors_in_their_order() -> None:
-    gmetad, first, second, prometheus = monitors_of()
-    assert [each.name for each in (gmetad, first, second, prometheus)] == [
+    gmetad, first, second, third, prometheus = monitors_of()
+    assert [each.name for each in (gmetad, first, second, third, prometheus)] == [
         "gmetad b:8651",
         "gmond c:8649",
         "gmond b:8649",
+        "gmond D:8649",
         "prometheus https://p.example.org:9090/prefix",
     ]
-    assert [each.host for each in (gmetad, first, second, prometheus)] == ["b", "c", "b", "p"]
+    assert [each.host for each in (gmetad, first, second, third, prometheus)] == [
+        "b",
+        "c",
+        "b",
+        "D",
+        "p",
+    ]
     assert isinstance(gmetad, Ganglia)
     assert (gmetad.cluster, gmetad.fresh, gmetad.after) == ("test", 90, 5)
-    assert sorted(gmetad.collectors) == ["b", "c"]
+    assert sorted(gmetad.collectors) == ["D", "b", "c"]
     assert sorted(first.collectors) == ["c"]
     assert isinstance(prometheus, PrometheusServer)
     assert (prometheus.fresh, prometheus.interval) == (90, 30)
@@ -152,8 +160,8 @@ def test_a_sites_monitors_in_their_order() -> None:
 def test_a_sites_names_and_addresses() -> None:
     hosts = monitors_of()[0].hosts
     assert hosts.names == {"no", "y", "z", "1e3", "on", "vm"}
-    told = ("192.0.2.9", "2001:DB8:0::1", "192.0.2.3", "ON.example.org")
-    assert [hosts.short(each) for each in told] == ["y", "vm", "c", "on"]
+    told = ("192.0.2.9", "2001:DB8:0::1", "192.0.2.3", "ON.example.org", "d.example.org")
+    assert [hosts.short(each) for each in told] == ["y", "vm", "c", "on", "D"]
 
 
 def test_a_prometheus_that_polls_seldom_has_no_present_values() -> None:
