@@ -66,16 +66,15 @@ class HypervisorContract:
         assert hosts.alive("alfa01") == set()
         assert hosts.alive("alfa02") == {"vrt1"}
 
-    @pytest.mark.parametrize("killed", ["vrt1", "vrt10", "1"])
-    def test_takes_no_name_for_a_part_of_another_or_a_number(
-        self, hosts: Hosts, killed: str
-    ) -> None:
+    def test_takes_no_name_for_a_part_of_another_or_a_number(self, hosts: Hosts) -> None:
         there = self.at(hosts, "alfa01")
-        names = ["vrt10", "vrt1", "1"]
-        for name in names:
+        alive = {"vrt10", "vrt1", "1"}
+        for name in ("vrt10", "vrt1", "1"):
             there.start(name)
-        there.kill(killed)
-        assert hosts.alive("alfa01") == set(names) - {killed}
+        for name in ("1", "vrt1", "vrt10"):
+            there.kill(name)
+            alive -= {name}
+            assert hosts.alive("alfa01") == alive
 
     def test_a_paused_copy_runs_and_is_killed(self, hosts: Hosts) -> None:
         there = self.at(hosts, "alfa01")
@@ -102,13 +101,13 @@ class HypervisorContract:
             there.restore("vrt1")
         assert hosts.alive("alfa01") == {"vrt1"}
 
-    @pytest.mark.parametrize("name", ["", "vrt", "-vrt1", "vrt1;id", "$(id)", "vrt1\nvrt10", "a b"])
-    def test_touches_no_vm_that_the_site_has_not(self, hosts: Hosts, name: str) -> None:
+    def test_touches_no_vm_that_the_site_has_not(self, hosts: Hosts) -> None:
         there = self.at(hosts, "alfa01")
         there.start("vrt1")
-        for call in (there.start, there.kill, there.restore):
-            with pytest.raises(Refused, match="no virtual machine"):
-                call(name)
+        for name in ("", "vrt", "-vrt1", "vrt1;id", "$(id)", "vrt1\nvrt10", "a b"):
+            for call in (there.start, there.kill, there.restore):
+                with pytest.raises(Refused, match="no virtual machine"):
+                    call(name)
         assert hosts.alive("alfa01") == {"vrt1"}
 
     def test_does_not_move_to_where_it_may_not(self, hosts: Hosts) -> None:
@@ -123,6 +122,8 @@ class HypervisorContract:
     def test_a_host_that_hangs_is_unreachable(self, hosts: Hosts) -> None:
         there = self.at(hosts, "alfa01")
         there.start("vrt1")
+        soon = hosts.config.ssh.model_copy(update={"connect": 2})
+        there = open_hypervisor(hosts.config.model_copy(update={"ssh": soon}), "alfa01")
         stopped = hosts.stop("alfa01")
         try:
             with pytest.raises(Unreachable, match="alfa01"):

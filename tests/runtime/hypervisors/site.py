@@ -45,7 +45,7 @@ def site(
                 "limit": {"restarts": 5, "within": 3600},
             },
             "monitors": {"cluster": "test", "poll_interval": 15},
-            "ssh": {"key": str(keys.user), "port": port, "connect": 3},
+            "ssh": {"key": str(keys.user), "port": port, "connect": 15},
             "deadline": 30,
             "images": str(images),
             "volumes": {MIRRORED: {**volume, "peers": peers}},

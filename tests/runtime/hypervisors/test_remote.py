@@ -36,7 +36,7 @@ def open_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     config = settings(work, keys, ADDRESS, port, PATH)
     (work / "authorized_keys").write_text(keys.user.with_suffix(".pub").read_text())
     with sshd(config, ADDRESS, port):
-        login = Ssh(port=port, key=str(keys.user), connect=3)
+        login = Ssh(port=port, key=str(keys.user), connect=15)
         yield Remote("alfa01", ADDRESS, login, 30, str(keys.known_hosts))
 
 
@@ -133,7 +133,7 @@ def test_a_port_that_takes_connections_and_never_answers(open_host: Remote, ours
 def test_what_a_program_has_started_dies_with_it(tmp_path: Path) -> None:
     script = f"sleep 600 & echo $! > {shlex.quote(str(tmp_path / 'child'))}; wait"
     with pytest.raises(Unreachable):
-        programs.run(["sh", "-c", script], 1)
+        programs.run(["sh", "-c", script], 3)
     child = int((tmp_path / "child").read_text())
     # It may not be reaped yet where nobody does that, but it runs no more.
     try:
@@ -222,7 +222,7 @@ def forced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
             program.chmod(0o755)
     config = settings(work, keys, ADDRESS, port, f"{programs_folder}:{PATH}")
     with sshd(config, ADDRESS, port):
-        login = Ssh(port=port, key=str(keys.user), connect=3)
+        login = Ssh(port=port, key=str(keys.user), connect=15)
         yield Remote("alfa01", ADDRESS, login, 30, str(keys.known_hosts))
 
 
