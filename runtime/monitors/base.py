@@ -19,13 +19,15 @@ _ADDRESS: Final = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 
 
 class Monitor(Protocol):
-    """One source. `name` is for people; `host` is the host that it runs on, or empty."""
+    """One source of news about all hosts."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """For people."""
 
     @property
-    def host(self) -> str: ...  # noqa: D102
+    def host(self) -> str:
+        """The host that it runs on, or nothing where that is not known."""
 
     def read(self) -> Observation:
         """What it says of all hosts. Raises MonitorLost where that is nothing, or not fresh."""
