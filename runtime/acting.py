@@ -70,7 +70,15 @@ class Actor:
         if done.failed:
             others = (name for name in case.after.avoid if name != done.host)
             update["avoid"] = (*others, done.host)
+            if done.refused and self._another_host(case.vm, update["avoid"]):
+                # The host's fault, not the VM's: the same step goes on elsewhere.
+                update["tries"] = max(0, case.after.tries - 1)
         self._save_end(case, case.after.model_copy(update=update))
+
+    def _another_host(self, vm: str, avoid: tuple[str, ...]) -> bool:
+        """Whether some host may still take a VM on which it was not tried yet."""
+        allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
+        return any(name not in avoid for name in allowed)
 
     def _save_end(self, case: Case, record: Record) -> None:
         step, to = case.step, case.to

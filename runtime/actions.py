@@ -30,12 +30,14 @@ class Order:
 class Done:
     """How an action ended. `host` is where the VM is now, None where nothing was done.
 
-    `failed` tells that it could not be started there. `note` is for people.
+    `failed` tells that it could not be started there, `refused` that it surely does not run there
+    either. `note` is for people.
     """
 
     host: str | None
     note: str = ""
     failed: bool = False
+    refused: bool = False
 
 
 def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
@@ -85,5 +87,6 @@ def _start(world: World, order: Order) -> Done:
         else:
             there.start(order.vm)
     except (Unreachable, Refused) as error:
-        return Done(order.to, f"it could not be started on {order.to}: {error}", failed=True)
+        note = f"it could not be started on {order.to}: {error}"
+        return Done(order.to, note, failed=True, refused=isinstance(error, Refused))
     return Done(order.to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threerc.runtime import recovery
+from threerc.runtime.errors import MonitorLost
 from threerc.runtime.journal import Case
 from threerc.runtime.memory import ALL
 from threerc.runtime.recovery import Decision, Outcome, Situation
@@ -21,11 +22,9 @@ class Decider:
     def run(self) -> dict[str, Plan]:
         """A case for each VM that is down; the plans for those for which there is a step."""
         plans: dict[str, Plan] = {}
-        answering = self._answering()
+        unconfirmed = self._unconfirmed()
         for vm in self.view.down_vms:
-            why_not = self._hands_off(vm)
-            if vm in answering:
-                why_not = why_not or "the monitor has lost it, but it answers when asked directly"
+            why_not = self._hands_off(vm) or unconfirmed.get(vm)
             if why_not:
                 self.turn.report.cases.append(self.turn.idle(vm, why_not))
                 continue
@@ -35,10 +34,18 @@ class Decider:
                 plans[vm] = plan
         return plans
 
-    def _answering(self) -> frozenset[str]:
-        if self.config.monitors.probe == "none":
-            return frozenset()
-        return self.turn.world.answers(self.view.down_vms)
+    def _unconfirmed(self) -> dict[str, str]:
+        """Why VMs may be alive all the same, where the site wants them to be asked directly."""
+        vms = self.view.down_vms
+        if self.config.monitors.probe == "none" or not vms:
+            return {}
+        try:
+            answering = self.turn.world.answers(vms)
+        except MonitorLost as error:
+            return dict.fromkeys(vms, f"it cannot be asked whether it is dead: {error}")
+        return dict.fromkeys(
+            answering, "the monitor has lost it, but it answers when asked directly"
+        )
 
     def _hands_off(self, vm: str) -> str:
         """Why a VM that is down is none of the controllers' business, or nothing."""
@@ -76,6 +83,7 @@ class Decider:
             elapsed,
             settings.inst == 1,
             settings.snapshots is not None,
+            record.host in self.view.down,
         )
         decision = recovery.decide(situation)
         case = Case(vm, self.memory.held[vm].record, record, decision.reason, decision.outcome)

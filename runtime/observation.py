@@ -29,9 +29,9 @@ class Seen:
 class Observation:
     """All hosts by short name, as one source had them `age` seconds ago.
 
-    `silent` counts up to now, `age` included. `host` is the host that the source runs on, where it
-    is known. `failed` are the sources that were asked before and
-    had nothing fresh, with what they said.
+    `silent` is what the source had seen `age` seconds ago: the time since then is no evidence of
+    anything. `host` is the host that the source runs on, where it is known. `failed` are the
+    sources that were asked before and had nothing fresh, with what they said.
     """
 
     hosts: Mapping[str, Seen]

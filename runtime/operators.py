@@ -25,7 +25,8 @@ def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
     """Care for a VM, or all, again; also for one that was left to a human."""
     name = _known_vm(config, vm)
     was_paused = take_back(store, "paused", name)
-    given_up = name != ALL and _take_up(store, name)
+    vms = config.virtual_machines if name == ALL else [name]
+    given_up = [each for each in vms if _take_up(store, each)]
     if not was_paused and not given_up:
         return f"{_called(name)} cared for already"
     return f"{_called(name)} cared for again"

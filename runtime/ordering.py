@@ -13,6 +13,7 @@ from threerc.runtime.recovery import Outcome
 from threerc.runtime.round import Plan, Round
 from threerc.runtime.survey import Survey
 
+_OVERWRITES: Final = frozenset({Step.SNAPSHOT, Step.REINSTALL})
 _PLACED: Final = frozenset({Step.RESTART, Step.SNAPSHOT, Step.REINSTALL})
 
 
@@ -74,9 +75,9 @@ class Orderer:
             self._wait(plan)
             return None
         origins = self._origins(plan)
-        doubt = [survey.doubt[name] for name in origins if name in survey.doubt]
+        doubt = self._doubt(step, origins)
         if doubt:
-            case.reason = f"{step} waits: {doubt[0]}"
+            case.reason = f"{step} waits: {doubt}"
             self._wait(plan)
             return None
         notes = [survey.dead[name] for name in origins if name in survey.dead]
@@ -84,6 +85,15 @@ class Orderer:
         where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
         kill_on = tuple(name for name in where if name not in survey.dead)
         return Order(case.vm, step, to, kill_on, valid)
+
+    def _doubt(self, step: Step, origins: tuple[str, ...]) -> str:
+        """Why a VM may not be touched yet, or nothing."""
+        for name in origins:
+            if name in self.survey.doubt:
+                return self.survey.doubt[name]
+            if name in self.survey.lost and step in _OVERWRITES:
+                return f"{name} does not answer, so that the failure may be the host's own"
+        return ""
 
     def _wait(self, plan: Plan) -> None:
         case = plan.case

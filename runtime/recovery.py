@@ -12,7 +12,7 @@ from it, and a test goes through every state and guard.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -30,6 +30,7 @@ class Guard(StrEnum):
     OLD = "the last action is longer ago than the history"
     REBOOT = "REBOOT has a try left"
     RESTART = "RESTART has a try left"
+    HOST_DOWN = "its physical host is down, and RESTART is among the steps"
     SNAPSHOT = "SNAPSHOT has a try left, and there are snapshots"
     REINSTALL = "REINSTALL has a try left, and INST is 1"
     OTHERWISE = "otherwise"
@@ -57,6 +58,7 @@ class Situation:
     elapsed: float
     inst: bool = False
     snapshots: bool = False
+    host_down: bool = False
     cleared: bool = False
 
 
@@ -99,6 +101,9 @@ def _ladder() -> tuple[Row, ...]:
     for step, state in _AFTER.items():
         below.add(state)
         rows.append(Row(frozenset(below), _GUARD_OF[step], Outcome.ACT, step, state))
+        if step is Step.RESTART:
+            # Nothing that overwrites its disk is done to a VM because its host has died.
+            rows.append(Row(_ALL, Guard.HOST_DOWN, Outcome.ACT, step, state))
     return tuple(rows)
 
 
@@ -129,15 +134,7 @@ def decide(situation: Situation) -> Decision:
 
 def _after_clear(situation: Situation, record: Record) -> Situation:
     # With nothing to try in NORMAL either, clearing again would go round in circles.
-    return Situation(
-        record,
-        situation.policy,
-        situation.now,
-        situation.elapsed,
-        situation.inst,
-        situation.snapshots,
-        cleared=True,
-    )
+    return replace(situation, record=record, cleared=True)
 
 
 def _holds(row: Row, situation: Situation) -> bool:
@@ -232,6 +229,7 @@ _GUARDS: Final[dict[Guard, Callable[[Situation], bool]]] = {
     Guard.OLD: lambda s: not s.cleared and s.elapsed >= s.policy.history,
     Guard.REBOOT: lambda s: _try_left(s, Step.REBOOT),
     Guard.RESTART: lambda s: _try_left(s, Step.RESTART),
+    Guard.HOST_DOWN: lambda s: s.host_down and s.policy.steps.restart > 0,
     Guard.SNAPSHOT: lambda s: s.snapshots and _try_left(s, Step.SNAPSHOT),
     Guard.REINSTALL: lambda s: s.inst and _try_left(s, Step.REINSTALL),
     Guard.OTHERWISE: lambda _: True,

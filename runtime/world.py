@@ -101,7 +101,10 @@ class World(Protocol):
         """What the first monitor with fresh data says. Raises MonitorLost."""
 
     def answers(self, vms: Iterable[str]) -> frozenset[str]:
-        """Those of the VMs that answer when they are asked directly; none without a probe."""
+        """Those of the VMs that answer when they are asked directly; none without a probe.
+
+        Raises MonitorLost where nobody can be asked.
+        """
 
     def hypervisor(self, host: str) -> Hypervisor:
         """The hypervisor of a physical host."""

@@ -63,7 +63,16 @@ DECIDING = (
     *("observation", "ordering", "placement", "records", "recovery", "round", "survey"),
     *("upkeep", "view", "world", "config", "errors"),
 )
-MAY_BE_ASKED = {"collections", "dataclasses", "datetime", "enum", "functools", "math", "typing"}
+MAY_BE_ASKED = {
+    "collections",
+    "contextlib",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "math",
+    "typing",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -22,7 +22,7 @@ class Hook(BaseHTTPRequestHandler):
 
     told: list[str]
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class's
+    def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         self.told.append(self.rfile.read(length).decode())
         self.send_response(STATUS[self.path])

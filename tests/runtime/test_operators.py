@@ -109,6 +109,16 @@ def test_the_brake_is_released(world: TinyWorld) -> None:
     assert world.store.get("brake") is None
 
 
+def test_a_death_that_cannot_be_confirmed_is_none(world: TinyWorld) -> None:
+    monitors = {"cluster": "tiny", "poll_interval": 15, "probe": "ping"}
+    world.silent["gridce"] = 500.0
+    world.mute = True
+    report = tick(world, config(monitors=monitors), "bibe")
+    assert reasons(report) == {"gridce": "it cannot be asked whether it is dead: no route"}
+    world.mute = False
+    assert tick(world, config(monitors=monitors), "bibe").cases[0].step == "RESTART"
+
+
 @pytest.mark.parametrize("name", ["nobody", "alfa01", "*", "../x"])
 def test_nobody_is_paused_who_does_not_exist(world: TinyWorld, name: str) -> None:
     with pytest.raises(operators.Unknown, match="no virtual machine"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,15 @@ def test_a_snapshot_lies_between_restart_and_reinstall() -> None:
     restored = restarted.model_copy(update={"state": State.RESTORED})
     after = Situation(restored, policy, NOW, 300, inst=True, snapshots=True)
     assert decide(after).step is Step.REINSTALL
+
+
+@pytest.mark.parametrize("state", [State.RESTARTED, State.RESTORED, State.REINSTALLED])
+def test_the_death_of_its_host_is_not_held_against_a_vm(state: State) -> None:
+    record = Record(host="p", state=state, tries=9)
+    here = Situation(record, THESIS, NOW, 700, inst=True, snapshots=True, host_down=True)
+    assert decide(here).step is Step.RESTART
+    never = THESIS.model_copy(update={"steps": Steps(reboot=0, restart=0, reinstall=1)})
+    assert decide(replace(here, policy=never)).step is not Step.RESTART
 
 
 def test_no_step_at_all_is_no_loop() -> None:

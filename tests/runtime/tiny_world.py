@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import ControllerError, Refused, Unreachable
+from threerc.runtime.errors import ControllerError, MonitorLost, Refused, Unreachable
 from threerc.runtime.observation import Observation, Seen
 from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.world import Job
@@ -150,6 +150,7 @@ class TinyWorld:
     calls: int = 0
     dies_at: int = 0
     most: int = 0
+    mute: bool = False
     zone = UTC
 
     def count(self) -> None:
@@ -173,7 +174,9 @@ class TinyWorld:
         return Observation(seen, "tiny")
 
     def answers(self, vms: Iterable[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """Nobody does."""
+        """Nobody does, or nobody can be asked."""
+        if self.mute:
+            raise MonitorLost("no route")
         return frozenset()
 
     def hypervisor(self, host: str) -> TinyHypervisor:
