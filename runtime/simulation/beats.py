@@ -6,7 +6,7 @@ Nothing happens for a single heartbeat; when the last one was follows from when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import floor, inf
+from math import inf
 
 from threerc.runtime.observation import TMAX
 
@@ -72,8 +72,8 @@ class Beats:
         since = ear.since.get(name)
         if since is not None:
             first = self.first[name]
-            last = first + floor((moment - first) / TMAX) * TMAX
-            if last >= max(since, first):
+            last = first + (moment - first) // TMAX * TMAX
+            if last >= since and last >= first:
                 return last
         heard = ear.heard.get(name)
         # One beat more than the moment allows: what was heard before it was the one before.

@@ -125,7 +125,7 @@ class _Runner:
         self.simulation = Simulation(config, start)
         self.timeline = self.simulation.timeline
         self.site = self.simulation.site
-        self.site.store.logs = False
+        self.site.store.quick = True
         self.site.witnesses.append(self)
         Sleep(self.simulation)
         self.candidates = _candidates(config, fault)

@@ -22,6 +22,7 @@ from threerc.runtime.simulation.world import SimWorld
 
 _CRON: Final = 0.2
 """Seconds that cron needs to start a controller."""
+_LITTLE: Final = 1e-3
 _PERIOD: Final = {"even": 120, "odd": 120, "every": 60}
 
 
@@ -88,11 +89,13 @@ class Controller:
 
     def after(self, moment: float) -> float:
         """The true moment of the first tick after a true moment."""
-        local = self.clock.local(moment) - _CRON
+        # A little later, so that a clock that drifts does not round into the tick that is now.
+        local = self.clock.local(moment) - _CRON + _LITTLE
         if isinstance(self.minutes, int):
             found = due_every(self.minutes, local)
         else:
-            found = due(self.minutes, local)
+            # A minute whose first second is not over yet is still to come.
+            found = due(self.minutes, local - 1)
         return self.clock.true(found + _CRON)
 
     def last(self, moment: float) -> float:

@@ -5,46 +5,19 @@ Faults and operators change it, controllers look at it and act on it through `wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.memory import say_so
 from threerc.runtime.records import Step
 from threerc.runtime.simulation.beats import Beats
+from threerc.runtime.simulation.counted import CountedStore
 from threerc.runtime.simulation.guests import Guest
 from threerc.runtime.simulation.machines import MAIN, Host
 from threerc.runtime.simulation.monitors import Source, sources
-from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.simulation.timeline import Timeline
 from threerc.runtime.simulation.timing import Chance, Timing
-
-
-class CountedStore(MemoryStore):
-    """The shared state; `writes` counts those by which a controller may learn something new.
-
-    Without `logs` it keeps none: ten thousand crashes say much that nobody reads.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = 0
-        self.logs = True
-
-    def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
-        """Write a key. Raises Conflict."""
-        self.writes += not key.startswith("seen/")
-        return super().put(key, value, expect)
-
-    def delete(self, key: str, expect: int) -> None:
-        """Remove a key. Raises Conflict."""
-        self.writes += 1
-        super().delete(key, expect)
-
-    def log(self, lines: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
-        """Append to the logs."""
-        if self.logs:
-            super().log(lines, events)
 
 
 class Witness(Protocol):

@@ -76,7 +76,7 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-_WORDS: Final = {
+WORDS: Final = {
     "detection": "until the monitor can know",
     "schedule": "until a controller acts",
     "ladder": "until the step that helps",
@@ -103,7 +103,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"  within: {percents}",
         f"  {often}: {times}, {nines}",
     ]
-    for part, words in _WORDS.items():
+    for part, words in WORDS.items():
         each = found["parts"][part]
         if each["mean"] or each["sigma"]:
             told.append(f"  {words:<28} {each['mean']:7.1f} s +/- {each['sigma']:.1f}")

@@ -82,12 +82,13 @@ class Timeline:
         """Let time pass in the process that calls."""
         moment = self.now + seconds
         process = _current()
-        if self.next() > moment and moment <= self._until:
+        queue = self._queue
+        if (not queue or queue[0][0] > moment or self.next() > moment) and moment <= self._until:
             self.now = moment  # nobody else does anything meanwhile
         else:
             self.at(moment, process.switch)
             self.hub.switch()
-        if process.killed:
+        if process.killed or process.root.killed:
             raise Killed
 
     def start(self, work: Callable[[], Any], owner: Process | None = None) -> Process:
@@ -127,13 +128,16 @@ class Timeline:
             late = self.at(self.now + seconds, wake)
             self.hub.switch()
             self.cancel(late)
-        if process.killed:
+        if process.killed or process.root.killed:
             raise Killed
         return {name: results.get(name, LATE) for name in works}
 
 
 class Process(greenlet):
-    """Work that spends time. `root` is the process that it belongs to, such as a tick."""
+    """Work that spends time. `root` is the process that it belongs to, such as a tick.
+
+    What belongs to one that was `killed` is so too.
+    """
 
     def __init__(
         self, work: Callable[[], Any], timeline: Timeline, owner: Process | None = None
@@ -143,18 +147,13 @@ class Process(greenlet):
         self.timeline = timeline
         self.root: Process = owner.root if owner else self
         self.family: list[Process] = []
-        self._killed = False
+        self.killed = False
         if owner:
             self.root.family.append(self)
 
-    @property
-    def killed(self) -> bool:
-        """Whether it, or what it belongs to, was killed."""
-        return self._killed or self.root._killed  # noqa: SLF001 - the same class
-
     def kill(self) -> None:
         """End it with all that belongs to it, at the point that each has reached."""
-        self._killed = True
+        self.killed = True
         for process in (self, *self.family):
             if process and process is not getcurrent():
                 self.timeline.at(self.timeline.now, process.end)
@@ -166,7 +165,7 @@ class Process(greenlet):
 
     def _run_to_end(self) -> None:
         try:
-            if not self.killed:
+            if not self.killed and not self.root.killed:
                 self.work()
         except Killed:
             pass

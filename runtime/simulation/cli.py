@@ -1,0 +1,176 @@
+"""The command `3rc simulate`: scenarios, campaigns, what-if questions, the search for trouble."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from threerc.runtime.command import Command
+
+if TYPE_CHECKING:
+    from threerc.runtime.config import ControllerConfig
+    from threerc.runtime.simulation.campaign import Campaign
+
+Loader = Callable[[Path], "ControllerConfig"]
+_PATH = click.Path(path_type=Path)
+_EXAMPLE: Final = """\
+3rc simulate --scenario tests/scenarios/gridce-2008-12-14
+3rc simulate site.yaml --crashes 10000 --fault poweroff --steps restart
+3rc simulate site.yaml --what-if 'kill alfa01'
+3rc simulate --search 1000"""
+_DAY: Final = 86400.0
+_LADDER_SHARE: Final = 20
+"""Of so many crashes with other steps one more is simulated with the site's own."""
+
+
+def simulate(load_site: Loader) -> click.Command:
+    """The command; `load_site` makes what the controllers know of a SITE."""
+
+    @click.command("simulate", cls=Command, example=_EXAMPLE)
+    @click.argument("site", required=False, type=_PATH)
+    @click.option(
+        "--scenario",
+        "folders",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        multiple=True,
+        help="Run the scenario of a folder and compare it with its expected.log.",
+    )
+    @click.option("--update", is_flag=True, help="Write expected.log anew, to be reviewed.")
+    @click.option(
+        "--crashes", type=click.IntRange(1), metavar="N", help="Crash VMs so often, one by one."
+    )
+    @click.option(
+        "--fault", default="poweroff", show_default=True, help="How they crash, as in a scenario."
+    )
+    @click.option("--steps", help="Instead of the site's: restart, or reboot,restart=2,reinstall.")
+    @click.option(
+        "--mtbf", type=float, default=30.0, show_default=True, metavar="DAYS", help="For the nines."
+    )
+    @click.option("--report", type=_PATH, metavar="FILE.html", help="Draw the campaign.")
+    @click.option("--what-if", "question", metavar="TEXT", help="Such as 'kill alfa01'.")
+    @click.option(
+        "--search", type=click.IntRange(1), metavar="N", help="Try so many random schedules."
+    )
+    @click.option(
+        "--keep",
+        type=_PATH,
+        default=Path("trouble"),
+        show_default=True,
+        metavar="DIR",
+        help="Where a search writes what it finds.",
+    )
+    @click.option("--seed", type=int, default=1, show_default=True)
+    @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+    def command(site: Path | None, **options: Any) -> None:
+        """Run the real controller code in a simulated site.
+
+        SITE is a site.yaml or a compiled controller.yaml; scenarios bring their own, and a search
+        needs none. Exits 1 where a scenario comes out differently or a search finds something.
+        """
+        if options["folders"]:
+            sys.exit(_scenarios(options["folders"], options["update"], options["as_json"]))
+        if options["search"]:
+            sys.exit(_search(options["search"], options["seed"], options["keep"]))
+        if site is None or not (options["crashes"] or options["question"]):
+            raise click.UsageError("say what: --scenario, --search, or SITE with --crashes or so")
+        config = load_site(site)
+        if options["question"]:
+            _what_if(config, options["question"], options["as_json"])
+        else:
+            _campaign(config, options)
+
+    return command
+
+
+def _scenarios(folders: Sequence[Path], update: bool, as_json: bool) -> int:
+    from threerc.runtime.simulation.judging import judge, write_expected
+    from threerc.runtime.simulation.run import run_scenario
+
+    failed = 0
+    for folder in folders:
+        outcome = run_scenario(folder)
+        if update:
+            write_expected(folder, outcome)
+        wrong = judge(folder, outcome)
+        failed += bool(wrong)
+        if as_json:
+            click.echo(json.dumps(outcome.json | {"wrong": wrong}, indent=2))
+        elif len(folders) == 1 and not wrong:
+            click.echo(outcome.log, nl=False)
+        for line in wrong:
+            click.echo(f"{folder.name}: {line}", err=True)
+    if not as_json:
+        click.echo(f"{len(folders)} scenarios, {failed} not as expected", err=True)
+    return min(failed, 1)
+
+
+def _search(schedules: int, seed: int, keep: Path) -> int:
+    from threerc.runtime.simulation.search import search, write
+
+    found = 0
+    for finding in search(schedules, seed, partial(_progress, schedules)):
+        found += 1
+        folder = keep / f"{finding.violation.kind}-{finding.seed}"
+        write(finding, folder)
+        _clear()
+        click.echo(f"{folder}: {finding.violation.what}")
+    _clear()
+    click.echo(f"{schedules} schedules, {found} broke an invariant")
+    return min(found, 1)
+
+
+def _what_if(config: ControllerConfig, question: str, as_json: bool) -> None:
+    from threerc.runtime.simulation.what_if import lines, what_if
+
+    answer = what_if(config, question)
+    click.echo(json.dumps(answer, indent=2) if as_json else "\n".join(lines(answer)))
+
+
+def _campaign(config: ControllerConfig, options: dict[str, Any]) -> None:
+    from threerc.runtime.simulation.statistics import SIGMA, figures, lines
+
+    mtbf, crashes = options["mtbf"] * _DAY, options["crashes"]
+    campaigns = [_crash(config, crashes, options, options["steps"])]
+    if options["steps"]:
+        campaigns.append(_crash(config, max(1, crashes // _LADDER_SHARE), options, None))
+    _clear()
+    found = [figures(each, mtbf) for each in campaigns]
+    if options["report"]:
+        from threerc.runtime.simulation.report import write_report
+
+        write_report(campaigns, options["report"], mtbf)
+    if options["as_json"]:
+        whole = found[0] | ({"ladder": found[1]} if len(found) > 1 else {})
+        click.echo(json.dumps(whole, indent=2))
+        return
+    for each in found:
+        click.echo("\n".join(lines(each)))
+    click.echo(f"\n{SIGMA}", nl=False)
+
+
+def _crash(
+    config: ControllerConfig, crashes: int, options: dict[str, Any], steps: str | None
+) -> Campaign:
+    from threerc.runtime.simulation.campaign import campaign
+    from threerc.runtime.simulation.simulation import Start
+
+    start = Start(seed=options["seed"])
+    progress = partial(_progress, crashes)
+    return campaign(config, crashes, options["fault"], steps, start=start, progress=progress)
+
+
+def _progress(total: int, done: int) -> None:
+    """How far it is, for people who look on."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{done} of {total}", nl=False, err=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
