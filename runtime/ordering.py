@@ -40,8 +40,8 @@ class Orderer:
             plans[vm].case.refused = choice.refused
         if self.turn.act:
             moving = [vm for vm in placed if plans[vm].choice.host]
-            origins = {host for vm in moving for host in self._origins(plans[vm])}
-            survey.fence(self.turn.world, self.view, origins)
+            hosts_of = (self._origins(plans[vm]) + self._elsewhere(plans[vm]) for vm in moving)
+            survey.fence(self.turn.world, self.view, {name for each in hosts_of for name in each})
         orders = {vm: self._order(plan) for vm, plan in plans.items()}
         return {vm: order for vm, order in orders.items() if order is not None}
 
@@ -51,6 +51,7 @@ class Orderer:
         for vm in vms:
             allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
             found.update(name for name in allowed if name not in self.view.down)
+            found.update(self.view.fell_with(vm))
         found.update(
             i.to for vm in vms if (i := self.turn.memory.held[vm].record.intent) is not None
         )
@@ -61,6 +62,17 @@ class Orderer:
         record = plan.case.before
         hosts = (record.host, record.intent.to if record.intent else record.host)
         return tuple(name for name in dict.fromkeys(hosts) if name in self.config.physical_hosts)
+
+    def _elsewhere(self, plan: Plan) -> tuple[str, ...]:
+        """Lost hosts on which a VM may be that does not run where it should by the record.
+
+        Its own hosts deny it, no other one has it, and these fell silent when it did.
+        """
+        vm, survey = plan.case.vm, self.survey
+        denied = all(name in survey.running for name in self._origins(plan))
+        if not denied or survey.copies(vm):
+            return ()
+        return tuple(name for name in self.view.fell_with(vm) if name in survey.lost)
 
     def _order(self, plan: Plan) -> Order | None:
         """The order for a VM, or None where it has to wait, with the reason in its case."""
@@ -75,12 +87,14 @@ class Orderer:
             self._wait(plan)
             return None
         origins = self._origins(plan)
-        doubt = self._doubt(step, origins)
+        elsewhere = self._elsewhere(plan)
+        doubt = self._doubt(step, origins) or self._doubt_of(elsewhere)
         if doubt:
             case.reason = f"{step} waits: {doubt}"
             self._wait(plan)
             return None
         notes = [survey.dead[name] for name in origins if name in survey.dead]
+        notes += [f"had it been moved to {name}: {survey.dead[name]}" for name in elsewhere]
         case.reason = "; ".join([case.reason, *notes])
         where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
         kill_on = tuple(name for name in where if name not in survey.dead)
@@ -93,6 +107,12 @@ class Orderer:
                 return self.survey.doubt[name]
             if name in self.survey.lost and step in _OVERWRITES:
                 return f"{name} does not answer, so that the failure may be the host's own"
+        return ""
+
+    def _doubt_of(self, elsewhere: tuple[str, ...]) -> str:
+        for name in elsewhere:
+            if name in self.survey.doubt:
+                return f"it may have been moved to {name}: {self.survey.doubt[name]}"
         return ""
 
     def _wait(self, plan: Plan) -> None:

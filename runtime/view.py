@@ -74,6 +74,26 @@ class View:
         seen = self.observation.hosts.get(host)
         return seen.silent if seen else self.now - self.memory.absent.get(host, self.now)
 
+    def fell_with(self, vm: str) -> list[str]:
+        """Other hosts that fell silent when a VM did: it may run there, moved behind our back.
+
+        Not all of them are down yet, but one that is alive was heard long after the VM.
+        """
+        quiet, silent = self._quiet, self.silent(vm)
+        about = self.config.monitors.down_after * TMAX / 2
+        allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
+        return [
+            name
+            for name in allowed
+            if name in quiet and name != self.owners[vm] and abs(quiet[name] - silent) <= about
+        ]
+
+    @cached_property
+    def _quiet(self) -> dict[str, float]:
+        """For how long the physical hosts were not heard that should have been."""
+        silent = {name: self.silent(name) for name in self.config.physical_hosts}
+        return {name: seconds for name, seconds in silent.items() if seconds > TMAX}
+
     def vms_on(self, host: str) -> list[str]:
         """The VMs of a host, sorted."""
         return sorted(self._by_host.get(host, ()))
