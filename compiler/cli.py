@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,13 @@ import click
 
 from threerc.runtime import cli as runtime_cli
 from threerc.runtime.command import CONTEXT, Command
+from threerc.runtime.simulation.cli import simulate
 
 if TYPE_CHECKING:
     from threerc.compiler.build import Options
     from threerc.compiler.findings import Finding
     from threerc.compiler.report import Format
+    from threerc.runtime.config import ControllerConfig
 
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
@@ -142,6 +145,27 @@ def _refuse_shared_folders(sites: tuple[Path, ...]) -> None:
 cli.add_command(build_command)
 for each in runtime_cli.COMMANDS:
     cli.add_command(each)
+
+
+def _controllers_know(site: Path) -> ControllerConfig:
+    """What the controllers know of a site, by its site.yaml or a compiled controller.yaml."""
+    from threerc.compiler.artefacts.controller import controller_config
+    from threerc.compiler.build import LOCK_NAME, check
+    from threerc.compiler.lock import load as load_lock
+    from threerc.compiler.tree import Output, Tree
+    from threerc.runtime.config import load
+
+    with suppress(OSError, UnicodeDecodeError):
+        if re.search(r'^\s*"?version"?\s*:', site.read_text(encoding="utf-8"), re.MULTILINE):
+            return load(site)
+    with _findings_as("text"):
+        checked = check(site)
+        lock = load_lock(checked.folder / LOCK_NAME, _today())
+        out = Output("controller", Tree(), lock, checked.folder)
+        return controller_config(checked.site, out, known_hosts=False)
+
+
+cli.add_command(simulate(_controllers_know))
 
 
 def _build_one(site: Path, options: Options, form: Format) -> None:

@@ -34,13 +34,17 @@ def compile_controller(site: Site, out: Output) -> None:
         return
     definitions = "".join(_hosts_def(site))
     keys = "".join(_known_hosts(site))
-    config = ControllerConfig.model_validate(_config(site, out, known_hosts=bool(keys)))
-    text = dump(config)
+    text = dump(controller_config(site, out, known_hosts=bool(keys)))
     for host in controllers:
         out.file(host.name, f"{site.recovery.state_directory}/hosts.def", definitions)
         out.file(host.name, CONTROLLER_YAML, text)
         if keys:
             out.file(host.name, KNOWN_HOSTS, keys)
+
+
+def controller_config(site: Site, out: Output, *, known_hosts: bool) -> ControllerConfig:
+    """What the controllers know of a site. Adds to the lock of `out`, and no file."""
+    return ControllerConfig.model_validate(_config(site, out, known_hosts=known_hosts))
 
 
 def _hosts_def(site: Site) -> Iterator[str]:

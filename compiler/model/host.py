@@ -98,7 +98,7 @@ OptionName = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,40}$"),
     Explained("option-name", "not the name of an option, such as plug"),
 ]
-_OF_BOARDS: tuple[str, ...] = ("address", "port", "certificate", "system")
+_OF_BOARDS: tuple[str, ...] = ("address", "port", "cipher", "certificate", "system")
 _OF_AGENTS: tuple[str, ...] = ("agent", "options")
 
 
@@ -112,6 +112,12 @@ class PowerControl(Model):
         default=None, description="Address of the management board.", examples=["192.168.3.11"]
     )
     port: int | None = Field(default=None, ge=1, le=65535, description="Its port (redfish).")
+    cipher: int | None = Field(
+        default=None,
+        ge=1,
+        le=17,
+        description="Cipher suite, for a board that does not tell its own (ipmi).",
+    )
     certificate: AbsolutePath | None = Field(
         default=None,
         description="Its certificate in PEM, or that of the CA which signed it (redfish).",
