@@ -34,7 +34,7 @@ def _keep(world: World, view: View, vm: str) -> Iterator[dict[str, Any]]:
         yield journal.noted(now, memory.me, vm, note)
     if vm not in view.down and memory.held[vm].version:
         wanted = _seen_up(world, view, vm, wanted)
-    if wanted == record:
+    if wanted is record or wanted == record:
         return
     try:
         memory.save(vm, wanted)
