@@ -79,6 +79,23 @@ class Beats:
         # One beat more than the moment allows: what was heard before it was the one before.
         return heard - TMAX if heard is not None and heard > moment else heard
 
+    def all(self, collector: str, moment: float) -> dict[str, float]:
+        """The same for all hosts of which it has ever heard."""
+        ear, first = self.ears[collector], self.first
+        found: dict[str, float] = {}
+        for name in self.names:
+            since = ear.since.get(name)
+            if since is not None:
+                begin = first[name]
+                last = begin + (moment - begin) // TMAX * TMAX
+                if last >= since and last >= begin:
+                    found[name] = last
+                    continue
+            old = self.last(collector, name, moment)
+            if old is not None:
+                found[name] = old
+        return found
+
     def next_death(self, collector: str, limit: float) -> float:
         """When the first host will have been silent for longer than a limit; infinity: never."""
         ear, now = self.ears[collector], self.now()

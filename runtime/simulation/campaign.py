@@ -171,6 +171,8 @@ class _Runner:
     def _forget(self) -> None:
         """What nobody will ask for: ten thousand crashes would fill the memory."""
         self.simulation.said.clear()
+        for controller in self.simulation.controllers.values():
+            controller.world.told.clear()
         for life in self.simulation.history.lives.values():
             life.downs.clear()
             life.moves.clear()

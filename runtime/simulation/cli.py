@@ -25,7 +25,7 @@ _EXAMPLE: Final = """\
 3rc simulate site.yaml --what-if 'kill alfa01'
 3rc simulate --search 1000"""
 _DAY: Final = 86400.0
-_LADDER_SHARE: Final = 20
+_LADDER_SHARE: Final = 50
 """Of so many crashes with other steps one more is simulated with the site's own."""
 
 

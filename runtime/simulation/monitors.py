@@ -54,21 +54,17 @@ class Source:
         every = site.config.monitors.poll_interval
         return floor(moment / every) * every
 
-    def say(self, site: Site) -> Observation:
-        """All hosts that it knows."""
+    def say(self, site: Site, failed: tuple[str, ...] = ()) -> Observation:
+        """All hosts that it knows; `failed` is what others said before."""
         now, age = site.timeline.now, self.age(site)
         if self.mode == "frozen":
             now, age = self.stopped, 0.0
         collector = self.collector(site) or self.asked
-        hosts: dict[str, Seen] = {}
-        for name in (*site.hosts, *site.guests) if collector else ():
-            last = site.beats.last(collector, name, now - age)
-            if name in self.silent:
-                hosts[name] = Seen(None, now - self.began + _SILENT)
-            elif last is not None:
-                load = site.hosts[name].load if name in site.hosts else 0.5
-                hosts[name] = Seen(load, now - last)
-        return Observation(hosts, self.name, self.host, age)
+        heard = site.beats.all(collector, now - age) if collector else {}
+        hosts = {name: Seen(site.load(name), now - last) for name, last in heard.items()}
+        for name in self.silent:
+            hosts[name] = Seen(None, now - self.began + _SILENT)
+        return Observation(hosts, self.name, self.host, age, failed)
 
     def collector(self, site: Site) -> str | None:
         """The collector whose data it has: itself, or the first that answers."""

@@ -24,7 +24,9 @@ class SharedState:
     def _reach(self, name: str, *, writes: bool = False) -> None:
         """Begin a call. Raises StoreLost."""
         self.caller.call(name, self.site.timing.state)
-        if self.site.state == "lost" or self.host.segment != MAIN:
+        host = self.host
+        cut = (host.cut or host.switches) and host.segment != MAIN
+        if cut or self.site.state == "lost":
             raise StoreLost(f"{self.site.config.state_directory}: Stale file handle")
         if writes and self.site.state == "full":
             raise StoreLost(f"{self.site.config.state_directory}: No space left on device")

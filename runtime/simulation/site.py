@@ -94,6 +94,11 @@ class Site:
             if self._sends(name):
                 self.beats.begin(name, self.chance.of(f"beat/{name}").uniform(0, 20))
 
+    def load(self, name: str) -> float:
+        """A host's 5-minute load; that of a VM is never much."""
+        host = self.hosts.get(name)
+        return host.load if host else 0.5
+
     # -- who reaches whom
 
     def segment(self, name: str) -> str:

@@ -27,6 +27,7 @@ class Sleep:
         self.site = simulation.site
         self.timeline = simulation.timeline
         self.asleep = False
+        self._controllers = tuple(simulation.controllers.values())
         self._skipped: dict[str, tuple[float, float]] = {}
         self._alarm: Entry | None = None
         self._calm_at = -1
@@ -41,15 +42,17 @@ class Sleep:
     def _before(self, moment: float) -> None:
         """Which ticks there would have been until now, as long as the site is as it was."""
         if self.asleep:
-            for name, controller in self.simulation.controllers.items():
+            for controller in self._controllers:
                 last = controller.last(moment)
                 if controller.lives and last > controller.began:
-                    self._skipped[name] = (last, controller.clock.local(last))
+                    self._skipped[controller.name] = (last, controller.clock.local(last))
 
     def _after(self) -> None:
-        if not self._possible:
-            return
-        if self.asleep or all(each.calm for each in self.simulation.controllers.values()):
+        if not self.asleep:
+            for controller in self._controllers:
+                if not controller.calm:
+                    return
+        if self._possible:
             self._look()
 
     def _look(self) -> None:
@@ -62,7 +65,7 @@ class Sleep:
 
     def _sleep_until(self, moment: float) -> None:
         self.asleep = True
-        for controller in self.simulation.controllers.values():
+        for controller in self._controllers:
             controller.cancel()
         if self._alarm is not None:
             self.timeline.cancel(self._alarm)
@@ -70,8 +73,8 @@ class Sleep:
 
     def _wake(self) -> None:
         self.asleep = False
-        for name, controller in self.simulation.controllers.items():
-            moment, local = self._skipped.pop(name, (0.0, 0.0))
+        for controller in self._controllers:
+            moment, local = self._skipped.pop(controller.name, (0.0, 0.0))
             if moment > controller.began:
                 self._note(controller, local)
             controller.schedule()
@@ -89,7 +92,7 @@ class Sleep:
         store = self.site.store
         if self.site.state != "ok":
             return False
-        for controller in self.simulation.controllers.values():
+        for controller in self._controllers:
             if controller.seen != store.writes or controller.caller.disturbed:
                 return False
         if self._calm_at != store.writes:
@@ -102,7 +105,7 @@ class Sleep:
     def _next_death(self) -> float:
         """When the first host will be taken for dead, by any controller; infinity: never."""
         found = inf
-        for controller in self.simulation.controllers.values():
+        for controller in self._controllers:
             source = next((s for s in self.site.sources if controller.world.can_ask(s)), None)
             if source is None or source.mode != "ok" or source.silent:
                 return 0.0

@@ -83,18 +83,21 @@ class Timeline:
         moment = self.now + seconds
         process = _current()
         queue = self._queue
-        if (not queue or queue[0][0] > moment or self.next() > moment) and moment <= self._until:
-            self.now = moment  # nobody else does anything meanwhile
-        else:
+        if moment > self._until or (queue and queue[0][0] <= moment and self.next() <= moment):
             self.at(moment, process.switch)
             self.hub.switch()
+        else:
+            self.now = moment  # nobody else does anything meanwhile
         if process.killed or process.root.killed:
             raise Killed
 
     def start(self, work: Callable[[], Any], owner: Process | None = None) -> Process:
         """Run work as a process from now on; it dies with its owner."""
         process = Process(work, self, owner)
-        self.at(self.now, process.switch)
+        if getcurrent() is self.hub:
+            process.switch()
+        else:
+            self.at(self.now, process.switch)
         return process
 
     def gather(self, works: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Any]:
@@ -173,6 +176,6 @@ class Process(greenlet):
 
 def _current() -> Process:
     process = getcurrent()
-    if not isinstance(process, Process):
+    if process.__class__ is not Process:
         raise RuntimeError("only a process can spend time")
     return process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -48,7 +47,7 @@ class SimWorld:
         for source in self.site.sources:
             why = self._ask(source)
             if not why:
-                return replace(source.say(self.site), failed=tuple(failed))
+                return source.say(self.site, tuple(failed))
             failed.append(f"{source.name}: {why}")
         raise MonitorLost("; ".join(failed) or "the site has no monitor")
 
