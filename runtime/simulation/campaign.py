@@ -20,6 +20,7 @@ from threerc.runtime.simulation.sleep import Sleep
 
 PARTS: Final = ("detection", "schedule", "ladder", "order", "install", "boot")
 """What a recovery time is made of: see Crash."""
+OWN_STEPS: Final = "as the site has them"
 _DESTRUCTIVE: Final = ("erase-boot",)
 _GIVE_UP: Final = 6 * 3600.0
 _SPREAD: Final = 2 * 3600.0
@@ -81,7 +82,7 @@ def campaign(  # noqa: PLR0913 - all that a campaign is
     """
     begin = start or Start()
     config = with_steps(config, steps) if steps else config
-    found = Campaign(fault, steps or "as the site has them", begin.seed)
+    found = Campaign(fault, steps or OWN_STEPS, begin.seed)
     runner = _Runner(config, fault, begin)
     for done in range(crashes):
         found.crashes.append(runner.crash())

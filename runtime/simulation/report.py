@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Final
 
 from threerc.runtime.errors import ControllerError
-from threerc.runtime.simulation.campaign import Campaign
+from threerc.runtime.simulation.campaign import OWN_STEPS, Campaign
 from threerc.runtime.simulation.statistics import (
     SIGMA,
     THESIS,
@@ -53,7 +53,7 @@ class NoMatplotlib(ControllerError):
 
 def write_report(campaigns: Sequence[Campaign], path: Path, mtbf: float) -> None:
     """Write the page of some campaigns. Raises NoMatplotlib, OSError."""
-    parts = [_campaign(each, mtbf) for each in campaigns]
+    parts = [*(_campaign(each, mtbf) for each in campaigns), f"<p>{escape(SIGMA)}</p>"]
     title = "Recovery times of simulated crashes"
     path.write_text(_PAGE.format(title=title, parts="\n".join(parts)), encoding="utf-8")
 
@@ -64,7 +64,7 @@ def _campaign(campaign: Campaign, mtbf: float) -> str:
     head += f"{escape(campaign.steps)}</h2>"
     if "mean" not in found:
         return f"{head}\n<p>None of them recovered.</p>"
-    return "\n".join([head, histogram(campaign), _table(found), f"<p>{escape(SIGMA)}</p>"])
+    return "\n".join([head, histogram(campaign), _table(found)])
 
 
 def _table(found: dict[str, Any]) -> str:
@@ -98,18 +98,13 @@ def histogram(campaign: Campaign) -> str:
         raise NoMatplotlib("a report needs matplotlib: pip install 'threerc[report]'") from None
 
     times = campaign.times
-    found = figures(campaign)
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
     first, last = math.floor(min(times) / _BIN) * _BIN, math.ceil(max(times) / _BIN) * _BIN
     bins = [first + _BIN * n for n in range(round((last - first) / _BIN) + 1)]
     label = f"simulated: {len(times)} crashes"
     axes.hist(times, bins=bins, color=_OURS, edgecolor="white", linewidth=0.3, label=label)
-    curves = [(found["mean"], found["sigma"], "Gaussian fit", _FIT, "-")]
-    if THESIS_STEPS.get(campaign.fault) == campaign.steps:
-        mean, sigma = THESIS[campaign.fault]
-        curves.append((mean, sigma, "thesis, 7.13", _THEIRS, "--"))
-    for mean, sigma, name, colour, style in curves:
+    for mean, sigma, name, colour, style in _curves(campaign):
         grid = [mean + sigma * (n / 25 - 4) for n in range(201)]
         line = [len(times) * _BIN * _gauss(each, mean, sigma) for each in grid]
         told = f"{name}: {mean:.0f} s, sigma {sigma:.0f} s"
@@ -123,6 +118,15 @@ def histogram(campaign: Campaign) -> str:
     with mpl.rc_context({"svg.hashsalt": "3rc", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue().partition("?>")[2].partition(">")[2].strip()
+
+
+def _curves(campaign: Campaign) -> Iterator[tuple[float, float, str, str, str]]:
+    """The fit and the thesis's curve; a ladder's times have several humps, which fit neither."""
+    found = figures(campaign)
+    if campaign.steps != OWN_STEPS and found["sigma"] > 0:
+        yield found["mean"], found["sigma"], "Gaussian fit", _FIT, "-"
+    if THESIS_STEPS.get(campaign.fault) == campaign.steps:
+        yield *THESIS[campaign.fault], "thesis, 7.13", _THEIRS, "--"
 
 
 def _gauss(value: float, mean: float, sigma: float) -> float:
