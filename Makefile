@@ -30,6 +30,7 @@ docs: $(VENV)/dev ## write the generated reference pages anew
 	$(BIN)/python dev/reference.py
 	$(BIN)/python dev/rules.py
 	$(BIN)/python dev/recovery.py
+	$(BIN)/python dev/scenarios.py
 
 packages: ## install the Debian packages that the tests need (root or sudo)
 	@missing=$$(for p in $(PACKAGES); do \

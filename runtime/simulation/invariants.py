@@ -20,16 +20,17 @@ NO_REASON: Final = "no-reason"
 NOT_RECOVERED: Final = "not-recovered"
 UNREADABLE: Final = "state-unreadable"
 CRASHED: Final = "controller-crashed"
-KINDS: Final = (
-    TWO_COPIES,
-    NO_CONSENT,
-    DURING_WAIT,
-    WHILE_BRAKED,
-    NO_REASON,
-    NOT_RECOVERED,
-    UNREADABLE,
-    CRASHED,
-)
+KINDS: Final = {
+    TWO_COPIES: "A VM's process is on two hosts, be it frozen, or on a host that nobody reaches.",
+    NO_CONSENT: "A VM with INST 0 is made to boot its installer.",
+    DURING_WAIT: "A step is taken before the wait after the last one is over.",
+    WHILE_BRAKED: "Something is done although the brake was on before the tick began.",
+    NO_REASON: "A tick does not say of a VM that is down what it did, or why nothing.",
+    NOT_RECOVERED: "A VM is down long after all trouble is over (`--search` only).",
+    UNREADABLE: "A controller that was killed has left a shared state that cannot be read.",
+    CRASHED: "A controller ended by an error that is none of the known ones.",
+}
+"""What must never happen, with what that means."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,12 @@ def _fault(entry: FaultEntry, config: ControllerConfig) -> Iterator[str]:
     if not entry.of and not found:
         yield f"{entry.fault} needs `of`"
     for fault in found[:1]:
-        for key in entry.options().keys() - set(fault.options):
-            yield f"{fault.name} has no key `{key}`"
+        known = {*fault.options, *(("mode",) if fault.modes else ())}
+        yield from (
+            f"{fault.name} has no key `{key}`" for key in entry.options() if key not in known
+        )
+        if fault.modes and entry.mode not in (None, *fault.modes):
+            yield f"{fault.name} has no mode `{entry.mode}`, only {', '.join(fault.modes)}"
         if entry.until and fault.end is None:
             yield f"{fault.name} does not end by itself"
 

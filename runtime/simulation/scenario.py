@@ -34,26 +34,27 @@ _CALL: Final = r"^(?:[1-9]\d{0,3}|[a-z_]{1,20}(?: [1-9]\d{0,3})?)$"
 
 
 class FaultEntry(Part):
-    """A fault: what, whom it strikes, when it begins and, if it does, ends.
+    """A fault: what, whom it strikes, when it begins and, if it does, ends."""
 
-    `of` are names or ranges of names; a fault of the whole site needs none. The other keys are
-    those of some faults only. `call` is a call of the controller's to the outside, by its name in
-    runtime/world.py and, where it is not the first of that name in a tick, its number: `kill`,
-    `put 2`; or a number alone, of all its calls.
-    """
-
-    at: Time
-    fault: Annotated[str, Field(json_schema_extra={"enum": list(NAMES)})]
-    of: Names = ()
-    until: Time | None = None
-    mode: str | None = None
-    times: Annotated[int, Field(ge=1)] | None = None
-    on: HostName | None = None
-    load: Annotated[float, Field(ge=0)] | None = None
-    silent: Names | None = None
-    call: Annotated[str, BeforeValidator(str), Field(pattern=_CALL)] | None = None
-    stall: Duration | None = None
-    seconds: float | None = None
+    at: Time = Field(description="When it begins: `04:29:40` or, from the start, `+10m`.")
+    fault: str = Field(description="Its name: see [faults](#faults).")
+    of: Names = Field((), description="Whom it strikes: a name, a range `vm[1-3]`, or a list.")
+    until: Time | None = Field(None, description="When it ends; without this it does not.")
+    mode: str | None = Field(None, description="How: see the fault.")
+    times: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How often it happens; without this always."
+    )
+    on: HostName | None = Field(None, description="The host on which it happens, if not on all.")
+    load: Annotated[float, Field(ge=0)] | None = Field(None, description="A 5-minute load.")
+    silent: Names | None = Field(None, description="The hosts of which a monitor lies.")
+    call: Annotated[str, BeforeValidator(str), Field(pattern=_CALL)] | None = Field(
+        None,
+        description="A call of the controller's to the outside, by its name in `runtime/world.py` "
+        "and, where it is not the first of that name in a tick, its number: `kill`, `put 2`; or a "
+        "number alone, of all its calls.",
+    )
+    stall: Duration | None = Field(None, description="For how long it is stopped there: `90s`.")
+    seconds: float | None = Field(None, description="By how many seconds.")
 
     @field_validator("fault")
     @classmethod
@@ -72,13 +73,15 @@ class FaultEntry(Part):
 class CommandEntry(Part):
     """What an operator does: a command, when, and to what."""
 
-    at: Time
-    do: Annotated[str, Field(json_schema_extra={"enum": list(COMMANDS)})]
-    of: Names = ()
-    on: HostName | None = None
-    to: str | None = None
-    why: str = ""
-    drain: bool = False
+    at: Time = Field(description="When, as for faults.")
+    do: str = Field(description="The command: see [operator](#operator).")
+    of: Names = Field((), description="The VMs or hosts: a name, a range, or a list.")
+    on: HostName | None = Field(
+        None, description="The host on which to start it, or to move it to."
+    )
+    to: str | None = Field(None, description="The boot file.")
+    why: str = Field("", description="What the operator gives as the reason.")
+    drain: bool = Field(False, description="Whether VMs are moved away, running.")
 
     @field_validator("do")
     @classmethod
@@ -89,68 +92,92 @@ class CommandEntry(Part):
 
 
 class ControllerEntry(Part):
-    """A controller that is not as the site has it.
+    """A controller that is not as the site has it."""
 
-    `minutes` are `even`, `odd` or `every`; `every` seconds, for one that runs as a daemon. Its
-    clock is `ahead` by so many seconds, and gains `drift` in each second.
-    """
-
-    minutes: Minutes | None = None
-    every: Annotated[int, Field(ge=1)] | None = None
-    ahead: float = 0.0
-    drift: float = 0.0
+    minutes: Minutes | None = Field(
+        None, description="When cron starts it: `even`, `odd`, `every`."
+    )
+    every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Every how many seconds it ticks as a daemon, instead."
+    )
+    ahead: float = Field(0.0, description="By how many seconds its clock is ahead.")
+    drift: float = Field(0.0, description="How many seconds its clock gains in each second.")
 
 
 class ExpectedVm(Part):
-    """What must be true of a VM at the end: its host, its state, how often it moved.
+    """What must be true of a VM at the end."""
 
-    `state` is `up`, `down` or `off` (no copy of it runs). `down` is the longest time that its
-    users may not have reached it.
-    """
-
-    host: HostName | None = None
-    state: Literal["up", "down", "off"] | None = None
-    moves: Annotated[int, Field(ge=0)] | None = None
-    down: Duration | None = None
+    host: HostName | None = Field(None, description="The host on which it was started last.")
+    state: Literal["up", "down", "off"] | None = Field(
+        None, description="`up`, `down`, or `off`: no copy of it runs."
+    )
+    moves: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How often it went to another host."
+    )
+    down: Duration | None = Field(
+        None, description="For how long its users may not have reached it, at the most."
+    )
 
 
 class Expected(Part):
-    """What must be true at the end, beside the log.
+    """What must be true at the end, beside the log."""
 
-    `violations` are the invariants that are broken, usually none.
-    """
+    vms: dict[str, ExpectedVm] = Field(default_factory=dict, description="What of each VM.")
+    violations: tuple[str, ...] = Field(
+        (), description="The [invariants](#invariants) that are broken; usually none."
+    )
 
-    vms: dict[str, ExpectedVm] = Field(default_factory=dict)
-    violations: tuple[Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})], ...] = ()
+    @field_validator("violations")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in kinds:
+            if kind not in KINDS:
+                raise PydanticCustomError(
+                    "violation", "no such invariant; there are " + ", ".join(KINDS)
+                )
+        return kinds
 
 
 class Scenario(Part):
-    """The whole of scenario.yaml.
+    """The whole of scenario.yaml."""
 
-    `site` is the path of a controller.yaml, seen from the scenario's folder, or the site itself:
-    the keys of controller.yaml, all with a default. `state` are lines of the state directory:
-    `VM: PH YYYY-MM-DD/HH:MM:SS FLAG`. VMs in `off` do not run at the start. `loads` are the
-    physical hosts' 5-minute loads. With `locks` the disk of a VM can only be opened once. With
-    `installers_say_so` an installer's last word is `3rc installed`. With `reasons` expected.log
-    has the reasons too, and what happens to the site.
-    """
-
-    site: str | dict[str, Any]
-    start: str
-    timezone: str = "UTC"
-    duration: Duration
-    seed: int = 1
-    timing: Timing = Timing()
-    controllers: dict[HostName, ControllerEntry] = Field(default_factory=dict)
-    state: dict[HostName, str] = Field(default_factory=dict)
-    off: Names = ()
-    loads: dict[HostName, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    locks: bool = False
-    installers_say_so: bool = False
-    faults: tuple[FaultEntry, ...] = ()
-    operator: tuple[CommandEntry, ...] = ()
-    reasons: bool = False
-    expect: Expected = Expected()
+    site: str | dict[str, Any] = Field(
+        description="The path of a controller.yaml, seen from the scenario's folder, or "
+        "[the site itself](#the-site-itself)."
+    )
+    start: str = Field(description="When it begins: `2008-12-14 04:20:00`.")
+    timezone: str = Field("UTC", description="Of all times and of the log: `Europe/Rome`.")
+    duration: Duration = Field(description="How long it lasts: `30m`, `1h30m`.")
+    seed: int = Field(1, description="Of all chance: phases of heartbeats, boot times.")
+    timing: Timing = Field(Timing(), description="How long things take: see [timing](#timing).")
+    controllers: dict[HostName, ControllerEntry] = Field(
+        default_factory=dict, description="Controllers that are not as the site has them."
+    )
+    state: dict[HostName, str] = Field(
+        default_factory=dict,
+        description="What the state directory says of a VM: `alfa01 2008-12-13/13:12:01 0`. A VM "
+        "of which it says nothing is at home.",
+    )
+    off: Names = Field((), description="The VMs that do not run at the start, and never did.")
+    loads: dict[HostName, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="The physical hosts' 5-minute loads; 0.5 without."
+    )
+    locks: bool = Field(
+        False, description="Whether a VM's disk can only be opened once (DRBD, libvirt's locks)."
+    )
+    installers_say_so: bool = Field(
+        False, description="Whether an installer's last word is `3rc installed`."
+    )
+    faults: tuple[FaultEntry, ...] = Field((), description="What happens: see [faults](#faults).")
+    operator: tuple[CommandEntry, ...] = Field(
+        (), description="What operators do: see [operator](#operator)."
+    )
+    reasons: bool = Field(
+        False,
+        description="Whether expected.log also has the reasons, and what truly happens: see "
+        "[expected.log](#expectedlog).",
+    )
+    expect: Expected = Field(Expected(), description="What must be true: see [expect](#expect).")
 
     @field_validator("timezone")
     @classmethod

@@ -19,25 +19,20 @@ _LEAST: Final = 1.0
 
 
 class Timing(Part):
-    """How long things take, in seconds; `sigma` is the standard deviation of what is before it.
+    """How long things take, in seconds; `sigma` is a standard deviation."""
 
-    `pxe` is what a VM needs to read its boot link, `no_pxe` until it gives up where nobody
-    answers. `host_boot` is a physical host's whole start. `ssh` is a login, `command` what the
-    hypervisor needs, `board` a management board, `state` one access to the shared state.
-    """
-
-    pxe: Seconds = 10
-    no_pxe: Seconds = 60
-    boot: Seconds = 70
-    boot_sigma: Seconds = 10
-    install: Seconds = 352
-    install_sigma: Seconds = 13.7
-    host_boot: Seconds = 120
-    ssh: Seconds = 0.3
-    command: Seconds = 0.7
-    board: Seconds = 3
-    monitor: Seconds = 0.1
-    state: Seconds = 0.002
+    pxe: Seconds = Field(10, description="A VM reads its boot link over PXE.")
+    no_pxe: Seconds = Field(60, description="It gives up where nobody answers.")
+    boot: Seconds = Field(70, description="It boots from its disk, after PXE.")
+    boot_sigma: Seconds = Field(10, description="By so much boots differ.")
+    install: Seconds = Field(352, description="Its installer runs, between two times PXE.")
+    install_sigma: Seconds = Field(13.7, description="By so much installations differ.")
+    host_boot: Seconds = Field(120, description="A host boots when its power is back.")
+    ssh: Seconds = Field(0.3, description="A login.")
+    command: Seconds = Field(0.7, description="What a hypervisor needs for a command.")
+    board: Seconds = Field(3, description="What a management board needs for one.")
+    monitor: Seconds = Field(0.1, description="What a monitor needs to answer.")
+    state: Seconds = Field(0.002, description="One access to the shared state.")
 
 
 class Chance:

@@ -22,7 +22,10 @@ CONTROLLER: Final = "controller"
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by name and target. `options` are the keys that it takes, with their meaning."""
+    """A fault by name and target: how it begins and, if it does, ends.
+
+    `options` are the keys that it takes, `modes` the values of `mode`, the usual one first.
+    """
 
     name: str
     of: str
@@ -30,6 +33,7 @@ class Fault:
     begin: Begin
     end: End | None = None
     options: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
 
 
 def kinds(config: ControllerConfig, name: str) -> tuple[str, ...]:

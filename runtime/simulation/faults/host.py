@@ -67,7 +67,7 @@ HOST_FAULTS: Final = (
             simulation, name, {"mode": Ssh(options.get("mode", "dead"))}
         ),
         _host_end("ssh", Ssh.OK),
-        ("mode",),
+        modes=("dead", "hang", "mute"),
     ),
     Fault(
         "libvirtd",
@@ -92,7 +92,7 @@ HOST_FAULTS: Final = (
             simulation, name, {"mode": Board(options.get("mode", "dead"))}
         ),
         _host_end("board", Board.OK),
-        ("mode",),
+        modes=("dead", "failing", "stuck", "lying"),
     ),
     Fault(
         "overload",

@@ -38,7 +38,8 @@ MONITOR_FAULTS: Final = (
         "Its gmetad is `dead`, `stale` (asks its collector no more), `frozen` (says the same for "
         "ever), or says of the hosts in `silent` that they are.",
         *_monitor(polls=True),
-        ("mode", "silent"),
+        ("silent",),
+        ("dead", "stale", "frozen"),
     ),
     Fault(
         "collector",
@@ -46,7 +47,8 @@ MONITOR_FAULTS: Final = (
         "The gmond that collects there is `dead` (and has forgotten all when it is back), "
         "`frozen`, or says of the hosts in `silent` that they are.",
         *_monitor(polls=False),
-        ("mode", "silent"),
+        ("silent",),
+        ("dead", "frozen"),
     ),
     Fault("collector-restart", HOST, "The gmond that collects there forgets all hosts.", _restart),
 )

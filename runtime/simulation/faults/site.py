@@ -53,7 +53,7 @@ SITE_FAULTS: Final = (
         "The shared state is `lost` (not mounted) or `full` (can be read).",
         _state,
         _state_back,
-        ("mode",),
+        modes=("lost", "full"),
     ),
     Fault(
         "switch",
