@@ -91,13 +91,12 @@ def controller_command(
             if config.metrics.port is not None:
                 figures.serve(config.metrics.port)
             run(world, config, figures, every)
+            return
         report = measured_tick(world, config, figures, act=not dry_run)
     if as_json:
         click.echo(json.dumps(report.events, indent=2))
     elif dry_run or sys.stdout.isatty():
-        for case in report.cases:
-            click.echo(f"{case.vm}: {case.reason}")
-        click.echo(report.standstill or f"{len(report.cases)} virtual machines are down")
+        click.echo("\n".join(report.lines("would " if dry_run else "")))
 
 
 def _create_state(config: ControllerConfig) -> None:
@@ -107,9 +106,11 @@ def _create_state(config: ControllerConfig) -> None:
     click.echo(f"{config.state_directory} is ready")
 
 
-def _look(config: ControllerConfig, me: str) -> View:
-    """The site as a tick would see it; nothing is done."""
+def _look(config: ControllerConfig, me: str) -> tuple[View, str]:
+    """The site as a tick would see it, and why no monitor tells of it; nothing is done."""
+    from threerc.runtime.errors import MonitorLost
     from threerc.runtime.memory import Memory
+    from threerc.runtime.observation import Observation
     from threerc.runtime.real import RealWorld
     from threerc.runtime.view import View
 
@@ -117,7 +118,10 @@ def _look(config: ControllerConfig, me: str) -> View:
     now = world.now()
     memory = Memory(world.store, world.zone, me, now)
     memory.load()
-    return View(config, memory, world.observe(), now)
+    try:
+        return View(config, memory, world.observe(), now), ""
+    except MonitorLost as error:
+        return View(config, memory, Observation({}, "no monitor"), now), str(error)
 
 
 @click.command("status", cls=Command, example="3rc status --text")
@@ -130,7 +134,9 @@ def status_command(config_file: Path, text: bool, as_json: bool) -> None:
     from threerc.runtime.status import status, status_lines
 
     config = _load(config_file)
-    view = _look(config, next(iter(config.controllers), ""))
+    view, lost = _look(config, next(iter(config.controllers), ""))
+    if lost:
+        click.echo(f"3rc: no monitor has fresh data, so that all seem down: {lost}", err=True)
     if text:
         after = config.monitors.down_after
         click.echo(status_text(view.observation, config.domain, after), nl=False)
@@ -148,16 +154,19 @@ def status_command(config_file: Path, text: bool, as_json: bool) -> None:
 def explain_command(vm: str, config_file: Path, last: int, as_json: bool) -> None:
     """Tell the whole story of a virtual machine: what was seen, refused, done, and why."""
     from threerc.runtime.operators import Unknown
-    from threerc.runtime.status import story_lines
+    from threerc.runtime.status import story, story_lines, word_lines
 
     config = _load(config_file)
     if vm not in config.virtual_machines:
         raise Unknown(f"{config.site} has no virtual machine {vm}")
-    events = _store(config).events(vm, last)
+    store = _store(config)
+    # A standstill is nobody's in particular: it is everybody's.
+    events = story(vm, store.events(None, 10 * last))[-last:]
     if as_json:
-        click.echo(json.dumps(list(events), indent=2))
+        click.echo(json.dumps(events, indent=2))
     else:
-        click.echo("\n".join(story_lines(vm, events, None)))
+        lines = [*story_lines(events, None), *word_lines(store, vm)]
+        click.echo("\n".join(lines) or f"{vm}: nothing was ever done")
 
 
 def _told(answer: str) -> None:

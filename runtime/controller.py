@@ -68,6 +68,9 @@ def _recover(turn: Round) -> None:
     if turn.act:
         Actor(turn).run(plans, orders)
         drain(turn)
+        return
+    for vm, order in orders.items():  # what would be done, were it not only said
+        plans[vm].case.step, plans[vm].case.to = order.step, order.to
 
 
 def _brake(turn: Round) -> str:

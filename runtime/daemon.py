@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,12 +71,22 @@ def due_every(seconds: int, now: float) -> float:
 
 
 def run(world: World, config: ControllerConfig, figures: Figures, every: int | None) -> None:
-    """Tick until the process is told to end; what goes wrong is logged, and tried again."""
+    """Tick until the process is told to end (SIGTERM, Ctrl-C), which it does after its tick.
+
+    What goes wrong is logged, and tried again.
+    """
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
     minutes = config.controllers[figures.me]
-    while True:
-        now = time.time()
-        time.sleep(max(0.0, (due_every(every, now) if every else due(minutes, now)) - now))
+    when = f"every {every} s" if every else f"{minutes} minutes"
+    _log.warning("%s of %s looks at the site: %s", figures.me, config.site, when)
+    while not end.wait(_seconds_to_wait(minutes, every, time.time())):
         try:
             measured_tick(world, config, figures)
         except ControllerError as error:
             _log.error("nothing was done: %s", error)
+
+
+def _seconds_to_wait(minutes: Minutes, every: int | None, now: float) -> float:
+    return max(0.0, (due_every(every, now) if every else due(minutes, now)) - now)

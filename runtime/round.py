@@ -27,7 +27,14 @@ class Report:
     standstill: str = ""
     cases: list[Case] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    states: dict[str, int] = field(default_factory=dict)
+
+    def lines(self, word: str = "") -> list[str]:
+        """What was done for each VM that is down, for people; `word` comes before each action."""
+        lines = [self.standstill] if self.standstill else []
+        for case in self.cases:
+            what = f"{word}{case.step} on {case.to}: " if case.step else ""
+            lines.append(f"{case.vm}: {what}{case.reason}")
+        return lines or ["nothing is down"]
 
 
 _NOWHERE: Final = Choice(None, {})

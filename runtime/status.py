@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from threerc.runtime.memory import ALL
 from threerc.runtime.records import Record, stamp
 from threerc.runtime.view import View
+from threerc.runtime.world import Store
+
+_NUMBER: Final = re.compile(r"[0-9]+")
 
 
 def status(view: View) -> dict[str, Any]:
@@ -88,7 +92,29 @@ def _vm_line(name: str, vm: Mapping[str, Any], zone: tzinfo | None) -> str:
     return f"VM {name:<15} {state} on {vm['host']:<15} {'; '.join(notes)}".rstrip()
 
 
-def story_lines(vm: str, events: Sequence[Mapping[str, Any]], zone: tzinfo | None) -> list[str]:
+def story(vm: str, events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events that concern a VM; a standstill does, where nothing else was said of it then."""
+    told = {(e["time"], e["controller"]) for e in events if e.get("vm") == vm}
+    return [
+        event
+        for event in events
+        if event.get("vm") == vm
+        or ("vm" not in event and (event["time"], event["controller"]) not in told)
+    ]
+
+
+def word_lines(store: Store, vm: str) -> list[str]:
+    """What operators have said that concerns a VM just now. Raises StoreLost."""
+    lines: list[str] = []
+    for key, words in ((f"paused/{vm}", "paused"), (f"paused/{ALL}", "all are paused")):
+        found = store.get(key)
+        if found is not None:
+            why = found.value.get("why")
+            lines.append(f"now: {words}" + (f": {why}" if why else ""))
+    return lines
+
+
+def story_lines(events: Sequence[Mapping[str, Any]], zone: tzinfo | None) -> list[str]:
     """The story of a VM: equal reasons in a row are told once, with how often and until when."""
     lines: list[str] = []
     at = 0
@@ -100,12 +126,15 @@ def story_lines(vm: str, events: Sequence[Mapping[str, Any]], zone: tzinfo | Non
         if alike > at:
             lines[-1] += f" ({alike - at} times more, until {stamp(events[alike]['time'], zone)})"
         at = alike + 1
-    return lines or [f"{vm}: nothing was ever done, nor had to be"]
+    return lines
 
 
 def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    keys = ("kind", "reason", "outcome", "refused")
-    return first["kind"] != "action" and all(first.get(key) == second.get(key) for key in keys)
+    """Whether two events say the same, but for how many seconds."""
+    keys = ("kind", "outcome", "refused")
+    alike = all(first.get(key) == second.get(key) for key in keys)
+    reasons = (_NUMBER.sub("", str(event["reason"])) for event in (first, second))
+    return first["kind"] != "action" and alike and len(set(reasons)) == 1
 
 
 def _event_lines(event: Mapping[str, Any], zone: tzinfo | None) -> list[str]:

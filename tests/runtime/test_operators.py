@@ -11,7 +11,7 @@ from threerc.runtime.controller import tick
 from threerc.runtime.memory import Memory
 from threerc.runtime.records import Record
 from threerc.runtime.round import Report
-from threerc.runtime.status import status, status_lines, story_lines
+from threerc.runtime.status import status, status_lines, story, story_lines, word_lines
 from threerc.runtime.view import View
 
 SITE = config()
@@ -152,11 +152,28 @@ def test_status_and_story(world: TinyWorld) -> None:
         "VM gridce          DOWN on alfa03          restarted 1970-01-12/13:46:40",
         "VM other           up   on alfa02          paused: mine",
     ]
-    story = story_lines("gridce", world.store.events("gridce"), world.zone)
-    assert story[:3] == [
+    told = story_lines(story("gridce", world.store.events()), world.zone)
+    assert told[:3] == [
         "1970-01-12/13:46:40 bibe: RESTART on alfa03, from alfa01: down",
         "    alfa01 was not taken: load 12.50 above MAXL 10",
         "    alfa02 was not taken: in maintenance",
     ]
-    assert "waits" in story[3]
-    assert story_lines("x", [], world.zone) == ["x: nothing was ever done, nor had to be"]
+    assert told[3].endswith("(1 times more, until 1970-01-12/13:49:40)")
+    assert word_lines(world.store, "other") == ["now: paused: mine"]
+    assert word_lines(world.store, "gridce") == []
+
+
+def test_a_dry_run_says_what_would_be_done(world: TinyWorld) -> None:
+    assert tick(world, SITE, "bibe", act=False).lines() == ["nothing is down"]
+    world.silent["gridce"] = 500.0
+    report = tick(world, SITE, "bibe", act=False)
+    assert report.lines("would ") == ["gridce: would RESTART on alfa01: down"]
+    assert world.hosts["alfa01"].running == {"gridce"}
+    assert world.store.list("vm/") == {}
+
+
+def test_a_standstill_is_part_of_everybody_s_story(world: TinyWorld) -> None:
+    world.store.log([], [{"time": 5.0, "controller": "bibe", "kind": "standstill", "reason": "x"}])
+    assert story_lines(story("gridce", world.store.events()), world.zone) == [
+        "1970-01-01/00:00:05 bibe: x"
+    ]
