@@ -97,6 +97,9 @@ class Explainer:
         rule = kind if "-" in kind or kind in _OWN else "value"
         message = error["msg"]
         message = _PHRASES.get(kind, message[:1].lower() + message[1:])
+        if kind in _COUNTS:
+            limit = error["ctx"]["min_length" if kind == "too_short" else "max_length"]
+            message = f"{_COUNTS[kind]} {limit} entries"
         return Problem(path, key, rule, f"{key}: {message}{shown}", "[key]" in loc)
 
     def _unknown(self, path: Path) -> str:
@@ -115,6 +118,8 @@ _OWN = frozenset(
 _PHRASES = {
     "string_type": "has to be text",
     "int_type": "has to be a whole number",
+    "float_type": "has to be a number",
+    "float_parsing": "has to be a number",
     "int_parsing": "has to be a whole number",
     "bool_type": "has to be true or false",
     "bool_parsing": "has to be true or false",
@@ -128,6 +133,7 @@ _PHRASES = {
     "ip_v4_network": "not an IPv4 prefix such as 192.168.1.0/24 (host bits have to be 0)",
     "ip_v6_network": "not an IPv6 prefix such as 2001:db8:1::/64 (host bits have to be 0)",
 }
+_COUNTS = {"too_short": "has to have at least", "too_long": "may have at most"}
 _HINTS = {
     "unknown-key": "`3rc schema` lists all keys",
     "missing-key": "give it here, in a group or in the defaults",
