@@ -96,8 +96,20 @@ class Beats:
                 found[name] = old
         return found
 
-    def next_death(self, collector: str, limit: float) -> float:
-        """When the first host will have been silent for longer than a limit; infinity: never."""
+    def next_death(self, collector: str, limit: float, slack: float) -> float:
+        """When the first host may have been silent for longer than a limit; infinity: never.
+
+        Whose last heartbeat is not older than `slack` goes on beating, as long as nothing happens.
+        """
         ear, now = self.ears[collector], self.now()
-        silent = (name for name in self.names if name not in ear.since)
-        return min((ear.heard.get(name, now - limit) + limit for name in silent), default=inf)
+        found = inf
+        for name in self.names:
+            if ear.since.get(name, now) > now - slack:
+                last = ear.heard.get(name)  # gmetad may not have asked since then
+            else:
+                last = self.last(collector, name, now)
+            if last is None:
+                return now
+            if name not in ear.since or last < now - slack:
+                found = min(found, last + limit)
+        return found

@@ -175,8 +175,9 @@ class _Runner:
         for controller in self.simulation.controllers.values():
             controller.world.told.clear()
         for life in self.simulation.history.lives.values():
-            life.downs.clear()
             life.moves.clear()
+            if life.serving:
+                life.downs.clear()
 
     # -- as a witness
 

@@ -50,9 +50,19 @@ def simulate(load_site: Loader) -> click.Command:
     )
     @click.option("--steps", help="Instead of the site's: restart, or reboot,restart=2,reinstall.")
     @click.option(
-        "--mtbf", type=float, default=30.0, show_default=True, metavar="DAYS", help="For the nines."
+        "--mtbf",
+        type=click.FloatRange(0, min_open=True),
+        default=30.0,
+        show_default=True,
+        metavar="DAYS",
+        help="For the nines.",
     )
-    @click.option("--report", type=_PATH, metavar="FILE.html", help="Draw the campaign.")
+    @click.option(
+        "--report",
+        type=click.Path(path_type=Path, dir_okay=False, writable=True),
+        metavar="FILE.html",
+        help="Draw the campaign (needs matplotlib).",
+    )
     @click.option("--what-if", "question", metavar="TEXT", help="Such as 'kill alfa01'.")
     @click.option(
         "--search", type=click.IntRange(1), metavar="N", help="Try so many random schedules."
@@ -135,6 +145,10 @@ def _what_if(config: ControllerConfig, question: str, as_json: bool) -> None:
 def _campaign(config: ControllerConfig, options: dict[str, Any]) -> None:
     from threerc.runtime.simulation.statistics import SIGMA, figures, lines
 
+    if options["report"]:
+        from threerc.runtime.simulation.report import can_write
+
+        can_write(options["report"])  # before thousands of crashes, not after
     mtbf, crashes = options["mtbf"] * _DAY, options["crashes"]
     campaigns = [_crash(config, crashes, options, options["steps"])]
     if options["steps"]:

@@ -24,15 +24,15 @@ class Source:
     `mode` is `ok`, `dead` (nobody answers), `stale` (it has stopped asking its collector),
     `frozen` (it says the same for ever, as if it were new). Of the hosts in `silent` it says that
     they have been so since `began`, and long enough to be down, whatever it has heard. `asked` is
-    the collector whose data it has, `stopped` when it has asked it last.
+    the collector whose data it has, `lost` since when none has answered it.
     """
 
     host: str
     polls: bool
     mode: str = "ok"
-    stopped: float = 0.0
     began: float = 0.0
     asked: str = ""
+    lost: float | None = None
     silent: set[str] = field(default_factory=set)
 
     @property
@@ -42,13 +42,22 @@ class Source:
 
     def age(self, site: Site) -> float:
         """How old its data is, in seconds."""
-        now = site.timeline.now
         if not self.polls:
             return 0.0
-        stopped = self.mode == "stale" or self.collector(site) is None
-        if not stopped and self.mode == "ok":
-            self.stopped = now
-        return now - self._polled(site, self.stopped if stopped else now)
+        now = moment = site.timeline.now
+        if self.lost is not None:
+            moment = self.lost
+        if self.mode == "stale":
+            moment = min(moment, self.began)
+        return now - self._polled(site, moment)
+
+    def update(self, site: Site) -> None:
+        """Take notice of a change: whom it asks from now on, and since when nobody answers."""
+        collector = self.collector(site)
+        if collector is not None:
+            self.asked, self.lost = collector, None
+        elif self.lost is None:
+            self.lost = site.timeline.now
 
     def _polled(self, site: Site, moment: float) -> float:
         every = site.config.monitors.poll_interval
@@ -58,9 +67,8 @@ class Source:
         """All hosts that it knows; `failed` is what others said before."""
         now, age = site.timeline.now, self.age(site)
         if self.mode == "frozen":
-            now, age = self.stopped, 0.0
-        collector = self.collector(site) or self.asked
-        heard = site.beats.all(collector, now - age) if collector else {}
+            now, age = self.began, 0.0
+        heard = site.beats.all(self.asked, now - age) if self.asked else {}
         hosts = {name: Seen(site.load(name), now - last) for name, last in heard.items()}
         for name in self.silent:
             hosts[name] = Seen(None, now - self.began + _SILENT)
@@ -73,7 +81,6 @@ class Source:
         me = site.hosts[self.host]
         for other in site.sources:
             if not other.polls and other.mode != "dead" and me.reaches(site.hosts[other.host]):
-                self.asked = other.host
                 return other.host
         return None
 

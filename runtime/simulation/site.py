@@ -93,6 +93,7 @@ class Site:
         for name in (*self.hosts, *self.guests):
             if self._sends(name):
                 self.beats.begin(name, self.chance.of(f"beat/{name}").uniform(0, 20))
+        self.monitors_changed()
 
     def load(self, name: str) -> float:
         """A host's 5-minute load; that of a VM is never much."""
@@ -136,9 +137,16 @@ class Site:
                 self.moved(guest)
         if host.name in self.beats.ears:
             self.network_changed()
+        self.monitors_changed()
+
+    def monitors_changed(self) -> None:
+        """Which monitors ask whom may not be what it was."""
+        for source in self.sources:
+            source.update(self)
 
     def network_changed(self) -> None:
         """Who hears whom is not what it was."""
+        self.monitors_changed()
         for name in (*self.hosts, *self.guests):
             self.beats.update(name)
         for guest in self.guests.values():

@@ -12,10 +12,13 @@ from typing import Final
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import TMAX
 from threerc.runtime.simulation.controllers import Controller
+from threerc.runtime.simulation.machines import MAIN
 from threerc.runtime.simulation.simulation import Simulation
 from threerc.runtime.simulation.timeline import Entry
 from threerc.runtime.world import Versioned
 
+_EARLY: Final = 20.0
+"""Seconds before a death could be seen in which ticks are real: one that is slow may see it."""
 _GROUPS: Final = ("paused/", "maintenance/", "installed/")
 
 
@@ -34,7 +37,8 @@ class Sleep:
         monitors = simulation.config.monitors
         self._limit = monitors.down_after * TMAX
         # Whoever lives is never taken for dead, however long ago its monitor was asked.
-        self._possible = self._limit > TMAX + monitors.poll_interval
+        self._slack = TMAX + monitors.poll_interval
+        self._possible = self._limit > self._slack
         self.timeline.watch(self._before, self._after)
 
     # -- around whatever happens
@@ -57,7 +61,7 @@ class Sleep:
 
     def _look(self) -> None:
         """Sleep until a host will have been silent for too long; or not, where one is."""
-        wake = self._next_death() if self._calm() else 0.0
+        wake = self._next_death() - _EARLY if self._calm() else 0.0
         if wake > self.timeline.now:
             self._sleep_until(wake)
         elif self.asleep:
@@ -93,7 +97,9 @@ class Sleep:
         if self.site.state != "ok":
             return False
         for controller in self._controllers:
-            if controller.seen != store.writes or controller.caller.disturbed:
+            if controller.world.host.segment != MAIN or controller.caller.disturbed:
+                return False
+            if controller.seen != store.writes:
                 return False
         if self._calm_at != store.writes:
             waiting = any(store.list(group) for group in _GROUPS)
@@ -112,7 +118,7 @@ class Sleep:
             collector = source.collector(self.site)
             if collector is None:
                 return 0.0
-            found = min(found, self.site.beats.next_death(collector, self._limit))
+            found = min(found, self.site.beats.next_death(collector, self._limit, self._slack))
         return found
 
 

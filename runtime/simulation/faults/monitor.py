@@ -14,15 +14,16 @@ def _monitor(*, polls: bool) -> tuple[Begin, End]:
         for source in find(simulation.site, name, polls=polls):
             silent = options.get("silent")
             source.mode = options.get("mode", "ok" if silent else "dead")
-            source.collector(simulation.site)
-            source.stopped = source.began = simulation.timeline.now
+            source.began = simulation.timeline.now
             source.silent = set(silent or ())
+        simulation.site.monitors_changed()
 
     def end(simulation: Simulation, name: str) -> None:
         for source in find(simulation.site, name, polls=polls):
             if source.mode == "dead" and not polls:
                 simulation.site.beats.forget(name)
             source.mode, source.silent = "ok", set()
+        simulation.site.monitors_changed()
 
     return begin, end
 
