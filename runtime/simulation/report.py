@@ -1,7 +1,7 @@
 """A campaign as a page to look at: the histogram, its Gaussian fit, and the thesis's beside it.
 
 One HTML file that needs nothing else. The picture is drawn by matplotlib, where that is installed
-(`pip install threerc[report]`).
+(the extra `report`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,12 +48,20 @@ svg {{ width: 100%; height: auto; }}
 """
 
 
-class NoMatplotlib(ControllerError):
-    """The library that draws is not installed."""
+class NoReport(ControllerError):
+    """The report cannot be drawn or written; the text says why."""
+
+
+def can_write(path: Path) -> None:
+    """See that a report could be written there. Raises NoReport."""
+    if find_spec("matplotlib") is None:
+        raise NoReport("a report needs matplotlib, which is not installed beside 3rc")
+    if not path.absolute().parent.is_dir():
+        raise NoReport(f"{path}: there is no folder {path.absolute().parent}")
 
 
 def write_report(campaigns: Sequence[Campaign], path: Path, mtbf: float) -> None:
-    """Write the page of some campaigns. Raises NoMatplotlib, OSError."""
+    """Write the page of some campaigns. Raises OSError."""
     parts = [*(_campaign(each, mtbf) for each in campaigns), f"<p>{escape(SIGMA)}</p>"]
     title = "Recovery times of simulated crashes"
     path.write_text(_PAGE.format(title=title, parts="\n".join(parts)), encoding="utf-8")
@@ -90,12 +99,9 @@ def _rows(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
 
 
 def histogram(campaign: Campaign) -> str:
-    """The picture, as SVG. Raises NoMatplotlib."""
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - only a report needs it
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise NoMatplotlib("a report needs matplotlib: pip install 'threerc[report]'") from None
+    """The picture, as SVG."""
+    import matplotlib as mpl  # noqa: PLC0415 - only a report needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     times = campaign.times
     figure = Figure(figsize=(9, 4.5), layout="constrained")
