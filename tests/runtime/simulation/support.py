@@ -30,9 +30,10 @@ def sns_pisa() -> ControllerConfig:
     return load(SNS_PISA)
 
 
-def small() -> ControllerConfig:
-    """Three hosts with a VM each."""
-    return ControllerConfig.model_validate(brief.complete(SITE))
+def small(*, power: bool = False) -> ControllerConfig:
+    """Three hosts with a VM each; their power can be cut, or not."""
+    hosts = {"physical_hosts": {"alfa[01-03]": {"power": power or None}}}
+    return ControllerConfig.model_validate(brief.complete(SITE | hosts))
 
 
 def scenario(*faults: dict[str, Any], **more: Any) -> Scenario:

@@ -1,0 +1,149 @@
+"""The search for trouble finds nothing in the controllers, and bugs that are put into them."""
+
+# ruff: noqa: SLF001 - bugs are put where nobody else reaches
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.simulation.support import SCENARIOS
+from threerc.runtime import deciding, recovery
+from threerc.runtime.brake import Braked
+from threerc.runtime.errors import ControllerError
+from threerc.runtime.ordering import Orderer
+from threerc.runtime.records import Record
+from threerc.runtime.recovery import Guard
+from threerc.runtime.simulation.hypervisor import SimHypervisor
+from threerc.runtime.simulation.invariants import (
+    CRASHED,
+    DURING_WAIT,
+    NO_CONSENT,
+    NO_REASON,
+    NOT_RECOVERED,
+    TWO_COPIES,
+    UNREADABLE,
+    WHILE_BRAKED,
+)
+from threerc.runtime.simulation.judging import judge
+from threerc.runtime.simulation.load import load
+from threerc.runtime.simulation.run import run
+from threerc.runtime.simulation.schedules import schedule
+from threerc.runtime.simulation.search import Finding, search, shrink, violation, write
+from threerc.runtime.survey import Survey
+
+SCHEDULES = int(os.environ.get("THREERC_SCHEDULES", "10000"))
+"""How many the controllers have to stand; about a minute for 10,000."""
+MANY = 250
+
+
+def first(kind: str) -> Finding:
+    """The first finding of a kind; there must be one in a few hundred schedules."""
+    found = next((each for each in search(MANY) if each.violation.kind == kind), None)
+    assert found is not None
+    return found
+
+
+def test_the_controllers_break_nothing() -> None:
+    found = [(each.seed, each.violation.what) for each in search(SCHEDULES, seed=1)]
+    assert found == []
+
+
+def test_the_same_seed_is_the_same_schedule() -> None:
+    assert schedule(7) == schedule(7)
+    assert schedule(7) != schedule(8)
+
+
+def test_kills_that_do_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
+    assert len(first(TWO_COPIES).scenario.faults) <= 2
+
+
+def test_a_host_taken_for_dead_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_dead(self: Survey, *_: object) -> None:
+        self.dead.update(dict.fromkeys(self.lost, "it does not answer"))
+
+    monkeypatch.setattr(Survey, "fence", all_dead)
+    first(TWO_COPIES)
+
+
+def test_reinstalling_without_consent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        recovery._GUARDS, Guard.REINSTALL, lambda s: s.record.state != "reinstalled"
+    )
+    first(NO_CONSENT)
+
+
+def test_waits_that_are_not_kept_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recovery._GUARDS, Guard.WAITING, lambda _: False)
+    first(DURING_WAIT)
+
+
+def test_a_brake_that_does_not_hold_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threerc.runtime.controller._brake", _set_and_go_on)
+    first(WHILE_BRAKED)
+
+
+def _set_and_go_on(turn: object) -> str:
+    memory = turn.memory  # type: ignore[attr-defined]
+    if memory.brake is None:
+        memory.set_brake(Braked(since=turn.now, reason="on", hosts=()))  # type: ignore[attr-defined]
+    return ""
+
+
+def test_silence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding.Decider, "_hands_off", lambda _self, _vm: "")
+    monkeypatch.setattr(recovery, "_why_wait", lambda _: "")
+    monkeypatch.setitem(recovery._REASONS, recovery.Outcome.WAIT, lambda _: "")
+    first(NO_REASON)
+
+
+def test_vms_that_are_forgotten_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding.Decider, "_hands_off", lambda _self, _vm: "not today")
+    assert len(first(NOT_RECOVERED).scenario.faults) == 1
+
+
+def test_a_controller_that_crashes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(Orderer, "_order", broken)
+    assert "KeyError" in first(CRASHED).violation.what
+
+
+def test_a_state_that_cannot_be_read_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> dict[str, Record]:
+        raise ControllerError("vm/v1 is no record of ours")
+
+    monkeypatch.setattr("threerc.runtime.simulation.controllers.load_records", unreadable)
+    first(UNREADABLE)
+
+
+def test_a_finding_becomes_a_scenario(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
+        found = first(TWO_COPIES)
+        write(found, tmp_path / "found")
+        scenario, config = load(tmp_path / "found")
+        outcome = run(scenario, config)
+        assert [each.kind for each in outcome.simulation.invariants.violations] == [TWO_COPIES]
+    assert (tmp_path / "found/README.md").read_text(encoding="utf-8").startswith("# two-copies\n")
+    assert violation(scenario) is None
+    assert judge(tmp_path / "found", run(scenario, config)) != []
+
+
+def test_shrinking_keeps_what_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
+    scenario = next(
+        each for seed in range(1, MANY) if (each := schedule(seed)) and violation(each) is not None
+    )
+    small = shrink(scenario, TWO_COPIES)
+    assert set(small.faults) <= set(scenario.faults)
+    assert violation(small) is not None
+
+
+def test_no_scenario_of_ours_was_found_by_a_search_and_left_there() -> None:
+    for path in SCENARIOS.glob("*/README.md"):
+        assert "Found by `3rc simulate --search`" not in path.read_text(encoding="utf-8"), path
