@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -77,18 +76,17 @@ def measure(folder: Path, nodes: int, runs: int) -> list[str]:
     build: list[str | Path] = [BIN / "3rc-build", "--no-verify"]
     figures: dict[str, list[Figure]] = {}
     for turn in range(runs + 1):  # the first warms the caches and is not counted
-        shutil.rmtree(folder / "out", ignore_errors=True)
         sites = {
             "PyYAML's C loader, one by one": [sys.executable, "-c", LOADER, expanded / "site.yaml"],
-            "3rc-build, as a range": [*build, plain / "site.yaml", "-o", folder / f"p{turn}"],
-            "3rc-build, one by one": [*build, expanded / "site.yaml", "-o", folder / f"e{turn}"],
+            "3rc-build, as a range": [*build, plain / "site.yaml", "-o", folder / "p"],
+            "3rc-build, one by one": [*build, expanded / "site.yaml", "-o", folder / "e"],
         }
         for name, command in sites.items():
             figures.setdefault(name, []).append(run(command))
         mac = f"02:fe:00:00:00:{turn:02x}"
         changed = expanded / "changed.yaml"
         changed.write_text(_change_one(text, mac), encoding="utf-8")
-        again = [*build, changed, "-o", folder / f"e{turn}"]
+        again = [*build, changed, "-o", folder / "e"]
         figures.setdefault("the same again, one host changed", []).append(run(again))
     medians = {name: median(found[1:]) for name, found in figures.items()}
     reference = next(iter(medians.values()))
@@ -118,7 +116,8 @@ def page(rows: list[str], startup: Figure) -> str:
             "",
             "Written by `make bench`; do not edit. Each figure is the median of whole processes on",
             "one core of a small, shared machine: look at the ratios, not at the seconds. All",
-            "artefacts but the dual-boot images are made; the daemons' checkers are left out.",
+            "artefacts but the dual-boot images are made; the daemons' checkers are left out. Each build",
+            "takes the place of one before it, whose tree it removes.",
             "",
             "The reference of each ratio is loading the same hosts, written out one by one, with",
             "PyYAML's C loader (CPU seconds against CPU seconds).",
