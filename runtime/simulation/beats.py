@@ -99,17 +99,17 @@ class Beats:
     def next_death(self, collector: str, limit: float, slack: float) -> float:
         """When the first host may have been silent for longer than a limit; infinity: never.
 
-        Whose last heartbeat is not older than `slack` goes on beating, as long as nothing happens.
+        Whoever has been heard for as long as `slack` goes on beating, as long as nothing happens.
         """
         ear, now = self.ears[collector], self.now()
         found = inf
         for name in self.names:
-            if ear.since.get(name, now) > now - slack:
-                last = ear.heard.get(name)  # gmetad may not have asked since then
-            else:
-                last = self.last(collector, name, now)
+            since = ear.since.get(name)
+            if since is not None and since <= now - slack:
+                continue
+            last = ear.heard.get(name)  # gmetad may not have asked since then
             if last is None:
                 return now
-            if name not in ear.since or last < now - slack:
+            if since is None or last < now - slack:
                 found = min(found, last + limit)
         return found

@@ -17,7 +17,7 @@ from threerc.runtime.simulation.simulation import Simulation
 from threerc.runtime.simulation.timeline import Entry
 from threerc.runtime.world import Versioned
 
-_EARLY: Final = 20.0
+_EARLY: Final = 8.0
 """Seconds before a death could be seen in which ticks are real: one that is slow may see it."""
 _GROUPS: Final = ("paused/", "maintenance/", "installed/")
 
@@ -110,16 +110,19 @@ class Sleep:
 
     def _next_death(self) -> float:
         """When the first host will be taken for dead, by any controller; infinity: never."""
-        found = inf
-        for controller in self._controllers:
-            source = next((s for s in self.site.sources if controller.world.can_ask(s)), None)
-            if source is None or source.mode != "ok" or source.silent:
-                return 0.0
-            collector = source.collector(self.site)
-            if collector is None:
-                return 0.0
-            found = min(found, self.site.beats.next_death(collector, self._limit, self._slack))
-        return found
+        asked = {self._collector(controller) for controller in self._controllers}
+        if None in asked:
+            return 0.0
+        deaths = (self.site.beats.next_death(str(c), self._limit, self._slack) for c in asked)
+        return min(deaths, default=inf)
+
+    def _collector(self, controller: Controller) -> str | None:
+        """The collector whose data a controller gets; None where that is not simply so."""
+        for source in self.site.sources:
+            if controller.world.can_ask(source):
+                plain = source.mode == "ok" and not source.silent
+                return source.collector(self.site) if plain else None
+        return None
 
 
 def _rests(found: Versioned) -> bool:
