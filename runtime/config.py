@@ -105,8 +105,8 @@ class RestartLimit(Part):
 class Flapping(Part):
     """How long failures are remembered, and how many are too many.
 
-    Each failure counts 1 and loses half of its weight every `half_life` seconds. Waits double with
-    each failure that still counts; at `give_up` the VM is left to a human.
+    Each failure counts 1 and loses half of its weight in every `half_life` seconds that the VM is
+    up. Waits double with each failure that still counts; at `give_up` the VM is left to a human.
     """
 
     half_life: Positive = 3600

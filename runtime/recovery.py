@@ -155,8 +155,13 @@ def wait(situation: Situation) -> float:
 
 
 def strain(record: Record, policy: Policy, now: float) -> float:
-    """The weight of a VM's failures by now: each loses half of it in every half-life."""
-    passed = max(0.0, now - record.strained)
+    """The weight of a VM's failures by now: each loses half of it in every half-life.
+
+    Only the time in which it is up counts; else they would fade while the waits for it grow, and
+    it would never be left to a human.
+    """
+    since = now if record.up is None else max(record.up, record.strained)
+    passed = max(0.0, now - since)
     return float(record.strain * 0.5 ** (passed / policy.flapping.half_life))
 
 
@@ -195,7 +200,8 @@ def uncounted(record: Record) -> Record:
 
     The wait after it is kept, but nothing worse may be done because of it.
     """
-    if record.intent is None or record.intent.step == MIGRATE:
+    intent = record.intent
+    if intent is None or intent.step == MIGRATE or _AFTER[Step(intent.step)] is not record.state:
         return record
     return record.model_copy(update={"tries": max(0, record.tries - 1)})
 

@@ -54,7 +54,10 @@ class Flapping(Model):
     """How failures are remembered: a machine that comes and goes is brought back ever later."""
 
     half_life: int = Field(
-        default=3600, ge=60, le=30 * 86400, description="Seconds in which a failure fades by half."
+        default=3600,
+        ge=60,
+        le=30 * 86400,
+        description="Seconds up in which a failure fades by half.",
     )
     give_up: int = Field(
         default=5,

@@ -184,9 +184,29 @@ def test_a_wait_says_what_it_is_for() -> None:
 
 
 def test_failures_fade() -> None:
+    """While the VM is up; else it would come and go for ever, at ever longer intervals."""
     record = failed(Record(host="p"), THESIS, NOW)
-    assert recovery.strain(record, THESIS, NOW + 3600) == pytest.approx(0.5)
-    assert recovery.strain(record, THESIS, NOW - 50) == pytest.approx(1)  # a clock that went back
+    assert recovery.strain(record, THESIS, NOW + 3600) == pytest.approx(1)
+    back = record.model_copy(update={"up": NOW + 600})
+    assert recovery.strain(back, THESIS, NOW + 600 + 3600) == pytest.approx(0.5)
+    assert recovery.strain(back, THESIS, NOW - 50) == pytest.approx(1)  # a clock that went back
+
+
+def test_a_vm_that_fails_whenever_it_is_up_is_left_to_a_human() -> None:
+    record, now, failures = Record(host="p", up=NOW), NOW, 0
+    while not record.left:
+        record, failures = failed(record, THESIS, now), failures + 1
+        while (found := decide(Situation(record, THESIS, now, now - record.last))).step is None:
+            if found.outcome is Outcome.LEAVE:
+                record = record.model_copy(update={"left": found.reason})
+                break
+            if found.outcome is Outcome.EXHAUSTED:
+                record = recovery.exhausted(record, now)
+            now += 60
+        else:
+            record = recovery.acted(record, found.step, "p", THESIS, now)
+            record, now = record.model_copy(update={"up": now + 100}), now + 200
+    assert failures == THESIS.flapping.give_up
 
 
 def test_the_limit_caps_actions_within_an_interval() -> None:
