@@ -48,6 +48,8 @@ class Actor:
             record = recovery.forgotten(record)
         record = recovery.acted(record, order.step, record.host, policy, self.turn.now)
         intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
+        if order.step is Step.REBOOT:
+            intent = _of_a_start(record.intent) or intent
         update: dict[str, Any] = {"intent": intent}
         if order.step is Step.REINSTALL:
             update["link"] = self.turn.now
@@ -66,7 +68,8 @@ class Actor:
             case.step, case.to, case.outcome, case.cleared = None, "", Outcome.WAIT, False
             self._save_end(case, plan.ready.model_copy(update={"link": case.after.link}))
             return
-        update: dict[str, Any] = {"host": done.host, "intent": None}
+        still_open = _of_a_start(plan.ready.intent) if case.step is Step.REBOOT else None
+        update: dict[str, Any] = {"host": done.host, "intent": still_open}
         if done.failed:
             others = (name for name in case.after.avoid if name != done.host)
             update["avoid"] = (*others, done.host)
@@ -85,3 +88,8 @@ class Actor:
         if not self.turn.save(case, record):
             case.reason = "another controller took over before the action was over"
             case.step, case.to = step, to
+
+
+def _of_a_start(intent: Intent | None) -> Intent | None:
+    """An intent to start a VM somewhere: a reboot does not tell whether a copy is there."""
+    return None if intent is None or intent.step == Step.REBOOT else intent

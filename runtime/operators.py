@@ -26,7 +26,7 @@ def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
     name = _known_vm(config, vm)
     was_paused = take_back(store, "paused", name)
     vms = config.virtual_machines if name == ALL else [name]
-    given_up = [each for each in vms if _take_up(store, each)]
+    given_up = [each for each in vms if _take_up(store, config, each)]
     if not was_paused and not given_up:
         return f"{_called(name)} cared for already"
     return f"{_called(name)} cared for again"
@@ -67,15 +67,19 @@ def installed(store: Store, config: ControllerConfig, vm: str) -> str:
     return f"{name} is installed"
 
 
-def _take_up(store: Store, vm: str) -> bool:
+def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
+    """Care again for a VM that was left to a human, or was last on a host that is no more."""
     key = f"vm/{vm}"
     found = store.get(key)
     if found is None:
         return False
     record = Record.load(found.value)
-    if not record.left:
+    gone = record.host not in config.physical_hosts
+    if not record.left and not gone:
         return False
-    store.put(key, record.model_copy(update={"left": "", "strain": 0.0}).dump(), found.version)
+    host = config.virtual_machines[vm].home if gone else record.host
+    update = {"left": "", "strain": 0.0, "host": host}
+    store.put(key, record.model_copy(update=update).dump(), found.version)
     return True
 
 

@@ -107,6 +107,8 @@ class Orderer:
                 return self.survey.doubt[name]
             if name in self.survey.lost and step in _OVERWRITES:
                 return f"{name} does not answer, so that the failure may be the host's own"
+        if not origins:
+            return "it was last on a host that the site does not have (`3rc resume` takes it home)"
         return ""
 
     def _doubt_of(self, elsewhere: tuple[str, ...]) -> str:

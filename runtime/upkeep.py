@@ -9,7 +9,7 @@ from typing import Any
 from threerc.runtime import journal
 from threerc.runtime.errors import Conflict, ControllerError
 from threerc.runtime.memory import Memory
-from threerc.runtime.records import Record
+from threerc.runtime.records import MIGRATE, Record
 from threerc.runtime.view import View
 from threerc.runtime.world import World
 
@@ -85,18 +85,30 @@ def _seen_up(world: World, view: View, vm: str, record: Record) -> Record:
     update: dict[str, Any] = {}
     if record.up is None:
         update |= {"up": view.now, "avoid": ()}
-    if record.intent is not None:
-        update |= {"intent": None, "host": _where(world, vm, record)}
+    if record.intent is not None and (host := _where(world, vm, record)) is not None:
+        update |= {"intent": None, "host": host}
     history = view.config.policy(view.config.virtual_machines[vm]).history
     if record.left and record.up is not None and view.now - record.up >= history:
         update |= {"left": "", "strain": 0.0}
     return record.model_copy(update=update) if update else record
 
 
-def _where(world: World, vm: str, record: Record) -> str:
-    """The host of a VM whose action nobody saw the end of."""
-    to = record.intent.to if record.intent else record.host
-    try:
-        return to if vm in world.hypervisor(to).running() else record.host
-    except ControllerError:
+def _where(world: World, vm: str, record: Record) -> str | None:
+    """The host of a VM whose action nobody saw the end of; None as long as nobody is sure."""
+    intent = record.intent
+    if intent is None:
         return record.host
+    here = _runs(world, vm, record.host)
+    if intent.step == MIGRATE and here is not False:
+        return None  # perhaps it is still on its way
+    if _runs(world, vm, intent.to):
+        return intent.to
+    return record.host if here else None
+
+
+def _runs(world: World, vm: str, host: str) -> bool | None:
+    """Whether a VM runs on a host; None where that does not answer."""
+    try:
+        return vm in world.hypervisor(host).running()
+    except ControllerError:
+        return None

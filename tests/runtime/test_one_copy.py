@@ -8,8 +8,10 @@ from contextlib import suppress
 import pytest
 
 from tests.runtime.tiny_world import Died, TinyHost, TinyWorld, config
+from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
+from threerc.runtime.records import Intent, Record, State
 
 SSH = (True, False)
 KILL = ("ok", "refused", "lost", "unheard")
@@ -132,4 +134,50 @@ def test_where_a_dead_controller_may_have_started_it_counts_too() -> None:
     world.silent["alfa03"] = 100.0
     ticks(world, config(), 20)
     assert world.most == 1
+    assert world.copies("gridce") == 1
+
+
+def opened(world: TinyWorld, **more: object) -> None:
+    """A RESTART to alfa02 of which nobody knows how it ended; the copy is there."""
+    intent = Intent(step="RESTART", to="alfa02", by="bussolo", since=world.time - 400)
+    record = Record(host="alfa01", state=State.RESTARTED, tries=1, done=1, intent=intent)
+    record = record.model_copy(update={"last": world.time - 400, **more})
+    world.store.put("vm/gridce", record.dump(), 0)
+    world.hosts["alfa02"].running.add("gridce")
+
+
+def three() -> TinyWorld:
+    return TinyWorld({name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")})
+
+
+def test_up_on_a_host_that_does_not_answer_it_is_not_where_it_was() -> None:
+    world = three()
+    opened(world)
+    world.hosts["alfa02"].ssh = False
+    ticks(world, config(), 2)  # it is up, and nobody can say where
+    world.silent |= {"gridce": 100.0, "alfa02": 100.0}
+    ticks(world, config(), 20)
+    assert world.copies("gridce") == 1
+
+
+def test_a_reboot_does_not_forget_where_a_copy_may_be() -> None:
+    world = three()
+    steps = {"reboot": 1, "restart": 1, "reinstall": 0}
+    site = config(recovery=config().recovery.model_dump() | {"steps": steps})
+    opened(world, last=world.time - 4000)  # long ago: its history is cleared, and REBOOT is first
+    world.hosts["alfa02"].ssh = False
+    world.silent |= {"gridce": 100.0, "alfa02": 100.0}
+    ticks(world, site, 30)
+    assert world.copies("gridce") == 1
+
+
+def test_a_host_that_the_site_has_not_any_more_may_still_run_it() -> None:
+    world = three()
+    world.store.put("vm/gridce", Record(host="old09", up=0.0).dump(), 0)
+    world.silent["gridce"] = 100.0
+    report = tick(world, config(), "bibe")
+    assert world.copies("gridce") == 0
+    assert "a host that the site does not have" in report.cases[0].reason
+    assert operators.resume(world.store, config(), "gridce") == "gridce is cared for again"
+    ticks(world, config(), 1)
     assert world.copies("gridce") == 1
