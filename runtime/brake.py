@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from threerc.runtime.config import Brake, HostName, Part
 from threerc.runtime.observation import Observation
@@ -22,20 +22,38 @@ class Braked(Part):
     released: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a controller remembers of its last tick: when that was, and who was down then.
+
+    `absent` are the hosts that the monitor does not know, and since when.
+    """
+
+    tick: float = 0.0
+    down: AbstractSet[str] = frozenset()
+    absent: Mapping[str, float] = field(default_factory=dict)
+
+
 def went_silent(
     observation: Observation,
     down: AbstractSet[str],
     after: float,
     now: float,
-    absent: Mapping[str, float],
+    before: Before,
 ) -> dict[str, float]:
-    """When each host that is down came to be so; `absent` are those the monitor does not know."""
+    """When each host that is down came to be so.
+
+    Who was up in the last tick has gone silent since then, whatever the monitor says now.
+    """
     since: dict[str, float] = {}
     for name in down:
         seen = observation.hosts.get(name)
-        since[name] = (
-            absent.get(name, 0.0) if seen is None else now - seen.silent + after * seen.tmax
-        )
+        if seen is None:
+            since[name] = before.absent.get(name, 0.0)
+            continue
+        since[name] = now - seen.silent + after * seen.tmax
+        if name not in before.down:
+            since[name] = max(since[name], before.tick)
     return since
 
 

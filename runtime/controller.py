@@ -57,7 +57,7 @@ def _go_through(turn: Round) -> None:
     else:
         _recover(turn)
     if turn.act:
-        memory.note(view.absent)
+        memory.note(view.absent, view.down)
         memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
     report.events += [case.event(turn.now, memory.me) for case in report.cases]
 

@@ -63,6 +63,7 @@ class Memory:
     brake: Braked | None = None
     known: frozenset[str] = frozenset()
     absent: dict[str, float] = field(default_factory=dict)
+    was_down: frozenset[str] = frozenset()
     last_tick: float = 0.0
     _brake_version: int = 0
     _known_version: int = 0
@@ -111,11 +112,12 @@ class Memory:
         self._seen_version = seen.version
         self.last_tick = float(seen.value["tick"])
         self.absent = dict(seen.value["absent"])
+        self.was_down = frozenset(seen.value.get("down", ()))
         self._marks = {vm: Mark(*mark) for vm, mark in seen.value["marks"].items()}
         self._before = {vm: Mark(*mark) for vm, mark in seen.value.get("earlier", {}).items()}
 
-    def note(self, absent: Iterable[str]) -> None:
-        """Remember for the next tick what was done so far, and which hosts no monitor knows."""
+    def note(self, absent: Iterable[str], down: Iterable[str] = ()) -> None:
+        """Remember for the next tick what was done, who is down, and whom no monitor knows."""
         first_tick = self._seen_version == 0
         self.absent = {
             name: self.absent.get(name, 0.0 if first_tick else self.now) for name in absent
@@ -124,6 +126,7 @@ class Memory:
         value = {
             "tick": self.now,
             "absent": self.absent,
+            "down": sorted(down),
             "marks": marks,
             "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from threerc.runtime.brake import Silence, went_silent
+from threerc.runtime.brake import Before, Silence, went_silent
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import TMAX, Observation
@@ -109,7 +109,9 @@ class View:
         """What the brake has to know."""
         after = self.config.monitors.down_after
         down = {name for name in self.down if name not in self.owners or self.known(name)}
-        since = went_silent(self.observation, down, after, self.now, self.memory.absent)
+        memory = self.memory
+        before = Before(memory.last_tick, memory.was_down, memory.absent)
+        since = went_silent(self.observation, down, after, self.now, before)
         known = len(self.config.physical_hosts) + len(self.owners)
         return Silence(since, self.owners | self._fell(), known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threerc.runtime.brake import Braked, Silence, judge, went_silent
+from threerc.runtime.brake import Before, Braked, Silence, judge, went_silent
 from threerc.runtime.config import Brake
 from threerc.runtime.observation import Observation, Seen
 
@@ -53,5 +53,15 @@ def test_a_released_brake_lets_the_same_hosts_be_cared_for() -> None:
 
 def test_when_hosts_went_silent() -> None:
     seen = {"a": Seen(0.0, 100.0, 20.0), "b": Seen(0.0, 200.0, 20.0)}
-    since = went_silent(Observation(seen, ""), {"a", "b", "c", "d"}, 4.0, NOW, {"c": 77.0})
+    since = went_silent(
+        Observation(seen, ""), {"a", "b", "c", "d"}, 4.0, NOW, Before(absent={"c": 77.0})
+    )
     assert since == {"a": NOW - 20, "b": NOW - 120, "c": 77.0, "d": 0.0}
+
+
+def test_whoever_was_up_in_the_last_tick_has_not_been_silent_for_a_day() -> None:
+    """Whatever a monitor says that has lost its senses: more went silent than can be believed."""
+    seen = {"a": Seen(0.0, 86_400.0), "b": Seen(0.0, 86_400.0)}
+    before = Before(NOW - 60, frozenset({"b"}))
+    since = went_silent(Observation(seen, ""), {"a", "b"}, 4.0, NOW, before)
+    assert since == {"a": NOW - 60, "b": NOW - 86_400 + 80}
