@@ -1,0 +1,1 @@
+"""The testbed: the compiled site, for real, on one machine, and crashed."""
