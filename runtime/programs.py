@@ -1,11 +1,16 @@
-"""Programs that the controller runs: argument lists only, in bounded time, with bounded answers."""
+"""Programs that the controller runs: argument lists only, in bounded time, with bounded answers.
+
+None outlives the controller: what still runs when it ends is killed.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,11 +82,48 @@ def _started(
             raise Unreachable(f"cannot run {command[0]}: {error.strerror}") from None
     with process:
         try:
+            _living.add(process)
             yield process
         finally:
-            # Not reaped yet: the id, which is the group's too, cannot be another's by now.
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            _living.end(process)
+
+
+class _Living:
+    """What runs now. The threads that look after it end with the interpreter, not before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._over = False
+        atexit.register(self._end_all)
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        """Look after a program. Raises Unreachable where the controller itself ends."""
+        with self._lock:
+            if self._over:
+                raise Unreachable("the controller ends")
+            self._processes.add(process)
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a program's group, unless the program came to its end by itself."""
+        with self._lock:
+            self._processes.discard(process)
+            _kill(process)
+
+    def _end_all(self) -> None:
+        with self._lock:
+            self._over = True
+            for process in self._processes:
+                _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # Not reaped yet: the id, which is the group's too, cannot be another's by now.
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+_living: Final = _Living()
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, str]:

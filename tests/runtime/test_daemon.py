@@ -1,8 +1,7 @@
-"""When controllers tick, and that jobs run side by side."""
+"""When controllers tick, one at a time, and what is told of it."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ from hypothesis import strategies as st
 from tests.runtime.tiny_world import TinyHost, TinyWorld, config
 from threerc.runtime.config import Minutes
 from threerc.runtime.daemon import Busy, alone, due, due_every, measured_tick
-from threerc.runtime.errors import Refused, Unreachable
 from threerc.runtime.metrics import Figures
-from threerc.runtime.threads import MOST, together
 
 
 @pytest.mark.parametrize(
@@ -52,36 +49,6 @@ def test_two_at_once_exclude_each_other(tmp_path: Path) -> None:
     (tmp_path / "c").touch()
     with alone(tmp_path / "c"), pytest.raises(Busy), alone(tmp_path / "c"):
         pass
-
-
-def test_jobs_run_side_by_side() -> None:
-    """Each waits for all others: one after another they would never end."""
-    barrier = threading.Barrier(MOST)
-    found = together({str(n): lambda: barrier.wait(20) for n in range(MOST)}, 30)
-    assert sorted(found.values()) == list(range(MOST))
-
-
-def test_one_that_hangs_does_not_hold_up_the_rest() -> None:
-    release = threading.Event()
-    try:
-        found = together({"hangs": release.wait, "works": lambda: 7}, 0.2)
-    finally:
-        release.set()
-    assert found["works"] == 7
-    assert isinstance(found["hangs"], Unreachable)
-    assert str(found["hangs"]) == "not done within 0.2 s"
-
-
-def test_what_a_job_raises_is_its_answer_but_a_bug_is_a_bug() -> None:
-    def refuse() -> None:
-        raise Refused("no")
-
-    def fail() -> None:
-        raise ZeroDivisionError
-
-    assert isinstance(together({"a": refuse}, 5)["a"], Refused)
-    with pytest.raises(ZeroDivisionError):
-        together({"a": fail, "b": refuse}, 5)
 
 
 def test_metrics_are_what_the_tick_found(tmp_path: Path) -> None:
