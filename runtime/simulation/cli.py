@@ -146,7 +146,7 @@ def _campaign(config: ControllerConfig, options: dict[str, Any]) -> None:
     from threerc.runtime.simulation.statistics import SIGMA, figures, lines
 
     if options["report"]:
-        from threerc.runtime.simulation.report import can_write
+        from threerc.runtime.simulation.pictures import can_write
 
         can_write(options["report"])  # before thousands of crashes, not after
     mtbf, crashes = options["mtbf"] * _DAY, options["crashes"]

@@ -1,0 +1,207 @@
+"""A campaign of real crashes as a page to look at, and as data.
+
+Beside what was measured stand the thesis's figures (7.13) and what the simulator foretells.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any, Final
+
+from threerc.runtime.simulation.campaign import PARTS, Campaign
+from threerc.runtime.simulation.pictures import (
+    FIT,
+    THEIRS,
+    Curve,
+    Drawing,
+    histogram,
+    page,
+    table,
+)
+from threerc.runtime.simulation.statistics import THESIS, WORDS, figures, percentile
+from threerc.testbed.trials import Trial
+
+_FORETOLD: Final = "#5a9e5a"
+_COLOURS: Final = ("#1f4e79", "#7aa6c2", "#b5cfe0", "#e2b76b", "#c0392b", "#5a9e5a")
+_LINES: Final = 40
+"""Of each log of a trial that went wrong."""
+
+
+def measured(trials: Sequence[Trial], foretold: dict[str, Campaign]) -> dict[str, Any]:
+    """All figures, by fault; times in seconds. `foretold` are the simulator's campaigns."""
+    return {
+        "crashes": len(trials),
+        "good": sum(trial.good for trial in trials),
+        "faults": {
+            fault: _figures(own, foretold.get(fault)) for fault, own in _by_fault(trials).items()
+        },
+        "wrong": [
+            {"number": t.number, "fault": t.fault, "vm": t.crash.vm, "wrong": list(_wrong(t))}
+            for t in trials
+            if not t.good
+        ],
+    }
+
+
+def _figures(trials: Sequence[Trial], foretold: Campaign | None) -> dict[str, Any]:
+    found = figures(_campaign(trials))
+    reactions = sorted(t.reacted for t in trials if t.reacted is not None)
+    if reactions:
+        found["reaction"] = {
+            "median": round(statistics.median(reactions), 3),
+            "95": round(percentile(reactions, 95), 3),
+        }
+    found["recovered_by"] = _counts(trial.step or "itself" for trial in trials)
+    found["good"] = sum(trial.good for trial in trials)
+    if trials[0].fault in THESIS:
+        found["thesis"] = dict(zip(("mean", "sigma"), THESIS[trials[0].fault], strict=True))
+    if foretold is not None and foretold.times:
+        told = figures(foretold)
+        found["simulated"] = {"mean": told["mean"], "sigma": told["sigma"], "parts": told["parts"]}
+    return found
+
+
+def _campaign(trials: Sequence[Trial]) -> Campaign:
+    crashes = [trial.crash for trial in trials]
+    return Campaign(trials[0].fault, trials[0].profile, 0, crashes)
+
+
+def _by_fault(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.fault, []).append(trial)
+    return found
+
+
+def _counts(words: Iterator[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in words:
+        found[word] = found.get(word, 0) + 1
+    return found
+
+
+def _wrong(trial: Trial) -> Iterator[str]:
+    if trial.crash.total is None:
+        yield "it did not recover"
+    yield from trial.wrong
+
+
+# -- the page
+
+
+def html(trials: Sequence[Trial], foretold: dict[str, Campaign], about: str) -> str:
+    """The page; `about` says on what site, machine and profile it was measured."""
+    found = measured(trials, foretold)
+    parts = [f"<p>{escape(about)}</p>", _summary(found)]
+    if any(trial.crash.total is not None for trial in trials):
+        parts.append(over_the_run(trials))
+    for fault, own in _by_fault(trials).items():
+        parts += _fault(fault, own, foretold.get(fault), found["faults"][fault])
+    parts += [_story(trial) for trial in trials if not trial.good]
+    return page("Recovery times of real crashes", parts)
+
+
+def _summary(found: dict[str, Any]) -> str:
+    head = "<tr><th>fault</th>" + "".join(
+        f'<th class="n">{word}</th>'
+        for word in ("crashes", "recovered and right", "mean", "sigma", "95 %", "first action")
+    )
+    rows = [_summary_row(fault, each) for fault, each in found["faults"].items()]
+    return "<table>\n" + "\n".join([head + "</tr>", *rows]) + "\n</table>"
+
+
+def _summary_row(fault: str, found: dict[str, Any]) -> str:
+    cells = [str(found["crashes"]), str(found["good"])]
+    if "mean" in found:
+        cells += [f"{found['mean']:.1f} s", f"{found['sigma']:.1f} s"]
+        cells.append(f"{found['percentiles']['95']:.0f} s")
+    if "reaction" in found:
+        cells.append(f"{found['reaction']['median']:.1f} s")
+    numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+    return f"<tr><td>{escape(fault)}</td>{numbers}</tr>"
+
+
+def _fault(
+    fault: str, trials: Sequence[Trial], foretold: Campaign | None, found: dict[str, Any]
+) -> Iterator[str]:
+    yield f"<h2>{escape(fault)}: {found['crashes']} crashes</h2>"
+    if "mean" not in found:
+        yield "<p>None of them recovered.</p>"
+        return
+    times = [trial.crash.total for trial in trials if trial.crash.total is not None]
+    label = f"measured: {len(times)} crashes"
+    yield histogram(times, f"Recovery from {fault}", label, _curves(found))
+    yield made_of(fault, found, foretold)
+    by = ", ".join(f"{escape(step)} {count}" for step, count in found["recovered_by"].items())
+    rows = [
+        ("mean, sigma", f"{found['mean']:.1f} s, {found['sigma']:.1f} s"),
+        ("shortest, longest", f"{found['min']:.0f} s, {found['max']:.0f} s"),
+        *((f"{key} % within", f"{value:.0f} s") for key, value in found["percentiles"].items()),
+        ("recovered by", by),
+    ]
+    yield table(rows)
+
+
+def _curves(found: dict[str, Any]) -> Iterator[Curve]:
+    if found["sigma"] > 0:
+        yield Curve(found["mean"], found["sigma"], "Gaussian fit", FIT, "-")
+    for key, name, colour, style in [
+        ("simulated", "simulator", _FORETOLD, "-."),
+        ("thesis", "thesis, 7.13", THEIRS, "--"),
+    ]:
+        each = found.get(key)
+        if each and each["sigma"] > 0:
+            yield Curve(each["mean"], each["sigma"], name, colour, style)
+
+
+def over_the_run(trials: Sequence[Trial]) -> str:
+    """Each crash's recovery time in the order of the run, as SVG."""
+    drawing = Drawing("Each crash of the run", "number of the crash", "recovery time, seconds")
+    for (fault, own), colour in zip(
+        _by_fault(trials).items(), _COLOURS * len(trials), strict=False
+    ):
+        points = [(t.number, t.crash.total) for t in own if t.crash.total is not None]
+        drawing.axes.scatter(
+            [number for number, _ in points],
+            [total for _, total in points],
+            s=14,
+            color=colour,
+            label=fault,
+        )
+    drawing.axes.set_ylim(bottom=0)
+    return drawing.svg()
+
+
+def made_of(fault: str, found: dict[str, Any], foretold: Campaign | None) -> str:
+    """What the mean recovery time is made of, measured and as simulated, as SVG."""
+    drawing = Drawing(f"What recovery from {fault} is made of", "seconds", "", 2.2)
+    bars = {"measured": found["parts"]}
+    if foretold is not None and "simulated" in found:
+        bars["simulated"] = found["simulated"]["parts"]
+    for row, parts in enumerate(bars.values()):
+        left = 0.0
+        for part, colour in zip(PARTS, _COLOURS, strict=True):
+            width = parts[part]["mean"]
+            label = WORDS[part] if row == 0 else None
+            drawing.axes.barh(row, width, left=left, color=colour, label=label, height=0.6)
+            left += width
+    drawing.axes.set_yticks(range(len(bars)), list(bars))
+    drawing.axes.invert_yaxis()
+    return drawing.svg(beside=True)
+
+
+def _story(trial: Trial) -> str:
+    head = f"<h2>Crash {trial.number}: {escape(trial.fault)} of {escape(trial.crash.vm)}</h2>"
+    wrong = "".join(f"<li>{escape(each)}</li>" for each in _wrong(trial))
+    story = "\n".join(escape(line) for line in trial.story)
+    logs = "".join(
+        f"<h3>{escape(name)}</h3>\n<pre>{escape(_end(text))}</pre>"
+        for name, text in trial.logs.items()
+    )
+    return f"{head}\n<ul>{wrong}</ul>\n<pre>{story}</pre>\n{logs}"
+
+
+def _end(text: str) -> str:
+    return "\n".join(text.splitlines()[-_LINES:])

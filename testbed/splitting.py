@@ -1,0 +1,73 @@
+"""What a recovery time is made of, from what was seen. Pure.
+
+The parts are the simulator's, so that both can be laid side by side: see `Crash`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from threerc.runtime.simulation.campaign import Crash
+from threerc.testbed.events import Event, Kind
+
+
+def split(events: Sequence[Event], vm: str, at: float, down_after: float) -> Crash:
+    """The recovery of a VM that was crashed at `at`; `down_after` seconds without a heartbeat
+    are its death to the monitor.
+
+    It is over when the VM's services are up and no controller acts on it any more. The parts add
+    up to the whole, also where something was never seen: then it took no time.
+    """
+    own = [event for event in events if event.of == vm and event.time >= at]
+    booted = _last(_times(own, Kind.BOOTED))
+    if booted is None:
+        return Crash(vm, at)
+    actions = [event for event in own if _is_action(event) and event.time < booted]
+    first, helped = (actions[0].time, actions[-1].time) if actions else (at, at)
+    started = _first(_times(own, Kind.STARTED), helped, booted) or helped
+    installed = _last(t for t in _times(own, Kind.INSTALLED) if started <= t <= booted)
+    marks = [
+        at,
+        min(max(at, _known(events, vm, at) + down_after), first),
+        first,
+        helped,
+        started,
+        installed or started,
+        booted,
+    ]
+    parts = [later - sooner for sooner, later in pairwise(marks)]
+    return Crash(vm, at, booted - at, *parts)
+
+
+def _known(events: Iterable[Event], vm: str, at: float) -> float:
+    """When the monitor last heard of a VM before the crash."""
+    beats = [e for e in events if e.of == vm and e.kind is Kind.HEARTBEAT]
+    return max(
+        (float(beat.detail["last"]) for beat in beats if beat.detail["last"] <= at), default=at
+    )
+
+
+def _is_action(event: Event) -> bool:
+    return event.kind is Kind.DECISION and event.detail.get("what") == "action"
+
+
+def _times(events: Iterable[Event], kind: Kind) -> list[float]:
+    return [event.time for event in events if event.kind is kind]
+
+
+def _first(times: Iterable[float], begin: float, end: float) -> float | None:
+    return min((each for each in times if begin <= each <= end), default=None)
+
+
+def _last(times: Iterable[float]) -> float | None:
+    return max(times, default=None)
+
+
+def decision(event: dict[str, Any]) -> Event:
+    """A controller's event, as one of the testbed's."""
+    detail = {key: value for key, value in event.items() if key not in {"time", "vm", "kind"}}
+    return Event(
+        float(event["time"]), Kind.DECISION, event.get("vm", "*"), detail | {"what": event["kind"]}
+    )

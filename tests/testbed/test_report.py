@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import random
+
+from threerc.runtime.simulation.campaign import Campaign, Crash
+from threerc.testbed.report import html, measured
+from threerc.testbed.trials import Trial
+
+
+def crash(chance: random.Random, *, install: float = 0.0) -> Crash:
+    detection, schedule = chance.uniform(60, 80), chance.uniform(0, 60)
+    boot = chance.gauss(40, 4)
+    parts = (detection, schedule, 0.0, 2.0, install, boot)
+    return Crash("gridce", chance.uniform(0, 1e6), sum(parts), *parts)
+
+
+def trials(count: int = 40) -> list[Trial]:
+    chance = random.Random(3)  # noqa: S311 - figures to draw
+    found = []
+    for number in range(count):
+        fault = "erase-boot" if number % 4 == 3 else "poweroff"
+        install = 45.0 if fault == "erase-boot" else 0.0
+        own = crash(chance, install=install)
+        step = "REINSTALL" if install else "RESTART"
+        found.append(
+            Trial(number, fault, "thesis", own, step, reacted=own.detection + own.schedule)
+        )
+    return found
+
+
+def lost(number: int) -> Trial:
+    return Trial(
+        number,
+        "poweroff",
+        "thesis",
+        Crash("lcg", 0.0),
+        wrong=("two copies: <alfa01> & alfa02",),
+        story=("00:00:01 crashed",),
+        logs={"libvirtd": "no <disk>"},
+    )
+
+
+def foretold() -> dict[str, Campaign]:
+    chance = random.Random(4)  # noqa: S311
+    return {"poweroff": Campaign("poweroff", "restart", 1, [crash(chance) for _ in range(200)])}
+
+
+def test_the_figures() -> None:
+    found = measured([*trials(), lost(40)], foretold())
+    power = found["faults"]["poweroff"]
+    assert (found["crashes"], found["good"]) == (41, 40)
+    assert (power["crashes"], power["unrecovered"], power["good"]) == (31, 1, 30)
+    assert power["thesis"] == {"mean": 181.0, "sigma": 10.0}
+    assert power["recovered_by"] == {"RESTART": 30, "itself": 1}
+    assert 60 < power["reaction"]["median"] < 140
+    assert power["simulated"]["mean"] > 0
+    assert "simulated" not in found["faults"]["erase-boot"]
+    assert found["wrong"] == [
+        {
+            "number": 40,
+            "fault": "poweroff",
+            "vm": "lcg",
+            "wrong": ["it did not recover", "two copies: <alfa01> & alfa02"],
+        }
+    ]
+
+
+def test_the_page_tells_all_of_it_and_nothing_of_it_is_markup() -> None:
+    page = html([*trials(), lost(40)], foretold(), "sns-pisa, two cores, profile thesis")
+    assert page.count("<svg") == 5
+    assert "two copies: &lt;alfa01&gt; &amp; alfa02" in page
+    assert "no &lt;disk&gt;" in page
+    assert "thesis, 7.13: 181 s, sigma 10 s" in page
+    assert "simulator: " in page
+    assert page == html([*trials(), lost(40)], foretold(), "sns-pisa, two cores, profile thesis")
+
+
+def test_a_campaign_of_which_nothing_recovered_has_a_page_too() -> None:
+    assert "None of them recovered" in html([lost(0)], {}, "")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threerc.runtime.simulation.campaign import PARTS
+from threerc.testbed.events import Event, Kind
+from threerc.testbed.splitting import decision, split
+
+CRASH = 1000.0
+DOWN_AFTER = 80.0
+
+
+def action(time: float, step: str, vm: str = "gridce") -> Event:
+    return decision({"time": time, "vm": vm, "kind": "action", "step": step, "to": "alfa01"})
+
+
+def seen(time: float, kind: Kind, vm: str = "gridce") -> Event:
+    return Event(time, kind, vm)
+
+
+RESTART = [
+    Event(990.0, Kind.HEARTBEAT, "gridce", {"last": 985.0}),
+    seen(1000.2, Kind.STOPPED),
+    action(1080.0, "RESTART"),
+    seen(1082.0, Kind.STARTED),
+    seen(1150.0, Kind.BOOTED),
+]
+
+
+def test_a_restart() -> None:
+    crash = split(RESTART, "gridce", CRASH, DOWN_AFTER)
+    assert crash.total == 150
+    # Last heard of 15 s before the crash, lost 80 s after that; then tick, order and boot.
+    assert [getattr(crash, part) for part in PARTS] == [65, 15, 0, 2, 0, 68]
+
+
+def test_a_ladder_and_a_reinstallation() -> None:
+    events = [
+        action(1090.0, "RESTART"),
+        seen(1092.0, Kind.STARTED),
+        action(1310.0, "REINSTALL"),
+        seen(1312.0, Kind.STARTED),
+        seen(1352.0, Kind.INSTALLED),
+        seen(1354.0, Kind.STARTED),  # the installer's own reboot
+        seen(1380.0, Kind.BOOTED),
+    ]
+    crash = split(events, "gridce", CRASH, DOWN_AFTER)
+    assert crash.total == 380
+    assert [getattr(crash, part) for part in PARTS] == [80, 10, 220, 2, 40, 28]
+
+
+def test_what_never_came_back_has_no_time() -> None:
+    assert split(RESTART[:-1], "gridce", CRASH, DOWN_AFTER).total is None
+
+
+def test_others_and_the_past_do_not_count() -> None:
+    others = [
+        action(1010.0, "RESTART", "lcg"),
+        seen(1020.0, Kind.BOOTED, "lcg"),
+        action(400.0, "REINSTALL"),
+        seen(500.0, Kind.BOOTED),
+    ]
+    assert split([*others, *RESTART], "gridce", CRASH, DOWN_AFTER) == split(
+        RESTART, "gridce", CRASH, DOWN_AFTER
+    )
+
+
+def test_it_may_come_back_by_itself() -> None:
+    crash = split([seen(1060.0, Kind.BOOTED)], "gridce", CRASH, DOWN_AFTER)
+    assert crash.total == 60
+    assert crash.boot == 60
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(900, 2000),
+            st.sampled_from([Kind.STARTED, Kind.STOPPED, Kind.INSTALLED, Kind.BOOTED, None]),
+        )
+    )
+)
+def test_the_parts_add_up_and_none_is_negative(told: list[tuple[float, Kind | None]]) -> None:
+    events = [action(time, "RESTART") if kind is None else seen(time, kind) for time, kind in told]
+    crash = split(sorted(events, key=lambda e: e.time), "gridce", CRASH, DOWN_AFTER)
+    parts = [getattr(crash, part) for part in PARTS]
+    assert all(part >= 0 for part in parts)
+    if crash.total is not None:
+        assert sum(parts) == pytest.approx(crash.total)
