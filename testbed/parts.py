@@ -41,7 +41,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Lay:
-    """A file laid into a capsule's file system, over the machine's own; `text` or a copy."""
+    """A file laid into a capsule's file system, over the machine's own; `text` or a copy.
+
+    It is laid when the capsule is switched on for the first time, below /run and /tmp each time.
+    `owner` is a user of the capsule's, or `user:group`.
+    """
 
     path: str
     text: str | None = None
@@ -91,6 +95,26 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """A block device over a sparse file, the same in all capsules that name the file."""
+
+    source: Path
+    target: str
+    mebibytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder of the run that is a small file system of its own, so that it can be filled up.
+
+    Only the lab and what it is bound into see what is in it.
+    """
+
+    path: Path
+    mebibytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CapsuleSpec:
     """A capsule to be built."""
 
@@ -102,6 +126,7 @@ class CapsuleSpec:
     """The host's own folder of the compiled tree, laid over its file system."""
     files: tuple[Lay, ...] = ()
     binds: tuple[Bind, ...] = ()
+    volumes: tuple[Volume, ...] = ()
     daemons: tuple[Daemon, ...] = ()
 
 
@@ -118,9 +143,10 @@ class MachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class LabSpec:
-    """All of it, and the name servers of the site for whoever looks up its hosts."""
+    """All of it."""
 
     site: str
     bridges: tuple[Bridge, ...]
     capsules: tuple[CapsuleSpec, ...]
     machines: tuple[MachineSpec, ...] = ()
+    stores: tuple[Store, ...] = ()

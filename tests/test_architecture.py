@@ -14,7 +14,7 @@ import pytest
 
 from tests.compiler.support import ROOT
 
-ROOMS = ("compiler", "runtime", "templates")
+ROOMS = ("compiler", "runtime", "templates", "testbed")
 
 # Each room, and the rooms it may import; the longest matching name decides.
 MAY_IMPORT = {
@@ -51,10 +51,11 @@ MAY_IMPORT = {
     "compiler.generation": ("compiler.findings", "compiler.tree"),
     "compiler.build": ("compiler",),
     "compiler.report": ("compiler",),
-    "compiler.cli": ("compiler", "runtime"),
+    "compiler.cli": ("compiler", "runtime", "testbed.cli"),
     "compiler": (),
     "runtime": (),
     "templates": (),
+    "testbed": ("compiler", "runtime"),
 }
 
 # The controller decides without a clock, network, disk or process: all of that is in the world.
