@@ -10,13 +10,11 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/api/ and .../funct
 from __future__ import annotations
 
 import re
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+import time
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from math import isfinite
 from statistics import median_low
 from typing import Final, Literal, TypeVar
@@ -28,6 +26,7 @@ from threerc.runtime.config import Prometheus
 from threerc.runtime.errors import MonitorLost
 from threerc.runtime.monitors.base import ANSWER_SECONDS, Hosts, put
 from threerc.runtime.observation import TMAX, Observation, Seen
+from threerc.runtime.web import Answer, NoAnswer, Server
 
 LOOK_BACK: Final = 3600
 """Seconds for which a host's last sign of life is looked for: exactly for `_NEAR` scrapes, for
@@ -36,11 +35,9 @@ LONGEST_INTERVAL: Final = 120
 """Seconds between scrapes; what is older than five minutes is no present value to Prometheus."""
 _NEAR: Final = 20
 _FAR: Final = 10
-MOST_BYTES: Final = 16 * 2**20
-"""Of one answer; 10,000 hosts take about 1 MiB."""
 _LONGEST_REASON: Final = 200
 _OK: Final = 200
-_USER: Final = re.compile(r"(?<=//)[^/@]*@")
+_USER: Final = re.compile(r"(?<=//)[^/@]*@|\?.*")
 
 
 class _Sample(BaseModel):
@@ -136,7 +133,7 @@ class PrometheusServer:
 
     def _ask(self) -> _Answers:
         up = self.settings.up
-        with _connected(self.settings.url, self.seconds) as api:
+        with closing(_Api(self.settings.url, self.seconds)) as api:
             scraped, now = api.query(f"max by (instance) (timestamp({up}))")
             if not scraped:
                 raise MonitorLost(f"it knows no host by {up}")
@@ -180,32 +177,24 @@ def _without_port(instance: str) -> str:
 
 
 class _Api:
-    """One server, within `seconds`. All methods but `close` raise OSError, HTTPException,
-    ValueError or MonitorLost."""
+    """One server, for `seconds` in all. All methods but `close` raise MonitorLost."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=seconds)
-        self._prefix = parts.path.rstrip("/")
-        self._late = threading.Event()
-        self._socket: socket.socket | None = None
-        self._watch = threading.Timer(seconds, self._cut)
-        self._watch.daemon = True
-        self._watch.start()
+        self._server = Server(url)
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
 
     def close(self) -> None:
         """Hang up."""
-        self._watch.cancel()
-        self._connection.close()
+        self._server.close()
 
     def query(self, promql: str, at: float | None = None) -> tuple[Mapping[str, float], float]:
         """A value for each label `instance`; and when that was, by the server's clock."""
         when = {} if at is None else {"time": repr(at)}
-        status, body = self._get("query?" + urlencode({"query": promql, **when}))
-        if status != _OK:
-            raise MonitorLost(f"it answers {status}: {_failure(body)}")
-        samples = _parsed(_Answer, body).data.result
+        answer = self._get("query?" + urlencode({"query": promql, **when}))
+        if answer.status != _OK:
+            raise MonitorLost(f"it answers {answer.status}: {_failure(answer.body)}")
+        samples = _parsed(_Answer, answer.body).data.result
         values = {
             sample.metric.get("instance", ""): sample.value[1]
             for sample in samples
@@ -215,52 +204,18 @@ class _Api:
 
     def started(self) -> float | None:
         """When the server was started; None where it is a look-alike that does not tell."""
-        status, body = self._get("status/runtimeinfo")
-        return None if status != _OK else _parsed(_Runtime, body).data.startTime.timestamp()
+        answer = self._get("status/runtimeinfo")
+        if answer.status != _OK:
+            return None
+        return _parsed(_Runtime, answer.body).data.startTime.timestamp()
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _get(self, path: str) -> Answer:
         try:
-            status, body = self._exchange(path)
-        except (OSError, HTTPException):
-            self._check()  # what is cut off ends in many ways
-            raise
-        self._check()
-        if len(body) > MOST_BYTES:
-            raise MonitorLost(f"its answer is larger than {MOST_BYTES >> 20} MiB")
-        return status, body
-
-    def _exchange(self, path: str) -> tuple[int, bytes]:
-        if self._connection.sock is None:
-            self._connection.connect()
-            self._socket = self._connection.sock
-        self._check()
-        self._connection.request("GET", f"{self._prefix}/api/v1/{path}")
-        with self._connection.getresponse() as response:
-            return response.status, response.read(MOST_BYTES + 1)
-
-    def _check(self) -> None:
-        if self._late.is_set():
-            raise TimeoutError
-
-    def _cut(self) -> None:
-        """End whatever goes on. The socket's own time-out would start anew with every byte."""
-        self._late.set()
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def _connected(url: str, seconds: float) -> Iterator[_Api]:
-    """A server; whatever goes wrong with it is a MonitorLost."""
-    try:
-        with closing(_Api(url, seconds)) as api:
-            yield api
-    except TimeoutError:
-        raise MonitorLost(f"no whole answer within {seconds:g} s") from None
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise MonitorLost(_line(reason)) from None
+            return self._server.ask("GET", f"/api/v1/{path}", self._end - time.monotonic())
+        except NoAnswer as error:
+            if time.monotonic() >= self._end:
+                raise MonitorLost(f"no whole answer within {self._seconds:g} s") from None
+            raise MonitorLost(str(error)) from None
 
 
 def _parsed(model: type[_M], body: bytes) -> _M:

@@ -1,24 +1,24 @@
 """etcd's JSON gateway: one call, to whichever of several endpoints answers.
 
-By httpx, since it tells what was never sent from what may have been done, which a
-compare-and-swap has to know; etcd3gw knows one endpoint and no authentication.
+etcd3gw knows one endpoint and no authentication.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
-
 from threerc.runtime.config import Etcd, Secret
 from threerc.runtime.errors import StoreLost
+from threerc.runtime.web import NoAnswer, Server, shown
 
 _CONNECT: Final = 2.0
 _ANSWER: Final = 5.0
+_OK: Final = 200
 # gRPC's: cancelled, unknown, deadline exceeded, aborted, internal, unavailable.
 _IN_DOUBT: Final = {1, 2, 4, 10, 13, 14}
 _UNAUTHENTICATED: Final = 16
@@ -48,19 +48,19 @@ class _Unauthenticated(_Rejected):
     """It does not know (any more) who is asking."""
 
 
+_Endpoint = tuple[str, Server]
+"""How people call it, and itself."""
+
+
 class Gateway:
     """The endpoints of one etcd cluster. Raises StoreLost where a certificate cannot be read."""
 
     def __init__(self, settings: Etcd) -> None:
         self._settings = settings
-        self._endpoints = [endpoint.rstrip("/") for endpoint in settings.endpoints]
+        tls = _tls(settings)
+        self._endpoints = [(shown(url), Server(url, tls, _CONNECT)) for url in settings.endpoints]
         self._first = self._endpoints[0]
         self._token = ""
-        self._client = httpx.Client(
-            verify=_tls(settings),
-            timeout=httpx.Timeout(_ANSWER, connect=_CONNECT),
-            trust_env=False,  # no proxy in between
-        )
 
     def call(self, method: str, body: Mapping[str, Any]) -> Answer:
         """Ask the endpoints for e.g. `kv/range`, from the one that answered last. Raises StoreLost.
@@ -73,17 +73,17 @@ class Gateway:
             try:
                 data = self._authenticated(endpoint, method, body)
             except _Silent as trouble:
-                silent.append(f"{endpoint}: {trouble}")
+                silent.append(f"{endpoint[0]}: {trouble}")
                 doubtful |= trouble.sent
             except _Rejected as trouble:
-                raise StoreLost(f"etcd at {endpoint}: {trouble}") from trouble
+                raise StoreLost(f"etcd at {endpoint[0]}: {trouble}") from trouble
             else:
                 self._first = endpoint
                 return Answer(data, doubtful)
         raise StoreLost(f"etcd does not answer: {'; '.join(silent)}")
 
     def _authenticated(
-        self, endpoint: str, method: str, body: Mapping[str, Any]
+        self, endpoint: _Endpoint, method: str, body: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Ask with a token, and once more with a new one where the old one has expired."""
         if self._settings.user is None:
@@ -98,19 +98,21 @@ class Gateway:
         self._token = self._ask(endpoint, "auth/authenticate", who)["token"]
         return self._ask(endpoint, method, body)
 
-    def _ask(self, endpoint: str, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        headers = {"Authorization": self._token} if self._token else {}
+    def _ask(self, endpoint: _Endpoint, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = self._token
+        text = json.dumps(body)
         try:
-            answer = self._client.post(f"{endpoint}/v3/{method}", json=body, headers=headers)
-            data = answer.json()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _Silent(_reason(error), sent=False) from error
-        except (httpx.TransportError, ValueError) as error:
-            raise _Silent(_reason(error), sent=True) from error
-        if answer.status_code == httpx.codes.OK:
-            found: Mapping[str, Any] = data
-            return found
-        raise _refusal(data if isinstance(data, dict) else {}, answer.status_code)
+            answer = endpoint[1].ask("POST", f"/v3/{method}", _ANSWER, text, headers)
+            data = json.loads(answer.body)
+        except NoAnswer as error:
+            raise _Silent(str(error), sent=error.sent) from error
+        except ValueError as error:
+            raise _Silent(f"no JSON: {error}", sent=True) from error
+        if answer.status == _OK and isinstance(data, dict):
+            return data
+        raise _refusal(data if isinstance(data, dict) else {}, answer.status)
 
 
 def _refusal(data: Mapping[str, Any], status: int) -> _Silent | _Rejected:
@@ -121,10 +123,6 @@ def _refusal(data: Mapping[str, Any], status: int) -> _Silent | _Rejected:
     if code in _IN_DOUBT or code is None:
         return _Silent(reason, sent=True)
     return _Rejected(reason)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _tls(settings: Etcd) -> ssl.SSLContext:

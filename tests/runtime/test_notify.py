@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.monitors.support import saying, serving, trickling
 from threerc.runtime.config import Notify
 from threerc.runtime.notify import tell
 
@@ -69,6 +70,27 @@ def test_a_webhook_that_fails_is_logged(
 ) -> None:
     tell(Notify(webhook=url(server, "/broken")), EVENT)
     tell(Notify(webhook="http://127.0.0.1:1/"), EVENT)
-    assert [message.partition(":")[0] for message in caplog.messages] == [
-        "the webhook was not told"
-    ] * 2
+    assert caplog.messages == [
+        f"the webhook at http://127.0.0.1:{server.server_port} answers 500",
+        "the webhook at http://127.0.0.1:1 was not told: Connection refused",
+    ]
+
+
+def test_a_webhook_that_drips_is_left_in_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Its bytes come faster than any time-out between two of them."""
+    with serving(trickling(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 90)) as port:
+        tell(Notify(webhook=f"http://127.0.0.1:{port}/"), EVENT, 0.4)
+    assert len(caplog.messages) == 1
+    assert "no whole answer within 0.4 s" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("path", ["/broken/SECRET?token=SECRET", "/"])
+def test_what_is_secret_in_a_webhook_is_not_logged(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(saying(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")) as port:
+        tell(Notify(webhook=f"http://user:SECRET@127.0.0.1:{port}{path}"), EVENT)
+    tell(Notify(webhook=f"http://user:SECRET@127.0.0.1:1{path}"), EVENT)
+    tell(Notify(webhook=f"http://user:SECRET@[x{path}"), EVENT)
+    assert len(caplog.messages) == 3
+    assert "SECRET" not in caplog.text

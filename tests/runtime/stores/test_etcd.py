@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab import requires_real
+from tests.runtime.monitors.support import serving, trickling
 from tests.runtime.stores.etcd_server import Member, cluster, etcd, free_ports
 from tests.runtime.stores.proxy import Behaviour, proxy
 from tests.runtime.stores.support import increment, value_of, version_of
@@ -183,6 +184,34 @@ class TestAServerThatDies:
         increment(store, "vm/gridce")
         assert before is not None
         assert value_of(store, "vm/gridce") == {"count": before["count"] + 1}
+
+    @pytest.mark.usefixtures("impatient")
+    def test_one_that_drips_is_left_for_the_next_one(
+        self, server: Member, tmp_path: Path, etcd_prefix: str
+    ) -> None:
+        with serving(trickling(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 90)) as port:
+            drips = f"http://127.0.0.1:{port}"
+            store = store_at(tmp_path, drips, server.url, prefix=etcd_prefix)
+            assert store.put("vm/gridce", {"n": 1}, 0)
+            with pytest.raises(StoreLost, match=r"no whole answer within 0\.5 s"):
+                store_at(tmp_path, drips).get("vm/gridce")
+
+    def test_its_password_in_the_address_is_not_told(self, tmp_path: Path) -> None:
+        store = store_at(tmp_path, dead_endpoint().replace("//", "//root:SECRET@"))
+        with pytest.raises(StoreLost, match=r"http://127\.0\.0\.1:") as lost:
+            store.get("vm/gridce")
+        assert "SECRET" not in str(lost.value)
+        assert "root" not in str(lost.value)
+
+    def test_one_that_has_hung_up_in_between_is_asked_anew(
+        self, own: Member, tmp_path: Path
+    ) -> None:
+        store = store_at(tmp_path, own.url)
+        version = store.put("vm/gridce", {"n": 1}, 0)
+        own.kill()
+        own.start()
+        own.wait()
+        assert store.put("vm/gridce", {"n": 2}, version) > version
 
     @pytest.mark.usefixtures("impatient")
     def test_of_three_one_may_die_but_not_two(self, tmp_path: Path) -> None:

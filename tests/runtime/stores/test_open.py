@@ -43,7 +43,9 @@ def test_etcd_where_it_is_configured_and_the_log_stays_a_file(tmp_path: Path) ->
 
 
 def test_without_etcd_its_client_is_not_loaded() -> None:
-    code = "import sys, threerc.runtime.stores; print('httpx' in sys.modules)"
+    code = (
+        "import sys, threerc.runtime.stores; print('threerc.runtime.stores.gateway' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / ".src")},
