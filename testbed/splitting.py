@@ -71,3 +71,22 @@ def decision(event: dict[str, Any]) -> Event:
     return Event(
         float(event["time"]), Kind.DECISION, event.get("vm", "*"), detail | {"what": event["kind"]}
     )
+
+
+def most_copies(events: Iterable[Event], vm: str, where: Iterable[str]) -> int:
+    """How many copies of a VM there were at most at one moment, beginning with those on `where`.
+
+    A copy ends when libvirt says so, or with the power of its host.
+    """
+    running = set(where)
+    most = len(running)
+    for event in events:
+        host = str(event.detail.get("host", ""))
+        if event.of == vm and event.kind is Kind.STARTED:
+            running.add(host)
+        elif event.of == vm and event.kind is Kind.STOPPED:
+            running.discard(host)
+        elif event.kind is Kind.FAULT and event.detail.get("fault") == "power":
+            running.discard(event.of)
+        most = max(most, len(running))
+    return most

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from threerc.runtime.simulation.campaign import PARTS
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.splitting import decision, split
+from threerc.testbed.splitting import decision, most_copies, split
 
 CRASH = 1000.0
 DOWN_AFTER = 80.0
@@ -88,3 +88,25 @@ def test_the_parts_add_up_and_none_is_negative(told: list[tuple[float, Kind | No
     assert all(part >= 0 for part in parts)
     if crash.total is not None:
         assert sum(parts) == pytest.approx(crash.total)
+
+
+def on(kind: Kind, host: str) -> Event:
+    return Event(1000.0, kind, "gridce", {"host": host})
+
+
+POWER_CUT = Event(1000.0, Kind.FAULT, "alfa01", {"fault": "power"})
+
+
+@pytest.mark.parametrize(
+    ("events", "most"),
+    [
+        ([], 1),
+        ([on(Kind.STOPPED, "alfa01"), on(Kind.STARTED, "alfa02")], 1),
+        ([on(Kind.STARTED, "alfa02"), on(Kind.STOPPED, "alfa01")], 2),
+        ([POWER_CUT, on(Kind.STARTED, "alfa02")], 1),
+        ([on(Kind.STARTED, "alfa01")], 1),
+        ([seen(1000.0, Kind.STARTED, "lcg")], 1),
+    ],
+)
+def test_copies_at_one_moment(events: list[Event], most: int) -> None:
+    assert most_copies(events, "gridce", ["alfa01"]) == most

@@ -1,0 +1,98 @@
+"""What a fault is in the testbed, and what it may lay hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from threerc.runtime.simulation.faults import CONTROLLER, HOST, SITE, VM
+
+__all__ = ["CONTROLLER", "HOST", "SITE", "VM", "Begin", "Fault", "Hands", "Options", "Ran"]
+
+Options = dict[str, Any]
+
+
+class Ran(Protocol):
+    """What came of a program: its exit status, what it printed, what it complained of."""
+
+    @property
+    def status(self) -> int:
+        """Exit status."""
+
+    @property
+    def out(self) -> str:
+        """Standard output."""
+
+    @property
+    def err(self) -> str:
+        """Standard error."""
+
+
+class Hands(Protocol):
+    """A running site, as faults take hold of it. All calls raise TestbedError."""
+
+    def run(self, host: str, *command: str, seconds: float = 30.0) -> Ran:
+        """Run a program as root in a host's capsule, to its end."""
+
+    def guest(self, vm: str, command: str, *, seconds: float = 30.0) -> Ran:
+        """Run a shell command as root inside a virtual machine, over ssh."""
+
+    def where(self, vm: str) -> str:
+        """The physical host under whose libvirtd a virtual machine runs."""
+
+    def power(self, host: str, *, on: bool) -> None:
+        """Cut a host's power, or give it back."""
+
+    def freeze(self, host: str, *, frozen: bool) -> None:
+        """Stop all processes of a host where they are, or let them go on."""
+
+    def cable(self, host: str, *, plugged: bool) -> None:
+        """Pull all of a host's network cables, or plug them in again."""
+
+    def switch(self, name: str, *, works: bool) -> None:
+        """Break a switch, or mend it."""
+
+    def service(self, host: str, daemon: str, *, runs: bool) -> None:
+        """Stop a host's daemon, or start it again."""
+
+    def halt(self, host: str, daemon: str, *, halted: bool) -> None:
+        """Stop a host's daemon where it is (SIGSTOP), or let it go on."""
+
+    def mount(self, host: str, folder: str, *, mounted: bool) -> None:
+        """Take a folder that hosts share away from one of them, or give it back."""
+
+    @property
+    def state_directory(self) -> str:
+        """Where the controllers keep their shared state."""
+
+    def image(self, vm: str) -> str:
+        """The path of a virtual machine's disk on the physical hosts, which share it."""
+
+    def providers(self, role: str) -> tuple[str, ...]:
+        """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
+
+
+Begin = Callable[[Hands, str, Options], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the simulator's name, for real: how it begins, and how it is healed.
+
+    `heal` leaves nothing of it behind, and may be called whether it began or not. `destructive`:
+    only a reinstallation brings the machine back. `options` are the scenario's keys that it
+    takes, `modes` the values of `mode`, the usual one first.
+    """
+
+    name: str
+    of: str
+    begin: Begin
+    heal: Begin
+    destructive: bool = False
+    options: tuple[str, ...] = ()
+    modes: tuple[str, ...] = field(default=())
+
+
+def nothing(_hands: Hands, _name: str, _options: Options) -> None:
+    """There is nothing to heal: the controllers do it, or it has passed."""
