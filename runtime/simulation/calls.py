@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from greenlet import getcurrent
-
-from threerc.runtime.simulation.timeline import Killed, Process, Timeline
+from threerc.runtime.simulation.timeline import Killed, Timeline, current
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ class Caller:
         here = (At("", self.counts[""]), At(name, self.counts[name]))
         if self.dies_at in here:
             self.dies_at = None
-            process = getcurrent()
-            if isinstance(process, Process):
-                process.root.kill()
+            current().kill()
             raise Killed
         return sum(self.stalls.pop(at, 0.0) for at in here)
 

@@ -112,7 +112,7 @@ class Controller:
 
     def _begin(self) -> None:
         self.schedule()
-        busy = self.process is not None and bool(self.process)
+        busy = self.process is not None and self.process.runs
         if self.lives and not busy:
             self.process = self.site.timeline.start(self.tick)
 

@@ -35,6 +35,7 @@ class Timeline:
         self._until = inf
         self._stopped = False
         self.hub: greenlet = getcurrent()
+        self.idle: list[_Carrier] = []
         self._before: Callable[[float], None] | None = None
         self._after: Callable[[], None] | None = None
 
@@ -81,14 +82,14 @@ class Timeline:
     def spend(self, seconds: float) -> None:
         """Let time pass in the process that calls."""
         moment = self.now + seconds
-        process = _current()
+        process = current()
         queue = self._queue
         if moment > self._until or (queue and queue[0][0] <= moment and self.next() <= moment):
             self.at(moment, process.switch)
             self.hub.switch()
         else:
             self.now = moment  # nobody else does anything meanwhile
-        if process.killed or process.root.killed:
+        if process.family.killed:
             raise Killed
 
     def start(self, work: Callable[[], Any], owner: Process | None = None) -> Process:
@@ -105,7 +106,7 @@ class Timeline:
 
         What is late goes on alone. To be called in a process.
         """
-        process = _current()
+        process = current()
         results: dict[str, Any] = {}
         waits = bool(works)
 
@@ -131,51 +132,96 @@ class Timeline:
             late = self.at(self.now + seconds, wake)
             self.hub.switch()
             self.cancel(late)
-        if process.killed or process.root.killed:
+        if process.family.killed:
             raise Killed
         return {name: results.get(name, LATE) for name in works}
 
 
-class Process(greenlet):
-    """Work that spends time. `root` is the process that it belongs to, such as a tick.
+class Family:
+    """Processes that end together: one that nobody owns, such as a tick, and all that it began."""
 
-    What belongs to one that was `killed` is so too.
-    """
+    def __init__(self) -> None:
+        self.members: list[Process] = []
+        self.killed = False
+
+
+class Process:
+    """Work that spends time. It `runs` from its beginning to its end."""
 
     def __init__(
         self, work: Callable[[], Any], timeline: Timeline, owner: Process | None = None
     ) -> None:
-        super().__init__(self._run_to_end, timeline.hub)
-        self.work = work
+        self.work: Callable[[], Any] | None = work
         self.timeline = timeline
-        self.root: Process = owner.root if owner else self
-        self.family: list[Process] = []
-        self.killed = False
-        if owner:
-            self.root.family.append(self)
+        self.family: Family = owner.family if owner else Family()
+        self.family.members.append(self)
+        self._carrier: _Carrier | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._carrier is not None
+
+    def switch(self) -> None:
+        """Let it begin, or go on where it waits; nothing if it has ended."""
+        if self._carrier is not None:
+            self._carrier.switch()
+        elif self.work is not None:
+            idle = self.timeline.idle
+            carrier = self._carrier = idle.pop() if idle else _Carrier(_carry, self.timeline.hub)
+            carrier.process = self
+            carrier.switch()
 
     def kill(self) -> None:
-        """End it with all that belongs to it, at the point that each has reached."""
-        self.killed = True
-        for process in (self, *self.family):
-            if process and process is not getcurrent():
+        """End it with its family, each at the point that it has reached."""
+        self.family.killed = True
+        for process in self.family.members:
+            if process.runs and process is not _running():
                 self.timeline.at(self.timeline.now, process.end)
 
     def end(self) -> None:
         """Raise Killed in it, where it waits."""
-        if self:
-            self.throw(Killed)
+        if self._carrier is not None:
+            self._carrier.throw(Killed)
 
-    def _run_to_end(self) -> None:
+    def run(self) -> None:
+        """Do its work to the end; to be called where it is carried."""
+        work, self.work = self.work, None
         try:
-            if not self.killed and not self.root.killed:
-                self.work()
+            if work is not None and not self.family.killed:
+                work()
         except Killed:
             pass
+        carrier, self._carrier = self._carrier, None
+        self.family.members.remove(self)
+        if carrier is not None:
+            carrier.process = None
+            self.timeline.idle.append(carrier)
 
 
-def _current() -> Process:
-    process = getcurrent()
-    if process.__class__ is not Process:
+class _Carrier(greenlet):
+    """What processes run in, one after another: a new one for each would take much of the time."""
+
+    process: Process | None = None
+
+
+def _carry() -> None:
+    """Run one process after another; while it waits for the next it holds nothing alive."""
+    hub = getcurrent().parent
+    assert hub is not None  # noqa: S101 - only the main one has none
+    while True:
+        current().run()
+        hub.switch()
+
+
+def _running() -> Process | None:
+    carrier = getcurrent()
+    return carrier.process if isinstance(carrier, _Carrier) else None
+
+
+def current() -> Process:
+    """The process that calls. Raises RuntimeError where it is none: only those can spend time."""
+    process = _running()
+    if process is None:
         raise RuntimeError("only a process can spend time")
     return process

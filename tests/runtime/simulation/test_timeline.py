@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from contextlib import suppress
 
 from threerc.runtime.simulation.timeline import LATE, Killed, Timeline
@@ -82,3 +84,55 @@ def test_a_killed_process_ends_with_all_that_belongs_to_it() -> None:
     timeline.at(0.0, begin)
     timeline.run(1000.0)
     assert told == ["killed"]
+
+
+def test_a_process_that_was_killed_leaves_the_one_after_it_alone() -> None:
+    """Where it waited to go on another one may run by now."""
+    timeline, told = Timeline(0.0), list[str]()
+
+    def work(name: str, seconds: float) -> None:
+        timeline.spend(seconds)
+        told.append(f"{name} at {timeline.now:.0f}")
+
+    def begin() -> None:
+        process = timeline.start(lambda: work("killed", 50))
+        timeline.at(10.0, process.kill)
+
+    timeline.at(0.0, begin)
+    timeline.at(20.0, lambda: timeline.start(lambda: work("next", 60)))
+    timeline.run(1000.0)
+    assert told == ["next at 80"]
+
+
+def test_processes_leave_nothing_behind() -> None:
+    """Ten thousand crashes are forty thousand ticks: none may wait for the garbage collector."""
+    timeline = Timeline(0.0)
+
+    def work() -> None:
+        timeline.gather({name: lambda: timeline.spend(2) for name in "abc"}, 60)
+
+    def tick() -> None:
+        timeline.start(work)
+        timeline.at(timeline.now + 60, tick)
+
+    timeline.at(0.0, tick)
+    timeline.run(100.0)
+    gc.collect()
+    gc.disable()
+    try:
+        timeline.run(100_000.0)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_timeline_that_is_over_is_gone() -> None:
+    def run() -> weakref.ref[Timeline]:
+        timeline = Timeline(0.0)
+        timeline.at(0.0, lambda: timeline.start(lambda: timeline.spend(5)))
+        timeline.run(100.0)
+        return weakref.ref(timeline)
+
+    gone = run()
+    gc.collect()
+    assert gone() is None
