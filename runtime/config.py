@@ -270,7 +270,7 @@ class Monitors(Part):
 
     cluster: str
     poll_interval: Positive
-    down_after: Annotated[float, Field(ge=1)] = 4.0
+    down_after: Annotated[float, Field(ge=0.2)] = 4.0
     gmetad: tuple[Endpoint, ...] = ()
     collectors: tuple[Endpoint, ...] = ()
     prometheus: tuple[Prometheus, ...] = ()

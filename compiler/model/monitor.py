@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from threerc.compiler.model.network import Server
 from threerc.compiler.model.types import HttpUrl, Line, Model
+
+TMAX: Final = 20
+"""Seconds that Ganglia takes for granted between two signs of life of a host."""
 
 
 class Prometheus(Model):
@@ -44,9 +47,16 @@ class Monitoring(Model):
     poll_interval: int = Field(
         default=15, ge=1, le=3600, description="Seconds between gmetad's polls (thesis 7.10)."
     )
+    heartbeat: int = Field(
+        default=20,
+        ge=1,
+        le=20,
+        description="Seconds between the heartbeats of a gmond. Ganglia takes 20 for granted; "
+        "more often makes for an earlier death, with a smaller `down_after`.",
+    )
     down_after: float = Field(
         default=4.0,
-        ge=1,
+        ge=0.2,
         le=1000,
         description="A host is down after so many times its TMAX (20 s) without a heartbeat.",
     )
@@ -62,3 +72,8 @@ class Monitoring(Model):
         description="Who else may read gmetad's and the collectors' XML, beyond the "
         "controllers and gmetad hosts.",
     )
+
+    @property
+    def dead_after(self) -> float:
+        """Seconds without a heartbeat after which a host is taken for dead."""
+        return self.down_after * TMAX

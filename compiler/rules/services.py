@@ -64,6 +64,21 @@ def single_service(facts: Facts) -> Iterator[Problem]:
 
 
 @rule(
+    "rare-heartbeat",
+    reason="Heartbeats are UDP packets, and one or two of them get lost: a host that is taken for "
+    "dead after fewer than three is restarted while it lives.",
+    hint="raise `down_after` or lower `heartbeat`",
+)
+def rare_heartbeat(facts: Facts) -> Iterator[Problem]:
+    """Three heartbeats have to fail to come before a host is taken for dead."""
+    settings = facts.site.monitoring
+    if settings.dead_after < 3 * settings.heartbeat:
+        message = f"a host is dead after {settings.dead_after:g} s without a heartbeat, of which "
+        message += f"one comes every {settings.heartbeat} s"
+        yield Problem(("monitoring", "down_after"), message)
+
+
+@rule(
     "dhcp-pair",
     reason="dhcpd shares a pool between two servers and no more (dhcpd.conf(5), failover).",
     hint="take the role `dhcp` from all but two hosts, or the pools from the networks",
@@ -110,4 +125,11 @@ def role_twice(facts: Facts) -> Iterator[Problem]:
                 yield Problem(path, f"{host.name} has the role `{role}` twice")
 
 
-RULES = (service_missing, single_service, dhcp_pair, service_address, role_twice)
+RULES = (
+    service_missing,
+    single_service,
+    rare_heartbeat,
+    dhcp_pair,
+    service_address,
+    role_twice,
+)

@@ -78,6 +78,22 @@ CASES = [
         """,
     ),
     Case(
+        "rare-heartbeat",
+        "dead after two",
+        """
+        monitoring:
+          down_after: 2  # !
+        """,
+        "a host is dead after 40 s without a heartbeat, of which one comes every 20 s",
+    ),
+    Case(
+        "rare-heartbeat",
+        "often and soon",
+        """
+        monitoring: {heartbeat: 2, down_after: 0.5}
+        """,
+    ),
+    Case(
         "dhcp-pair",
         "three with a pool",
         """
