@@ -1,0 +1,202 @@
+"""All that is done before the lab is built: a site is read, changed for here, compiled, verified.
+
+The run's folder holds it: `tree`, `site.lock`, `overlay.txt`, `keys`, `disks`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from threerc.compiler.artefacts.controller import controller_config
+from threerc.compiler.build import LOCK_NAME, check, compile_tree
+from threerc.compiler.generation import Generations
+from threerc.compiler.lock import Lock
+from threerc.compiler.model import Site
+from threerc.compiler.rules import run as rule_problems
+from threerc.compiler.tree import Output, Tree
+from threerc.compiler.verify import verify
+from threerc.runtime.config import ControllerConfig
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.layout import layout, node_disk
+from threerc.testbed.overlay import overlay
+from threerc.testbed.parts import LabSpec
+from threerc.testbed.supplies import Image, KeyPair, Profile, Supplies
+
+Progress = Callable[[str], None]
+_DISK: Final = 4 * 2**30
+"""Bytes of a disk whose size the site does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a site is wanted, and how. `vms` is None for all of them; `today` is for serials."""
+
+    today: date
+    vms: tuple[str, ...] | None = None
+    nodes: tuple[str, ...] = ()
+    image: Image = "mini"
+    profile: Profile = "thesis"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The image, in a folder as `<image>.tar.gz`, and what installs it."""
+
+    images: Path
+    kernel: Path
+    initrd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A site that a lab can be built of, and what in it differs from the one that was given."""
+
+    site: Site
+    changes: tuple[str, ...]
+    config: ControllerConfig
+    supplies: Supplies
+    spec: LabSpec
+
+
+def prepare(path: Path, run: Path, wanted: Wanted, media: Media, progress: Progress) -> Prepared:
+    """Make a run's folder ready for the lab.
+
+    Raises TestbedError, Rejected (with all findings) and OutputError.
+    """
+    progress(f"checking {path}")
+    checked = check(path)
+    _check_wanted(checked.site, wanted)
+    supplies = _supplies(checked.site, run, wanted, media)
+    site, changes = overlay(checked.site, supplies)
+    _refuse_broken(site, checked.folder)
+    (run / "overlay.txt").write_text("".join(f"{each}\n" for each in changes), encoding="utf-8")
+    lock = Lock(wanted.today, checked.lock)
+    tree = compile_tree(site, lock, checked.folder, progress)
+    _write(tree, supplies.tree, progress)
+    (run / LOCK_NAME).write_text(lock.dump(), encoding="utf-8")
+    out = Output("testbed", Tree(), lock, checked.folder)
+    spec = layout(site, out, supplies, wanted.nodes)
+    progress("making the machines' disks")
+    _make_disks(site, supplies, wanted.nodes)
+    config = controller_config(site, out, known_hosts=True)
+    return Prepared(site, changes, config, supplies, spec)
+
+
+def _check_wanted(site: Site, wanted: Wanted) -> None:
+    for name in wanted.vms or ():
+        if name not in site.virtual_machines:
+            raise TestbedError(f"{site.site} has no virtual machine {name!r}")
+    for name in wanted.nodes:
+        if name not in site.worker_nodes:
+            raise TestbedError(f"{site.site} has no worker node {name!r}")
+
+
+def _refuse_broken(site: Site, folder: Path) -> None:
+    """The changes may not break a rule that the site itself keeps."""
+    said = [f"{rule.id}: {problem.message}" for rule, problem in rule_problems(site, folder)
+            if (problem.severity or rule.severity) == "error"]  # fmt: skip
+    if said:
+        raise TestbedError(
+            "the site does not hold together as it is built here:\n" + "\n".join(said)
+        )
+
+
+def _write(tree: Tree, out: Path, progress: Progress) -> None:
+    """The tree on the disk, after the daemons' own checkers have taken it."""
+    if tree.left_out:
+        lines = [f"{each.path}: {each.reason}" for each in tree.left_out]
+        raise TestbedError("not all of the site can be built on this machine:\n" + "\n".join(lines))
+    generations = Generations(out)
+    with generations.staged(tree.entries) as stage:
+        failures = [f for verdict in verify(stage, tree, progress) for f in verdict.failures]
+        if failures:
+            lines = [f"{each.path}: {each.message}" for each in failures]
+            raise TestbedError("compiled files are refused by their daemons:\n" + "\n".join(lines))
+        generations.switch(stage)
+
+
+# -- supplies
+
+
+def _supplies(site: Site, run: Path, wanted: Wanted, media: Media) -> Supplies:
+    vms = tuple(site.virtual_machines) if wanted.vms is None else wanted.vms
+    keyed = [*site.physical_hosts, *site.service_hosts, *vms, *wanted.nodes]
+    pairs = key_pairs(run / "keys", ["identity", *(f"host-{name}" for name in keyed)])
+    for folder in ("disks", "volumes"):
+        (run / folder).mkdir(exist_ok=True)
+    return Supplies(
+        run=run,
+        python=Path(sys.executable),
+        visible=visible(),
+        images=media.images,
+        kernel=media.kernel,
+        initrd=media.initrd,
+        identity=pairs["identity"],
+        host_keys={name: pairs[f"host-{name}"] for name in keyed},
+        board_password=secrets.token_hex(8),
+        vms=vms,
+        image=wanted.image,
+        profile=wanted.profile,
+    )
+
+
+def visible() -> tuple[Path, ...]:
+    """The folders that 3RC's own program lies in; those of the system are everywhere."""
+    home = Path(__file__).resolve().parent.parent
+    rooms = [home / room for room in ("compiler", "runtime", "templates", "testbed")]
+    found = [Path(sys.prefix), Path(sys.base_prefix), *rooms]
+    kept = [path for path in found if path.is_dir() and not path.is_relative_to("/usr")]
+    return tuple(
+        path for path in dict.fromkeys(kept)
+        if not any(path != other and path.is_relative_to(other) for other in kept)
+    )  # fmt: skip
+
+
+def key_pairs(folder: Path, names: Iterable[str]) -> dict[str, KeyPair]:
+    """New ssh keys, each in a file of its own. Raises TestbedError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    program = _program("ssh-keygen", "openssh-client")
+    found: dict[str, KeyPair] = {}
+    for name in names:
+        path = folder / name
+        path.unlink(missing_ok=True)
+        _call([program, "-q", "-t", "ed25519", "-N", "", "-C", f"testbed {name}", "-f", str(path)])
+        public = path.with_name(f"{name}.pub").read_text(encoding="ascii").strip()
+        found[name] = KeyPair(path.read_text(encoding="ascii"), public)
+    return found
+
+
+def _make_disks(site: Site, supplies: Supplies, nodes: Iterable[str]) -> None:
+    """Empty disks: of virtual machines that are on no mirrored volume, and of worker nodes."""
+    program = _program("qemu-img", "qemu-utils")
+    for name, vm in site.virtual_machines.items():
+        if vm.volume is None:
+            path = supplies.disks / f"{name}.qcow2"
+            _call([program, "create", "-q", "-f", "qcow2", str(path), str(int(vm.disk or _DISK))])
+    for name in nodes:
+        node = site.worker_nodes[name]
+        for number in range(len(node.dual_boot.disks) if node.dual_boot else 1):
+            with node_disk(supplies, name, number).open("wb") as disk:
+                os.truncate(disk.fileno(), _DISK)
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise TestbedError(f"{name} is not installed (Debian: {package})")
+    return found
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise TestbedError(f"{Path(command[0]).name}: {done.stderr.strip()}")

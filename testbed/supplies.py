@@ -1,0 +1,73 @@
+"""What the testbed brings along for a site: keys, the image, and where this program is.
+
+The private halves of a site's keys and the media of its OS profiles are not on the machine that
+tests it, so that each run has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Image = Literal["mini", "debian"]
+Profile = Literal["thesis", "fast"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An ssh key: its private half as a file's text, its public one as one line."""
+
+    private: str
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """All of it. `images` is the folder with `<image>.tar.gz`; `kernel` and `initrd` start the
+    installer; `python` runs 3RC, and `visible` are the folders that it needs for that. `vms` are
+    the virtual machines that are wanted; no others are in the site then.
+    """
+
+    run: Path
+    python: Path
+    visible: tuple[Path, ...]
+    images: Path
+    kernel: Path
+    initrd: Path
+    identity: KeyPair
+    host_keys: Mapping[str, KeyPair]
+    board_password: str
+    vms: tuple[str, ...]
+    image: Image = "mini"
+    profile: Profile = "thesis"
+
+    @property
+    def tree(self) -> Path:
+        """The compiled tree of the run."""
+        return self.run / "tree"
+
+    @property
+    def state(self) -> Path:
+        """What both controllers see as their state directory."""
+        return self.run / "state"
+
+    @property
+    def disks(self) -> Path:
+        """The disks of the virtual machines, which all physical hosts see."""
+        return self.run / "disks"
+
+    @property
+    def volumes(self) -> Path:
+        """The files behind the mirrored volumes."""
+        return self.run / "volumes"
+
+    @property
+    def socket(self) -> Path:
+        """Where the lab is talked to."""
+        return self.run / "lab.sock"
+
+    def logs(self, capsule: str) -> Path:
+        """The folder of a capsule's logs."""
+        return self.run / "logs" / capsule
