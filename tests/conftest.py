@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.compiler.support import SNS_PISA
 from threerc.compiler.model import Site
 from threerc.compiler.source.load import load
+
+# How long an example takes says nothing on a machine that does other things too.
+settings.register_profile("no-deadline", settings(), deadline=None)
+settings.load_profile("no-deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
