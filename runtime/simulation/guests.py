@@ -51,7 +51,10 @@ class Surroundings(Protocol):
 
 
 class Guest:
-    """One VM. `erased` and `broken` are its disk: no /boot on it, and errors from it."""
+    """One VM. `erased` and `broken` are its disk: no /boot on it, and errors from it.
+
+    `by_hand`: a human has put it where it is, which nobody told the controllers.
+    """
 
     def __init__(self, name: str, site: Surroundings, installer: str | None) -> None:
         self.name = name
@@ -66,6 +69,7 @@ class Guest:
         self.failing_starts: dict[str, int] = {}
         self.failing_installs = 0
         self.installations = 0
+        self.by_hand = False
         self.on_installed: Callable[[], None] | None = None
 
     @property
@@ -95,6 +99,7 @@ class Guest:
     def start(self, host: Host) -> None:
         """Switch it on there; it may run elsewhere too, which is what must never be."""
         if host.name not in self.copies:
+            self.by_hand = False
             copy = self.copies[host.name] = Copy(host)
             self._begin(copy)
 
@@ -126,6 +131,7 @@ class Guest:
 
     def migrate(self, origin: str, to: Host) -> None:
         """Move a copy as it is; only to be done with one that is up."""
+        self.by_hand = False
         self.copies[to.name] = Copy(to, self.copies.pop(origin).stage)
         self.site.moved(self)
 

@@ -11,12 +11,16 @@ MAIN: Final = ""
 
 
 class Ssh(StrEnum):
-    """How ssh on a host answers; `mute` does what it is told, but the answer is lost."""
+    """How ssh on a host answers; `mute` does what it is told, but the answer is lost.
+
+    `late` does it after a while, be it that the caller has long gone.
+    """
 
     OK = "ok"
     DEAD = "dead"
     HANG = "hang"
     MUTE = "mute"
+    LATE = "late"
 
 
 class Board(StrEnum):
@@ -33,7 +37,10 @@ class Board(StrEnum):
 
 
 class Host:
-    """A physical or service host. Whatever changes is told to `changed`."""
+    """A physical or service host. Whatever changes is told to `changed`.
+
+    `late` are the seconds after which ssh does what it is told, where it is late.
+    """
 
     def __init__(self, name: str, changed: Callable[[Host], None]) -> None:
         self.name = name
@@ -45,6 +52,8 @@ class Host:
         self.switches: set[str] = set()
         self.gmond = True
         self.ssh = Ssh.OK
+        self.late = 0.0
+        self.boots = 0
         self.board = Board.OK
         self.hypervisor = True
         self.load = 0.5

@@ -22,9 +22,10 @@ class Source:
     """A gmetad, or a collector's gmond.
 
     `mode` is `ok`, `dead` (nobody answers), `stale` (it has stopped asking its collector),
-    `frozen` (it says the same for ever, as if it were new). Of the hosts in `silent` it says that
-    they have been so since `began`, and long enough to be down, whatever it has heard. `asked` is
-    the collector whose data it has, `lost` since when none has answered it.
+    `frozen` (it says the same for ever, as if it were new), `empty` (it knows no host). Of the
+    hosts in `silent` it says that they have been so since `began`, and long enough to be down,
+    whatever it has heard. `asked` is the collector whose data it has, `lost` since when none has
+    answered it.
     """
 
     host: str
@@ -68,7 +69,8 @@ class Source:
         now, age = site.timeline.now, self.age(site)
         if self.mode == "frozen":
             now, age = self.began, 0.0
-        heard = site.beats.all(self.asked, now - age) if self.asked else {}
+        knows = self.asked and self.mode != "empty"
+        heard = site.beats.all(self.asked, now - age) if knows else {}
         hosts = {name: Seen(site.load(name), now - last) for name, last in heard.items()}
         for name in self.silent:
             hosts[name] = Seen(None, now - self.began + _SILENT)

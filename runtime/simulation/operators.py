@@ -29,6 +29,8 @@ def _pause(simulation: Simulation, vm: str, options: Options) -> str:
 
 
 def _resume(simulation: Simulation, vm: str, _options: Options) -> str:
+    for name in [vm] if vm else simulation.site.guests:
+        simulation.invariants.resumed(name)
     return operators.resume(simulation.site.store, simulation.config, vm or None)
 
 
@@ -50,7 +52,9 @@ def _installed(simulation: Simulation, vm: str, _options: Options) -> str:
 
 
 def _start(simulation: Simulation, vm: str, options: Options) -> str:
-    simulation.site.guests[vm].start(simulation.site.hosts[options["on"]])
+    guest = simulation.site.guests[vm]
+    guest.start(simulation.site.hosts[options["on"]])
+    guest.by_hand = True
     return f"{vm} started on {options['on']} by hand"
 
 
@@ -67,6 +71,7 @@ def _move(simulation: Simulation, vm: str, options: Options) -> str:
     if origin is None:
         return f"{vm} is not up, and cannot be moved"
     guest.migrate(origin.name, simulation.site.hosts[options["on"]])
+    guest.by_hand = True
     return f"{vm} moved to {options['on']} by hand, running"
 
 

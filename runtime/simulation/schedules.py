@@ -6,10 +6,10 @@ operators have said. What is still down long after that is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+from threerc.runtime.simulation.mishaps import FOR_EVER, SERVICES, Mishaps
 from threerc.runtime.simulation.scenario import Scenario
 
 TROUBLE: Final = 3600
@@ -18,21 +18,17 @@ CALM: Final = 3 * 3600
 """Seconds after that within which every VM has to be up."""
 END: Final = (f"+{TROUBLE}s", f"+{TROUBLE + 900}s")
 """When the last words of operators come: all hosts on and all VMs cared for; the brake off."""
-_SERVICES: Final = ("bibe", "bussolo")
-_MOST_CALLS: Final = 45
-_VM_FAULTS: Final = (
-    *("poweroff", "halt", "panic", "freeze", "overload", "erase-boot", "disk-errors"),
-    *("network", "gmond", "start-fails", "install-fails"),
-)
-_HOST_FAULTS: Final = (
-    *("power", "power", "network", "network", "hang", "ssh", "libvirtd", "gmond", "board"),
-    "overload",
-)
 
 
 def schedule(seed: int) -> Scenario:
     """The schedule of a seed."""
     return _Schedule(Random(seed), seed).scenario()  # noqa: S311 - no secret
+
+
+def hopeless(scenario: Scenario) -> frozenset[str]:
+    """The VMs that nothing can bring back: their disk is broken to the end."""
+    broken = (each for each in scenario.faults if each.fault == FOR_EVER and not each.until)
+    return frozenset(vm for each in broken for vm in each.of)
 
 
 class _Schedule:
@@ -41,18 +37,21 @@ class _Schedule:
         self.seed = seed
         self.hosts = [f"p{n}" for n in range(1, random.randint(2, 4) + 1)]
         self.vms = [f"v{n}" for n in range(1, random.randint(2, 5) + 1)]
-        self.inst = {vm: random.random() < 0.6 for vm in self.vms}
 
     def scenario(self) -> Scenario:
         """A site, faults on it, and the end of all trouble."""
-        faults = [self._fault() for _ in range(self.random.randint(1, 7))]
+        site, locks = self._site(), self.random.random() < 0.2
+        mishaps = Mishaps(self.random, site, TROUBLE, locks=locks)
+        draws = (mishaps.draw() for _ in range(self.random.randint(1, 7)))
+        faults = [fault for draw in draws for fault in draw]
         return Scenario.model_validate(
             {
-                "site": self._site(),
+                "site": site,
                 "start": "2026-01-05 10:00:00",
                 "duration": TROUBLE + CALM,
                 "seed": self.seed,
                 "controllers": self._clocks(),
+                "locks": locks,
                 "faults": sorted(faults, key=lambda fault: float(fault["at"][1:-1])),
                 "operator": [*self._commands(), *self._end()],
                 "reasons": True,
@@ -61,11 +60,39 @@ class _Schedule:
 
     def _site(self) -> dict[str, Any]:
         pick, some = self.random.choice, self.random.random
+        powered = pick((0.0, 0.5, 0.9, 1.0))
+        return {
+            "recovery": self._recovery(),
+            "monitors": {"probe": pick(("none", "none", "ping", "ssh"))},
+            "brake": {"share": pick((1 / 3, 0.5, 1))},
+            "split_brain": self._split_brain(),
+            "deadline": pick((60, 60, 60, 30)),
+            "physical_hosts": {
+                host: {"power": True} if some() < powered else None for host in self.hosts
+            },
+            "virtual_machines": self._machines(),
+        }
+
+    def _recovery(self) -> dict[str, Any]:
+        pick = self.random.choice
+        steps = {"reboot": pick((0, 1)), "restart": pick((1, 1, 2)), "reinstall": 1}
+        if self.random.random() < 0.2:
+            steps["snapshot"] = 1
+        waits = {"reboot": pick((60, 200)), "restart": pick((100, 200)), "reinstall": 600}
+        return {"steps": steps, "waits": waits, "limit": {"restarts": 8, "within": 3600}}
+
+    def _split_brain(self) -> dict[str, Any]:
+        if self.random.random() < 0.8:
+            return {"policy": "wait"}
+        return {"policy": "proceed", "after": self.random.choice((200, 600, 1200))}
+
+    def _machines(self) -> dict[str, Any]:
+        pick, some = self.random.choice, self.random.random
         machines: dict[str, Any] = {}
         apart: set[str] = set()
         for number, vm in enumerate(self.vms):
             home = pick(self.hosts)
-            machines[vm] = {"home": home, "inst": int(self.inst[vm])}
+            machines[vm] = {"home": home, "inst": int(some() < 0.6)}
             if some() < 0.3 and home not in apart:
                 apart.add(home)
                 machines[vm]["anti_affinity"] = "group"
@@ -73,115 +100,34 @@ class _Schedule:
                 machines[vm]["start_after"] = [self.vms[number - 1]]
             if some() < 0.2:
                 machines[vm]["priority"] = self.random.randint(1, 5)
-        steps = {"reboot": pick((0, 1)), "restart": pick((1, 1, 2)), "reinstall": 1}
-        powered = some() < 0.7
-        return {
-            "recovery": {"steps": steps, "limit": {"restarts": 8, "within": 3600}},
-            "monitors": {"probe": pick(("none", "none", "ping"))},
-            "brake": {"share": pick((1 / 3, 0.5, 1))},
-            "physical_hosts": {
-                host: {"power": True} if powered and some() < 0.9 else None for host in self.hosts
-            },
-            "virtual_machines": machines,
-        }
+            if some() < 0.3:
+                machines[vm]["snapshots"] = {"every": 3600, "keep": 2}
+        return machines
 
     def _clocks(self) -> dict[str, Any]:
         if self.random.random() < 0.8:
             return {}
-        return {"bussolo": {"ahead": self.random.choice((-300, -70, 70, 300))}}
-
-    # -- faults
-
-    def _fault(self) -> dict[str, Any]:
-        kinds: tuple[tuple[int, Callable[[], dict[str, Any]]], ...] = (
-            (5, self._of_vm),
-            (5, self._of_host),
-            (2, self._of_service),
-            (2, self._of_monitor),
-            (4, self._of_controller),
-            (1, self._of_site),
-        )
-        draw = self.random.choices([each for _, each in kinds], [weight for weight, _ in kinds])[0]
-        return draw()
-
-    def _entry(self, fault: str, of: Any = None, *, ends: bool = True) -> dict[str, Any]:
-        begin = self.random.randint(60, TROUBLE - 300)
-        entry: dict[str, Any] = {"at": f"+{begin}s", "fault": fault}
-        if of is not None:
-            entry["of"] = of
-        if ends:
-            end = begin + self.random.choice((5, 30, 90, 200, 600, 1500))
-            entry["until"] = f"+{min(end, TROUBLE - 1)}s"
-        return entry
-
-    def _of_vm(self) -> dict[str, Any]:
-        vm = self.random.choice(self.vms)
-        fault = self.random.choice(_VM_FAULTS)
-        if fault == "erase-boot" and not self.inst[vm]:
-            fault = "panic"
-        if fault in ("start-fails", "install-fails"):
-            return self._entry(fault, vm) | {"times": self.random.randint(1, 2)}
-        return self._entry(fault, vm, ends=fault not in ("poweroff", "halt", "panic", "erase-boot"))
-
-    def _of_host(self) -> dict[str, Any]:
-        fault = self.random.choice(_HOST_FAULTS)
-        entry = self._entry(fault, self.random.choice(self.hosts))
-        modes = {"ssh": ("dead", "hang", "mute"), "board": ("dead", "failing", "stuck")}
-        if fault in modes:
-            entry["mode"] = self.random.choice(modes[fault])
-        return entry
-
-    def _of_service(self) -> dict[str, Any]:
-        fault = self.random.choice(("power", "network", "gmond", "hang"))
-        return self._entry(fault, self.random.choice(_SERVICES))
-
-    def _of_monitor(self) -> dict[str, Any]:
-        fault = self.random.choice(("gmetad", "collector", "collector-restart"))
-        host = "bibe" if fault == "gmetad" else self.random.choice(_SERVICES)
-        if fault == "collector-restart":
-            return self._entry(fault, host, ends=False)
-        entry = self._entry(fault, host)
-        if self.random.random() < 0.5:
-            names = [*self.hosts, *self.vms]
-            return entry | {"silent": self.random.sample(names, self.random.randint(1, 3))}
-        modes = ("dead", "stale", "frozen") if fault == "gmetad" else ("dead", "frozen")
-        return entry | {"mode": self.random.choice(modes)}
-
-    def _of_controller(self) -> dict[str, Any]:
-        host = self.random.choice(_SERVICES)
-        how = self.random.choice(("dies", "dies", "dies", "off", "stalls", "slow"))
-        if how == "off":
-            return self._entry("controller", host)
-        if how == "slow":
-            return self._entry("slow", host) | {"seconds": self.random.choice((0.5, 2.0, 6.0))}
-        entry = self._entry("controller", host) | {"call": self.random.randint(1, _MOST_CALLS)}
-        if how == "stalls":
-            entry["stall"] = self.random.choice((5, 40, 90))
-        return entry
-
-    def _of_site(self) -> dict[str, Any]:
-        fault = self.random.choice(("dhcp", "tftp", "dns", "state", "switch"))
-        if fault == "state":
-            return self._entry(fault) | {"mode": self.random.choice(("lost", "full"))}
-        if fault == "switch":
-            hosts = [*self.hosts, *_SERVICES]
-            return self._entry(fault, self.random.sample(hosts, self.random.randint(1, 3)))
-        return self._entry(fault)
+        return {SERVICES[1]: {"ahead": self.random.choice((-300, -70, 70, 300))}}
 
     # -- operators
 
     def _commands(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        at = f"+{self.random.randint(60, TROUBLE - 60)}s"
-        if self.random.random() < 0.15:
-            found.append({"at": at, "do": "pause", "of": self.random.choice(self.vms)})
-        if self.random.random() < 0.15:
-            drain = self.random.random() < 0.5
-            host = self.random.choice(self.hosts)
-            found.append({"at": at, "do": "maintenance", "of": host, "drain": drain})
-        if self.random.random() < 0.1:
-            found.append({"at": at, "do": "release"})
-        return found
+        """What operators say and do meanwhile; each now and then."""
+        pick, some = self.random.choice, self.random.random
+        vm, host = pick(self.vms), pick(self.hosts)
+        choices: tuple[tuple[float, dict[str, Any]], ...] = (
+            (0.10, {"do": "pause", "of": vm}),
+            (0.03, {"do": "pause"}),
+            (0.20, {"do": "maintenance", "of": host, "drain": some() < 0.7}),
+            (0.10, {"do": "release"}),
+            (0.05, {"do": "resume", "of": vm}),
+            (0.03, {"do": "installed", "of": vm}),
+            (0.05, {"do": "stop", "of": vm}),
+            (0.03, {"do": "boot-link", "of": vm, "to": "local"}),
+        )
+        drawn = [command for chance, command in choices if some() < chance]
+        moments = sorted(self.random.randint(60, TROUBLE - 60) for _ in drawn)
+        return [{"at": f"+{at}s", **command} for at, command in zip(moments, drawn, strict=True)]
 
     def _end(self) -> list[dict[str, Any]]:
         """Everything is switched on and taken back; the brake once the hosts have booted."""
@@ -189,7 +135,10 @@ class _Schedule:
         return [
             {"at": first, "do": "power-on", "of": self.hosts},
             {"at": first, "do": "end-maintenance", "of": self.hosts},
+            {"at": first, "do": "resume"},
             {"at": first, "do": "resume", "of": self.vms},
+            # One that was just booting may have been cut off once more.
+            {"at": later, "do": "power-on", "of": self.hosts},
             {"at": later, "do": "release"},
             {"at": later, "do": "resume", "of": self.vms},
         ]

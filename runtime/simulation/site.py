@@ -33,7 +33,7 @@ class Witness(Protocol):
         """A controller has given the order to start or reboot a VM; it may come to nothing."""
 
     def fenced(self, host: str, controller: str) -> None:
-        """A controller has cut a host's power."""
+        """A controller cuts a host's power: it is just about to go."""
 
 
 def host_names(config: ControllerConfig) -> tuple[str, ...]:
@@ -172,6 +172,7 @@ class Site:
     def _host_booted(self, host: Host) -> None:
         if host.powered and not host.booted:
             host.booted = True
+            host.boots += 1
             if host.name in self.beats.ears:
                 self.beats.forget(host.name)
             host.changed(host)
@@ -210,9 +211,9 @@ class Site:
 
     def fence(self, host: str, controller: str) -> None:
         """Cut a host's power."""
-        self.power_off(host)
         for witness in self.witnesses:
             witness.fenced(host, controller)
+        self.power_off(host)
 
     def _installed(self, vm: str) -> None:
         if self.installers_say_so:

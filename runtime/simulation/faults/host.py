@@ -8,6 +8,8 @@ from threerc.runtime.simulation.faults.base import HOST, Begin, End, Fault, Opti
 from threerc.runtime.simulation.machines import Board, Host, Ssh
 from threerc.runtime.simulation.simulation import Simulation
 
+_LATE: Final = 30.0
+
 
 def _host(key: str, value: Any) -> Begin:
     """Something of a host is no more as it should be; an option of that name says how."""
@@ -27,6 +29,11 @@ def _host_end(key: str, value: Any) -> End:
 def _tell(simulation: Simulation, host: Host) -> None:
     host.changed(host)
     simulation.site.network_changed()
+
+
+def _ssh(simulation: Simulation, name: str, options: Options) -> None:
+    simulation.site.hosts[name].late = options.get("seconds", _LATE)
+    _host("ssh", Ssh.DEAD)(simulation, name, {"mode": Ssh(options.get("mode", "dead"))})
 
 
 def _overload(simulation: Simulation, name: str, options: Options) -> None:
@@ -62,12 +69,12 @@ HOST_FAULTS: Final = (
     Fault(
         "ssh",
         HOST,
-        "ssh is `dead` (refused), does `hang`, or is `mute` (does it, but nobody hears so).",
-        lambda simulation, name, options: _host("ssh", Ssh.DEAD)(
-            simulation, name, {"mode": Ssh(options.get("mode", "dead"))}
-        ),
+        "ssh is `dead` (refused), does `hang`, is `mute` (does it, but nobody hears so), or `late` "
+        "(does it after `seconds`, which may be when nobody waits for it any more).",
+        _ssh,
         _host_end("ssh", Ssh.OK),
-        modes=("dead", "hang", "mute"),
+        ("seconds",),
+        ("dead", "hang", "mute", "late"),
     ),
     Fault(
         "libvirtd",

@@ -37,19 +37,19 @@ MONITOR_FAULTS: Final = (
         "gmetad",
         HOST,
         "Its gmetad is `dead`, `stale` (asks its collector no more), `frozen` (says the same for "
-        "ever), or says of the hosts in `silent` that they are.",
+        "ever), `empty` (knows no host), or says of the hosts in `silent` that they are.",
         *_monitor(polls=True),
         ("silent",),
-        ("dead", "stale", "frozen"),
+        ("dead", "stale", "frozen", "empty"),
     ),
     Fault(
         "collector",
         HOST,
         "The gmond that collects there is `dead` (and has forgotten all when it is back), "
-        "`frozen`, or says of the hosts in `silent` that they are.",
+        "`frozen`, `empty`, or says of the hosts in `silent` that they are.",
         *_monitor(polls=False),
         ("silent",),
-        ("dead", "frozen"),
+        ("dead", "frozen", "empty"),
     ),
     Fault("collector-restart", HOST, "The gmond that collects there forgets all hosts.", _restart),
 )

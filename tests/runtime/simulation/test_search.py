@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.simulation.support import SCENARIOS
-from threerc.runtime import deciding, recovery
+from tests.runtime.simulation.support import SCENARIOS, SITE, outcome, scenario
+from threerc.runtime import deciding, recovery, survey, upkeep
 from threerc.runtime.brake import Braked
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.ordering import Orderer
@@ -18,14 +18,20 @@ from threerc.runtime.records import Record
 from threerc.runtime.recovery import Guard
 from threerc.runtime.simulation.hypervisor import SimHypervisor
 from threerc.runtime.simulation.invariants import (
+    BY_POLICY,
     CRASHED,
+    CUT_OVER_LIVING,
     DURING_WAIT,
+    LINK_STAYS,
     NO_CONSENT,
     NO_REASON,
     NOT_RECOVERED,
+    TOO_OFTEN,
     TWO_COPIES,
     UNREADABLE,
     WHILE_BRAKED,
+    WRONG_RECORD,
+    Violation,
 )
 from threerc.runtime.simulation.judging import judge
 from threerc.runtime.simulation.load import load
@@ -41,9 +47,16 @@ MANY = 250
 
 def first(kind: str) -> Finding:
     """The first finding of a kind; there must be one in a few hundred schedules."""
-    found = next((each for each in search(MANY) if each.violation.kind == kind), None)
-    assert found is not None
-    return found
+    for seed in range(1, MANY):
+        found = violation(schedule(seed))
+        if found is not None and found.kind == kind:
+            small = shrink(schedule(seed), kind)
+            return Finding(seed, small, violation(small) or found)
+    raise AssertionError(f"no {kind} in {MANY} schedules")
+
+
+def kind_of(found: Violation | None) -> str:
+    return found.kind if found else ""
 
 
 def test_the_controllers_break_nothing() -> None:
@@ -121,26 +134,66 @@ def test_a_state_that_cannot_be_read_is_found(monkeypatch: pytest.MonkeyPatch) -
     first(UNREADABLE)
 
 
+def test_a_power_cut_over_the_living_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "_hurt", lambda *_: "")
+    first(CUT_OVER_LIVING)
+
+
+def test_a_boot_link_that_is_not_put_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_install_is_over", lambda *_: False)
+    first(LINK_STAYS)
+
+
+def test_reinstalling_for_ever_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recovery._GUARDS, Guard.FLAPPING, lambda _: False)
+    monkeypatch.setattr(recovery, "_failures", lambda _: 1)
+    assert first(TOO_OFTEN).scenario.operator == ()
+
+
+def test_a_record_that_stays_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfinished, _ = load(SCENARIOS / "dies-after-the-start")
+    assert violation(unfinished) is None
+    monkeypatch.setattr(upkeep, "_where", lambda *_: None)
+    assert kind_of(violation(unfinished)) == WRONG_RECORD
+
+
+PROCEED = SITE | {"split_brain": {"policy": "proceed", "after": 600}}
+CUT_OFF = scenario({"at": "+5m", "fault": "network", "of": "alfa01"}, site=PROCEED, duration="30m")
+
+
+def test_going_on_before_the_policy_says_so_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "_policy", lambda *_: "it will be dead by now")
+    assert kind_of(violation(CUT_OFF)) == TWO_COPIES
+
+
+def test_what_a_policy_gives_up_is_said_and_is_no_finding() -> None:
+    said = outcome(CUT_OFF).simulation.invariants.violations
+    assert [(each.kind, each.what) for each in said] == [
+        (BY_POLICY, "vrt1 runs on alfa01 and alfa02")
+    ]
+    assert violation(CUT_OFF) is None
+
+
 def test_a_finding_becomes_a_scenario(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
         found = first(TWO_COPIES)
         write(found, tmp_path / "found")
-        scenario, config = load(tmp_path / "found")
-        outcome = run(scenario, config)
-        assert [each.kind for each in outcome.simulation.invariants.violations] == [TWO_COPIES]
+        written, config = load(tmp_path / "found")
+        broken_run = run(written, config)
+        assert [each.kind for each in broken_run.simulation.invariants.violations] == [TWO_COPIES]
     assert (tmp_path / "found/README.md").read_text(encoding="utf-8").startswith("# two-copies\n")
-    assert violation(scenario) is None
-    assert judge(tmp_path / "found", run(scenario, config)) != []
+    assert violation(written) is None
+    assert judge(tmp_path / "found", run(written, config)) != []
 
 
 def test_shrinking_keeps_what_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
-    scenario = next(
+    large = next(
         each for seed in range(1, MANY) if (each := schedule(seed)) and violation(each) is not None
     )
-    small = shrink(scenario, TWO_COPIES)
-    assert set(small.faults) <= set(scenario.faults)
+    small = shrink(large, TWO_COPIES)
+    assert set(small.faults) <= set(large.faults)
     assert violation(small) is not None
 
 
