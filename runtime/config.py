@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,12 +26,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from threerc.runtime.errors import ControllerError
+from threerc.runtime.wording import problem
 
 VERSION = 1
 _HEADER = """\
 # What the controllers of {site} know, compiled by 3RC from site.yaml: edit that.
 # Left out is what is as usual: see runtime/config.py. Bytes and seconds.
 """
+_SITES_OWN = {"networks", "os_profiles", "physical_hosts", "virtual_machines", "defaults", "dns"}
 _TABLES = ("volumes", "physical_hosts", "virtual_machines")
 
 
@@ -399,6 +402,13 @@ class ControllerConfig(Part):
         unknown = sorted(set(self._unknown()))
         if unknown:
             raise PydanticCustomError("unknown-name", "{names}", {"names": "; ".join(unknown)})
+        waits = {name: vm.start_after for name, vm in self.virtual_machines.items()}
+        try:
+            TopologicalSorter(waits).prepare()
+        except CycleError as error:
+            circle = " -> ".join(reversed(error.args[1]))
+            message = "virtual machines that start after each other: {circle}"
+            raise PydanticCustomError("circle", message, {"circle": circle}) from None
         return self
 
     def _unknown(self) -> Iterator[str]:
@@ -422,7 +432,8 @@ class ControllerConfig(Part):
 def load(path: Path) -> ControllerConfig:
     """Read controller.yaml. Raises ConfigError with all that is wrong in it."""
     try:
-        data = _parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = _parse(text)
     except OSError as error:
         raise ConfigError(path, [f": {error.strerror}"]) from None
     except UnicodeDecodeError:
@@ -433,12 +444,23 @@ def load(path: Path) -> ControllerConfig:
         reason = getattr(error, "problem", None) or "not YAML"
         raise ConfigError(path, [f"{place}: {reason}"]) from None
     if isinstance(data, dict) and data.get("version") != VERSION:
-        reason = f"this controller reads version {VERSION}, not {data.get('version')}"
-        raise ConfigError(path, [f": {reason}; build the site with the same 3RC"])
+        raise ConfigError(path, [f": {_another_file(data)}"])
     try:
         return ControllerConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(path, map(_problem, error.errors(include_url=False))) from None
+        problems = (problem(each, text) for each in error.errors(include_url=False))
+        raise ConfigError(path, problems) from None
+
+
+def _another_file(data: Mapping[str, Any]) -> str:
+    """What a file may be whose version is not ours."""
+    if "version" not in data and _SITES_OWN & data.keys():
+        return (
+            "this is a site, to be compiled; what a controller reads is "
+            "etc/3rc/controller.yaml in its folder of what `3rc build` writes"
+        )
+    reason = f"this controller reads version {VERSION}, not {data.get('version')}"
+    return f"{reason}; build the site with the same 3RC"
 
 
 def _parse(text: str) -> Any:
@@ -450,11 +472,6 @@ def _parse(text: str) -> Any:
         return json.loads(body)
     except ValueError:
         return yaml.load(text, Loader=yaml.CSafeLoader)
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    where = ".".join(str(step) for step in error["loc"])
-    return f": {where}: {error['msg']}" if where else f": {error['msg']}"
 
 
 def dump(config: ControllerConfig) -> str:

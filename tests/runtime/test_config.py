@@ -75,18 +75,47 @@ def test_without_a_choice_a_vm_may_run_on_its_homes_like() -> None:
     assert config.allowed_hosts(config.virtual_machines["on"]) == ("y",)
 
 
+def with_vm(**values: Any) -> dict[str, Any]:
+    """The site with settings of the VM `on`."""
+    data: dict[str, Any] = json.loads(json.dumps(DATA))
+    data["virtual_machines"]["on"] |= values
+    return data
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (changed(version=2), "reads version 1, not 2"),
-        (changed(extra=1), "extra: Extra inputs"),
-        (changed(user="root; rm"), "user: String should match"),
-        (changed(physical_hosts={"$(x)": {}}), "physical_hosts.$(x)"),
+        (changed(version=2), ": this controller reads version 1, not 2"),
+        (
+            {"site": "x", "networks": {}},
+            ": this is a site, to be compiled; what a controller reads",
+        ),
+        (changed(extra=1), ":4:1: extra: is no key that is known here"),
+        (changed(user="root; rm"), ":32:1: user: cannot be this, got `root; rm`"),
+        (changed(physical_hosts={"$(x)": {}}), ": physical_hosts.$(x): cannot be this"),
+        (changed(physical_hosts={"a": {"maxl": "x"}}), ": physical_hosts.a.hypervisor: is missing"),
         (changed(physical_hosts={}), "1e3: no physical host no"),
         (changed(volumes={}), "on: no volume v"),
+        (with_vm(inst=2), ": virtual_machines.on.inst: has to be 0 or 1, got `2`"),
+        (with_vm(memory=0), ": virtual_machines.on.memory: has to be greater than or equal to 1"),
+        (with_vm(start_after=["on"]), "start after each other: on -> on"),
+        (
+            with_vm(address="1.2.3"),
+            ": virtual_machines.on.address: is no IPv4 address, got `1.2.3`",
+        ),
+        (with_vm(allowed="y"), ": virtual_machines.on.allowed: has to be a list, got `y`"),
+        (with_vm(boot={"links": []}), ": virtual_machines.on.boot.declared: is missing"),
+        (
+            changed(physical_hosts={"a": {"maxl": 1, "hypervisor": "xen", "power": {"kind": "x"}}}),
+            ": physical_hosts.a.power: `kind` has to be one of 'ipmi', 'redfish', 'fence'",
+        ),
+        (
+            changed(physical_hosts={"a": {"maxl": 1, "hypervisor": "xen", "power": {}}}),
+            ": physical_hosts.a.power: lacks the key `kind`",
+        ),
         ("a: [1", ":2:1: did not find"),
-        ("- 1\n", "valid dictionary"),
-        ("", "valid dictionary"),
+        ("- 1\n", ":1:1: has to be a mapping of its settings"),
+        ("", ":1:1: has to be a mapping of its settings"),
     ],
 )
 def test_what_is_wrong_is_said(data: Any, message: str, tmp_path: Path) -> None:
@@ -111,6 +140,30 @@ def test_unknown_names_are_said_at_once(tmp_path: Path) -> None:
         load(written(tmp_path, data))
     for text in ("no physical host x", "no virtual machine q", "no physical host w"):
         assert text in str(caught.value)
+
+
+def test_what_may_hold_a_password_is_not_repeated(tmp_path: Path) -> None:
+    """It would end up in mails of cron."""
+    data = changed(notify={"webhook": "http://me:SECRET@hook/{x}"})
+    with pytest.raises(ConfigError, match=r"notify\.webhook: cannot be this$") as caught:
+        load(written(tmp_path, data))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_circle_is_told(tmp_path: Path) -> None:
+    """Those in it would wait for each other for ever."""
+    data = with_vm(start_after=["1e3"])
+    data["virtual_machines"]["1e3"]["start_after"] = ["on"]
+    with pytest.raises(ConfigError, match=r"on -> 1e3 -> on|1e3 -> on -> 1e3"):
+        load(written(tmp_path, data))
+
+
+def test_a_place_is_that_of_the_value_also_in_what_is_compiled(tmp_path: Path) -> None:
+    text = dump(ControllerConfig.model_validate(DATA)).replace('"maxl": 2.5', '"maxl": "high"')
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text))
+    line = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith('    "y"'))
+    assert f"controller.yaml:{line}:11: physical_hosts.y.maxl: " in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
