@@ -24,12 +24,12 @@ class Braked(Part):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a controller remembers of its last tick: when that was, and who was down then.
+    """When the site was last judged, by any controller (0: never), and who was down then.
 
     `absent` are the hosts that the monitor does not know, and since when.
     """
 
-    tick: float = 0.0
+    judged: float = 0.0
     down: AbstractSet[str] = frozenset()
     absent: Mapping[str, float] = field(default_factory=dict)
 
@@ -43,7 +43,9 @@ def went_silent(
 ) -> dict[str, float]:
     """When each host that is down came to be so.
 
-    Who was up in the last tick has gone silent since then, whatever the monitor says now.
+    Who was up when the site was last judged has gone silent since then, whatever the monitor says
+    now. Whom the monitor does not know is absent since a tick noticed it; what is noticed only now
+    counts as old, since nothing is done about it yet.
     """
     since: dict[str, float] = {}
     for name in down:
@@ -53,30 +55,38 @@ def went_silent(
             continue
         since[name] = now - seen.silent + after * seen.tmax
         if name not in before.down:
-            since[name] = max(since[name], before.tick)
+            since[name] = max(since[name], before.judged)
     return since
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """All that is silent: since when, on which physical host each VM is, and how many hosts are."""
+    """All that is silent: since when, on which physical host each VM is, and how many hosts are.
+
+    `judged` is when the site was last judged, by any controller; 0: never.
+    """
 
     since: Mapping[str, float]
     owners: Mapping[str, str]
     known: int
+    judged: float
 
 
 def judge(settings: Brake, before: Braked | None, silence: Silence, now: float) -> Braked | None:
-    """The brake for this tick, or None."""
+    """The brake for this tick, or None.
+
+    What went silent while nobody looked counts as well, however long that was.
+    """
     limit = settings.share * silence.known
     still = set(before.hosts) & silence.since.keys() if before is not None else set()
     if before is not None and not before.released and len(still) > limit:
         return before
     excused = still if before is not None and before.released else set()
-    oldest = now - settings.within
-    lately = {name for name, at in silence.since.items() if at > oldest and name not in excused}
+    oldest = min(now - settings.within, silence.judged)
+    lately = {name for name, at in silence.since.items() if at >= oldest and name not in excused}
     if len(lately) > limit and not _one_host(lately, silence.owners):
-        reason = f"{len(lately)} of {silence.known} hosts went silent within {settings.within} s"
+        span = f"went silent within {now - oldest:.0f} s" if silence.judged else "are silent"
+        reason = f"{len(lately)} of {silence.known} hosts {span}"
         return Braked(since=now, reason=reason, hosts=tuple(sorted(lately)))
     return before if excused else None
 

@@ -6,6 +6,8 @@ it did nothing.
 
 from __future__ import annotations
 
+from typing import Final
+
 from threerc.runtime import journal
 from threerc.runtime.acting import Actor
 from threerc.runtime.brake import Braked, judge
@@ -20,11 +22,18 @@ from threerc.runtime.upkeep import keep_up
 from threerc.runtime.view import View
 from threerc.runtime.world import World
 
+_TICKS: Final = 3
+_CRON: Final = 120
+"""Seconds between two ticks of a controller that cron starts in each second minute."""
 
-def tick(world: World, config: ControllerConfig, me: str, *, act: bool = True) -> Report:
+
+def tick(
+    world: World, config: ControllerConfig, me: str, *, act: bool = True, every: int | None = None
+) -> Report:
     """Look once at the whole site and do what is to be done; `me` is this controller's host.
 
-    Without `act` nothing is done or written, only said. Raises StoreLost: without the shared
+    Without `act` nothing is done or written, only said. `every` is how many seconds a daemon lets
+    pass between ticks, if it does not keep to the minutes. Raises StoreLost: without the shared
     state nothing is known, and nothing is done.
     """
     now = world.now()
@@ -38,26 +47,28 @@ def tick(world: World, config: ControllerConfig, me: str, *, act: bool = True) -
         report.events.append(journal.standstill(now, me, report.standstill))
     else:
         view = View(config, memory, report.observation, now)
-        _go_through(Round(world, view, report, act))
+        gap = memory.is_gap(_TICKS * (max(every or 0, _CRON) + config.deadline))
+        _go_through(Round(world, view, report, act), gap=gap)
     if act:
         _say(world, report)
     return report
 
 
-def _go_through(turn: Round) -> None:
+def _go_through(turn: Round, *, gap: bool) -> None:
     view, memory, report = turn.view, turn.memory, turn.report
     for vm in view.down_vms:
         if view.known(vm):
             memory.record(vm, turn.config.virtual_machines[vm].home)
     if turn.act:
         report.events += keep_up(turn.world, view)
-    report.standstill = _brake(turn)
+    blind = _blind(turn, gap=gap)
+    report.standstill = blind or _brake(turn)
     if report.standstill:
         _stand_still(turn)
     else:
         _recover(turn)
     if turn.act:
-        memory.note(view.absent, view.down)
+        memory.note(view.absent, view.down, judged=not blind)
         memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
     report.events += [case.event(turn.now, memory.me) for case in report.cases]
 
@@ -73,12 +84,25 @@ def _recover(turn: Round) -> None:
         plans[vm].case.step, plans[vm].case.to = order.step, order.to
 
 
-def _brake(turn: Round) -> str:
-    """Why nothing may be done in this tick, or nothing."""
-    view, source = turn.view, turn.view.observation.host
-    own = view.observation.hosts.get(source)
+def _blind(turn: Round, *, gap: bool) -> str:
+    """Why nobody can be judged by what the monitor says in this tick, or nothing."""
+    observation, memory = turn.view.observation, turn.memory
+    own = observation.hosts.get(observation.host)
     if own is not None and own.down(turn.config.monitors.down_after):
-        return f"{source} tells of all others, but has not heard of itself for {own.silent:.0f} s"
+        who = observation.host
+        return f"{who} tells of all others, but has not heard of itself for {own.silent:.0f} s"
+    hosts = (*turn.config.physical_hosts, *turn.config.virtual_machines)
+    if hosts and observation.hosts.keys().isdisjoint(hosts):
+        return f"{observation.source} knows none of the site's hosts"
+    if gap and turn.act:  # what is only said is what the tick after this one would do
+        since = f"for {turn.now - memory.looked:.0f} s" if memory.looked else "before"
+        return f"no controller has seen the site {since}: this tick only looks, the next one acts"
+    return ""
+
+
+def _brake(turn: Round) -> str:
+    """Why too much is silent for anything to be done, or nothing."""
+    view = turn.view
     braked = judge(turn.config.brake, turn.memory.brake, view.silence(), turn.now)
     if turn.act:
         _set_brake(turn, braked)

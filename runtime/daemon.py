@@ -42,11 +42,16 @@ def alone(config_file: Path) -> Iterator[None]:
 
 
 def measured_tick(
-    world: World, config: ControllerConfig, figures: Figures, *, act: bool = True
+    world: World,
+    config: ControllerConfig,
+    figures: Figures,
+    *,
+    act: bool = True,
+    every: int | None = None,
 ) -> Report:
     """A tick, and its figures. Raises StoreLost."""
     start = time.monotonic()
-    report = tick(world, config, figures.me, act=act)
+    report = tick(world, config, figures.me, act=act, every=every)
     if act:
         seconds = time.monotonic() - start
         figures.update(config, report, load_records(world.store), seconds)
@@ -83,10 +88,14 @@ def run(world: World, config: ControllerConfig, figures: Figures, every: int | N
     _log.warning("%s of %s looks at the site: %s", figures.me, config.site, when)
     while not end.wait(_seconds_to_wait(minutes, every, time.time())):
         try:
-            measured_tick(world, config, figures)
+            with alone(Path(config.state_directory), figures.me):
+                measured_tick(world, config, figures, every=every)
         except ControllerError as error:
             _log.error("nothing was done: %s", error)
 
 
 def _seconds_to_wait(minutes: Minutes, every: int | None, now: float) -> float:
     return max(0.0, (due_every(every, now) if every else due(minutes, now)) - now)
+        except Exception:
+            # Of one tick. The next one may well find the site in another state.
+            _log.exception("a bug: please report it")

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
 
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
+from threerc.runtime.config import Part
 from threerc.runtime.errors import Conflict, StoreLost
 from threerc.runtime.records import Record
 from threerc.runtime.world import Store, Versioned
@@ -32,6 +35,21 @@ class Held:
     version: int
 
 
+class _Paused(Part):
+    why: str = ""
+
+
+class _Maintained(Part):
+    drain: bool = False
+
+
+class _Known(Part):
+    vms: tuple[str, ...]
+
+
+_Value = TypeVar("_Value", bound=Part)
+
+
 class Mark(NamedTuple):
     """When this controller first saw a VM's last action, and its tick before that one.
 
@@ -46,6 +64,22 @@ class Mark(NamedTuple):
     def is_of(self, record: Record) -> bool:
         """Whether a record's last action is the one that is marked."""
         return self.done == record.done and self.last == record.last
+
+
+class Look(Part):
+    """What a controller leaves behind of its last tick, as `seen/<controller>`.
+
+    `judged` is when it, or whoever did last before it, judged how much of the site is silent, and
+    `down` who was then. `absent` are the hosts that its monitor does not know, and since when.
+    `marks` are those of the VMs' last actions, `earlier` those of the ones before.
+    """
+
+    tick: float
+    judged: float
+    down: tuple[str, ...]
+    absent: dict[str, float]
+    marks: dict[str, Mark]
+    earlier: dict[str, Mark]
 
 
 @dataclass
@@ -63,8 +97,13 @@ class Memory:
     brake: Braked | None = None
     known: frozenset[str] = frozenset()
     absent: dict[str, float] = field(default_factory=dict)
-    was_down: frozenset[str] = frozenset()
     last_tick: float = 0.0
+    looked: float = 0.0
+    """When any controller last saw the site; 0: never, by this clock."""
+    judged: float = 0.0
+    """When any controller last judged how much of the site is silent; 0: never."""
+    was_down: frozenset[str] = frozenset()
+    """Who was down then."""
     _brake_version: int = 0
     _known_version: int = 0
     _seen_version: int = 0
@@ -74,24 +113,25 @@ class Memory:
     def load(self) -> None:
         """Read it all. Raises StoreLost."""
         for key, found in self.store.list(_VM).items():
-            self.held[key.removeprefix(_VM)] = Held(_loaded(key, found), found.version)
+            self.held[key.removeprefix(_VM)] = Held(_read(Record, key, found), found.version)
         self.paused = {
-            key.removeprefix(_PAUSED): str(found.value.get("why", ""))
+            key.removeprefix(_PAUSED): _read(_Paused, key, found).why
             for key, found in self.store.list(_PAUSED).items()
         }
         self.maintenance = {
-            key.removeprefix(_MAINTENANCE): bool(found.value.get("drain"))
+            key.removeprefix(_MAINTENANCE): _read(_Maintained, key, found).drain
             for key, found in self.store.list(_MAINTENANCE).items()
         }
         listed = self.store.list(_INSTALLED)
         self.installed = frozenset(key.removeprefix(_INSTALLED) for key in listed)
         braked = self.store.get(_BRAKE)
         if braked is not None:
-            self.brake = Braked.model_validate(braked.value)
+            self.brake = _read(Braked, _BRAKE, braked)
             self._brake_version = braked.version
         known = self.store.get(_KNOWN)
         if known is not None:
-            self.known, self._known_version = frozenset(known.value["vms"]), known.version
+            self.known = frozenset(_read(_Known, _KNOWN, known).vms)
+            self._known_version = known.version
         self._load_seen()
 
     def know(self, vms: Iterable[str]) -> None:
@@ -106,27 +146,44 @@ class Memory:
         self.known = new
 
     def _load_seen(self) -> None:
-        seen = self.store.get(_SEEN + self.me)
-        if seen is None:
-            return
-        self._seen_version = seen.version
-        self.last_tick = float(seen.value["tick"])
-        self.absent = dict(seen.value["absent"])
-        self.was_down = frozenset(seen.value.get("down", ()))
-        self._marks = {vm: Mark(*mark) for vm, mark in seen.value["marks"].items()}
-        self._before = {vm: Mark(*mark) for vm, mark in seen.value.get("earlier", {}).items()}
+        for key, found in self.store.list(_SEEN).items():
+            look = _read(Look, key, found)
+            self._look_at(look)
+            if key == _SEEN + self.me:
+                self._seen_version = found.version
+                self.last_tick, self.absent = look.tick, look.absent
+                self._marks, self._before = look.marks, look.earlier
 
-    def note(self, absent: Iterable[str], down: Iterable[str] = ()) -> None:
-        """Remember for the next tick what was done, who is down, and whom no monitor knows."""
-        first_tick = self._seen_version == 0
-        self.absent = {
-            name: self.absent.get(name, 0.0 if first_tick else self.now) for name in absent
-        }
+    def _look_at(self, look: Look) -> None:
+        """Heed a controller's last tick. What lies ahead of this clock says nothing."""
+        if look.tick <= self.now:
+            self.looked = max(self.looked, look.tick)
+        if self.judged < look.judged <= self.now:
+            self.judged, self.was_down = look.judged, frozenset(look.down)
+
+    def is_gap(self, patience: float) -> bool:
+        """Whether no controller has seen the site for more than `patience` seconds.
+
+        What this one saw before such a time of its own says nothing of who is absent now.
+        """
+        if self.now - self.last_tick > patience:
+            self.absent = {}
+        return self.now - self.looked > patience
+
+    def note(self, absent: Iterable[str], down: Iterable[str] = (), *, judged: bool = True) -> None:
+        """Remember for the next tick what was done, who is down, and whom no monitor knows.
+
+        Without `judged` what went silent is still to be judged, as from before this tick.
+        """
+        self.absent = {name: self.absent.get(name, self.now) for name in absent}
+        if judged:
+            self.judged, self.was_down = self.now, frozenset(down)
         marks = {vm: self._mark(vm, held.record) for vm, held in self.held.items() if held.version}
         value = {
             "tick": self.now,
+            "judged": self.judged,
+            "down": sorted(self.was_down),
             "absent": self.absent,
-            "down": sorted(down),
             "marks": marks,
             "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
         }
@@ -209,16 +266,21 @@ class Memory:
             self.store.delete(_INSTALLED + vm, found.version)
 
 
-def _loaded(key: str, found: Versioned) -> Record:
+def _read(kind: type[_Value], key: str, found: Versioned) -> _Value:
+    """A value of the shared state. Raises StoreLost that names the key of a damaged one."""
     try:
-        return Record.load(found.value)
-    except ValueError as error:
-        raise StoreLost(f"{key} is no record of ours: {error}") from None
+        return kind.model_validate(found.value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise StoreLost(
+            f"{key} is none of ours; mend it by hand: {where}: {first['msg']}"
+        ) from None
 
 
 def load_records(store: Store) -> dict[str, Record]:
     """All records by VM. Raises StoreLost."""
-    return {key.removeprefix(_VM): _loaded(key, it) for key, it in store.list(_VM).items()}
+    return {key.removeprefix(_VM): _read(Record, key, it) for key, it in store.list(_VM).items()}
 
 
 def say_so(store: Store, kind: str, name: str, value: Mapping[str, Any]) -> None:

@@ -110,10 +110,10 @@ class View:
         after = self.config.monitors.down_after
         down = {name for name in self.down if name not in self.owners or self.known(name)}
         memory = self.memory
-        before = Before(memory.last_tick, memory.was_down, memory.absent)
+        before = Before(memory.judged, memory.was_down, memory.absent)
         since = went_silent(self.observation, down, after, self.now, before)
         known = len(self.config.physical_hosts) + len(self.owners)
-        return Silence(since, self.owners | self._fell(), known)
+        return Silence(since, self.owners | self._fell(), known, memory.judged)
 
     def _fell(self) -> dict[str, str]:
         """Where VMs went down that are not up yet: one that was moved since is no second death."""

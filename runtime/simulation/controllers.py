@@ -11,7 +11,7 @@ from threerc.runtime.config import Minutes
 from threerc.runtime.controller import tick
 from threerc.runtime.daemon import due, due_every
 from threerc.runtime.errors import ControllerError
-from threerc.runtime.memory import load_records
+from threerc.runtime.memory import Memory, load_records
 from threerc.runtime.round import Report
 from threerc.runtime.simulation.calls import Caller
 from threerc.runtime.simulation.clock import Clock
@@ -121,6 +121,12 @@ class Controller:
         if self.process is not None:
             self.process.kill()
 
+    def note(self, moment: float) -> None:
+        """Leave behind what a tick does, at a moment of its clock, in which all is well."""
+        memory = Memory(self.site.store, self.world.zone, self.name, moment)
+        memory.load()
+        memory.note(())
+
     def tick(self) -> None:
         """One tick of the real controller."""
         self.caller.begin()
@@ -129,7 +135,8 @@ class Controller:
         self.invariants.begins(self.name)
         report: Report | ControllerError
         try:
-            report = tick(self.world, self.site.config, self.name)
+            every = self.minutes if isinstance(self.minutes, int) else None
+            report = tick(self.world, self.site.config, self.name, every=every)
         except Killed:
             self._check_state()
             raise

@@ -89,6 +89,8 @@ class Simulation:
             if name in self.start.clocks:
                 found[name].set_clock(self.start.clocks[name])
             found[name].schedule()
+        for controller in found.values():  # they were at work before the simulation began
+            controller.note(controller.clock.local(controller.last(self.start.time)))
         return found
 
     def _on_report(self, controller: Controller, report: Report | ControllerError) -> None:

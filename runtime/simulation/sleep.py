@@ -9,7 +9,6 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from threerc.runtime.memory import Memory
 from threerc.runtime.observation import TMAX
 from threerc.runtime.simulation.controllers import Controller
 from threerc.runtime.simulation.machines import MAIN
@@ -80,14 +79,8 @@ class Sleep:
         for controller in self._controllers:
             moment, local = self._skipped.pop(controller.name, (0.0, 0.0))
             if moment > controller.began:
-                self._note(controller, local)
+                controller.note(local)
             controller.schedule()
-
-    def _note(self, controller: Controller, local: float) -> None:
-        """What is left of a tick that was skipped."""
-        memory = Memory(self.site.store, controller.world.zone, controller.name, local)
-        memory.load()
-        memory.note(())
 
     # -- whether all is quiet
 

@@ -10,8 +10,8 @@ NOW = 10_000.0
 OWNERS = {"v1": "p1", "v2": "p1", "v3": "p2", "v4": "p3"}
 
 
-def silence(*names: str, since: float = NOW - 60) -> Silence:
-    return Silence(dict.fromkeys(names, since), OWNERS, 8)
+def silence(*names: str, since: float = NOW - 60, judged: float = NOW - 60) -> Silence:
+    return Silence(dict.fromkeys(names, since), OWNERS, 8, judged)
 
 
 def test_a_few_are_not_too_many() -> None:
@@ -33,6 +33,21 @@ def test_one_physical_host_with_all_its_vms_is_never_too_many() -> None:
 def test_those_long_dead_do_not_count() -> None:
     old = silence("v1", "v3", "v4", since=NOW - 181)
     assert judge(Brake(), None, old, NOW) is None
+
+
+def test_what_went_silent_while_nobody_looked_counts_however_long_that_was() -> None:
+    gone = silence("v1", "v3", "v4", since=NOW - 3000, judged=NOW - 3600)
+    braked = judge(Brake(), None, gone, NOW)
+    assert braked is not None
+    assert braked.reason == "3 of 8 hosts went silent within 3600 s"
+    old = silence("v1", "v3", "v4", since=NOW - 3700, judged=NOW - 3600)
+    assert judge(Brake(), None, old, NOW) is None
+
+
+def test_in_a_site_that_was_never_judged_all_that_are_silent_count() -> None:
+    braked = judge(Brake(), None, silence("v1", "v3", "v4", since=77.0, judged=0.0), NOW)
+    assert braked is not None
+    assert braked.reason == "3 of 8 hosts are silent"
 
 
 def test_it_stays_on_until_enough_are_back() -> None:

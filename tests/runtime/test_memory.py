@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -177,5 +178,59 @@ def test_no_line_brings_it_down(text: str) -> None:
 def test_a_record_that_is_none_of_ours_is_said_to_be_so() -> None:
     store = MemoryStore()
     store.put("vm/v", {"host": "p", "who": "knows"}, 0)
-    with pytest.raises(StoreLost, match="vm/v is no record of ours"):
+    with pytest.raises(StoreLost, match=r"vm/v is none of ours; mend it by hand: who: "):
         memory(store, "a", START)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seen/a", {}),
+        ("seen/b", {"tick": "soon"}),
+        ("seen/a", {"tick": 1.0, "judged": 1.0, "down": 7, "absent": {}, "marks": {}}),
+        ("known", {}),
+        ("known", {"vms": [1]}),
+        ("brake", {"since": 1.0}),
+        ("paused/v", {"why": 7}),
+        ("maintenance/p", {"drain": "perhaps"}),
+    ],
+)
+def test_whatever_is_damaged_is_named(key: str, value: dict[str, Any]) -> None:
+    store = MemoryStore()
+    store.put(key, value, 0)
+    with pytest.raises(StoreLost, match=f"^{key} is none of ours"):
+        memory(store, "a", START)
+
+
+def test_what_was_silent_is_judged_from_before_a_tick_that_did_not_judge() -> None:
+    store = MemoryStore()
+    memory(store, "a", START).note((), ["v"])
+    late = memory(store, "b", START + 3600)
+    assert late.is_gap(540)
+    late.note((), ["v", "w"], judged=False)
+    next_one = memory(store, "a", START + 3660)
+    assert not next_one.is_gap(540)
+    assert (next_one.judged, next_one.was_down) == (START, frozenset({"v"}))
+
+
+def test_a_clock_that_is_ahead_does_not_say_that_somebody_has_looked() -> None:
+    store = MemoryStore()
+    memory(store, "a", START).note(())
+    memory(store, "ahead", START + 90_000).note((), ["v"])
+    mine = memory(store, "a", START + 3600)
+    assert mine.is_gap(540)
+    assert (mine.judged, mine.was_down) == (START, frozenset())
+
+
+def test_a_host_is_absent_since_this_controller_noticed_it_and_was_never_away() -> None:
+    store = MemoryStore()
+    for seconds in (0, 60, 120):
+        mine = memory(store, "a", START + seconds)
+        mine.is_gap(540)
+        mine.note(["p"])
+        assert mine.absent == {"p": START}
+        memory(store, "b", START + 30).note(())
+    mine = memory(store, "a", START + 9000)
+    mine.is_gap(540)
+    mine.note(["p"])
+    assert mine.absent == {"p": START + 9000}

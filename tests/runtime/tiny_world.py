@@ -12,9 +12,10 @@ from typing import Any
 
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError, MonitorLost, Refused, Unreachable
+from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation, Seen
 from threerc.runtime.simulation.store import MemoryStore
-from threerc.runtime.world import Job
+from threerc.runtime.world import Job, Leave, Probed
 
 START = 1_000_000.0
 
@@ -139,11 +140,21 @@ class TinyPower:
 @dataclass
 class TinyWorld:
     """The world; `dies_at` is the number of the call in which the controller dies."""
+def seen_well(*controllers: str) -> MemoryStore:
+    """The shared state of a site that these saw in good order a minute before the start."""
+    store = MemoryStore()
+    for me in controllers:
+        memory = Memory(store, UTC, me, START - 60)
+        memory.load()
+        memory.note(())
+    return store
+
+
 
     hosts: dict[str, TinyHost]
     time: float = START
     silent: dict[str, float] = field(default_factory=dict)
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: MemoryStore = field(default_factory=lambda: seen_well("bibe", "bussolo"))
     links: dict[str, str] = field(default_factory=dict)
     told: list[Mapping[str, Any]] = field(default_factory=list)
     loads: dict[str, float] = field(default_factory=dict)
