@@ -87,6 +87,28 @@ def _tries(steps: Steps, inst: int) -> int:
 
 
 @rule(
+    "boot-link",
+    reason="A VM whose boot link still says `install` when its installer is done and reboots is "
+    "installed again, and again. After the wait that follows a REINSTALL it should be done.",
+    hint="give `boot_link` less than any `waits.reinstall`, and than an installation takes",
+    severity="warning",
+)
+def boot_link(facts: Facts) -> Iterator[Problem]:
+    """No boot link says `install` for as long as a reinstallation is waited for."""
+    link, site = facts.site.recovery.boot_link, facts.site.recovery
+    if link >= site.waits.reinstall:
+        message = f"`boot_link` is {link} s, but a REINSTALL has {site.waits.reinstall} s to end"
+        yield Problem(("recovery", "boot_link"), message)
+    for vm in facts.site.virtual_machines.values():
+        own = vm.recovery.waits
+        if own is not None and vm.inst and link >= own.reinstall:
+            message = (
+                f"`boot_link` is {link} s, but {vm.name} has {own.reinstall} s to be installed"
+            )
+            yield Problem(path_of(vm, "recovery", "waits", "reinstall"), message)
+
+
+@rule(
     "start-after-circle",
     reason="VMs that wait for each other in a circle are never started.",
     hint="take one `start_after` out of the circle",
@@ -163,6 +185,7 @@ RULES = (
     inst_installer,
     controller_minutes,
     recovery_steps,
+    boot_link,
     start_after_circle,
     middleware_circle,
     updates_every,

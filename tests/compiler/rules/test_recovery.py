@@ -150,6 +150,35 @@ virtual_machines:
 """,
         "no recovery step has any tries for a without INST 1",
     ),
+    Case(
+        "boot-link",
+        "as long as the wait of the site",
+        """
+        recovery:
+          waits: {reinstall: 300}
+          boot_link: 300  # !
+        """,
+        "`boot_link` is 300 s, but a REINSTALL has 300 s to end",
+        "warning",
+    ),
+    Case(
+        "boot-link",
+        "longer than the wait of a VM",
+        BASE
+        + """
+virtual_machines:
+  a:
+    address: 192.168.1.11
+    home: p1
+    inst: 1
+    recovery:
+      waits:
+        reinstall: 100  # !
+""",
+        "`boot_link` is 120 s, but a has 100 s to be installed",
+        "warning",
+    ),
+    Case("boot-link", "shorter", "recovery: {boot_link: 299, waits: {reinstall: 300}}"),
     Case("recovery-steps", "some", "recovery: {steps: {reboot: 0}}"),
     Case(
         "start-after-circle",
