@@ -18,7 +18,7 @@ from threerc.compiler.artefacts.drbd import volume_numbers
 from threerc.compiler.model import Host, Site
 from threerc.compiler.model.host import BareMetal, Interface, PhysicalHost
 from threerc.compiler.tree import Output
-from threerc.testbed.daemons import boards, daemons_of, drbd, files_of, router
+from threerc.testbed.daemons import boards, daemons_of, drbd, files_of, router, watcher
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import (
     Bind,
@@ -139,10 +139,11 @@ class Layout:
         if "controller" in host.roles:
             yield Bind(self.supplies.state, self.site.recovery.state_directory)
         if "install" in host.roles:
-            served = f"{self.site.provisioning.http_root}/images"
-            yield Bind(self.supplies.images, served, read_only=True)
+            served = f"{self.site.provisioning.http_root}/images/{self.supplies.image}.tar.gz"
+            yield Bind(self.supplies.archive, served, read_only=True)
         if isinstance(host, PhysicalHost):
             yield Bind(self.supplies.disks, self.site.provisioning.images)
+            yield from watcher.binds(self.supplies)
             if any(host.name in volume.peers for volume in self.site.volumes.values()):
                 yield Bind(self.supplies.volumes, drbd.ROLES)
 

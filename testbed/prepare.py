@@ -49,9 +49,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The image, in a folder as `<image>.tar.gz`, and what installs it."""
+    """The image, packed, and what installs it."""
 
-    images: Path
+    archive: Path
     kernel: Path
     initrd: Path
 
@@ -131,13 +131,14 @@ def _supplies(site: Site, run: Path, wanted: Wanted, media: Media) -> Supplies:
     vms = tuple(site.virtual_machines) if wanted.vms is None else wanted.vms
     keyed = [*site.physical_hosts, *site.service_hosts, *vms, *wanted.nodes]
     pairs = key_pairs(run / "keys", ["identity", *(f"host-{name}" for name in keyed)])
-    for folder in ("disks", "volumes"):
+    for folder in ("disks", "volumes", "consoles"):
         (run / folder).mkdir(exist_ok=True)
+    (run / "events.jsonl").touch(0o600)
     return Supplies(
         run=run,
         python=Path(sys.executable),
         visible=visible(),
-        images=media.images,
+        archive=media.archive,
         kernel=media.kernel,
         initrd=media.initrd,
         identity=pairs["identity"],

@@ -25,15 +25,15 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """All of it. `images` is the folder with `<image>.tar.gz`; `kernel` and `initrd` start the
-    installer; `python` runs 3RC, and `visible` are the folders that it needs for that. `vms` are
-    the virtual machines that are wanted; no others are in the site then.
+    """All of it. `archive` is the image, packed; `kernel` and `initrd` start what installs it;
+    `python` runs 3RC, and `visible` are the folders that it needs for that. `vms` are the virtual
+    machines that are wanted; no others are in the site then.
     """
 
     run: Path
     python: Path
     visible: tuple[Path, ...]
-    images: Path
+    archive: Path
     kernel: Path
     initrd: Path
     identity: KeyPair
@@ -67,6 +67,16 @@ class Supplies:
     def socket(self) -> Path:
         """Where the lab is talked to."""
         return self.run / "lab.sock"
+
+    @property
+    def events(self) -> Path:
+        """The file of all that happened."""
+        return self.run / "events.jsonl"
+
+    @property
+    def consoles(self) -> Path:
+        """The sockets of the virtual machines' serial consoles, by name."""
+        return self.run / "consoles"
 
     def logs(self, capsule: str) -> Path:
         """The folder of a capsule's logs."""

@@ -23,6 +23,7 @@ from threerc.testbed.daemons import (
     sshd,
     tftpd,
     virtlogd,
+    watcher,
 )
 from threerc.testbed.parts import Daemon, Lay
 from threerc.testbed.supplies import Supplies
@@ -42,7 +43,7 @@ def _daemons(site: Site, host: Host, supplies: Supplies) -> Iterator[Daemon]:
     if "tftp" in host.roles:
         yield tftpd.tftpd(site)
     if "install" in host.roles:
-        yield install_server.install_server(site, supplies)
+        yield install_server.install_server(site, host, supplies)
     if site.with_role("collector"):
         yield gmond.gmond(site, host)
     if "gmetad" in host.roles:
@@ -50,6 +51,7 @@ def _daemons(site: Site, host: Host, supplies: Supplies) -> Iterator[Daemon]:
     if isinstance(host, PhysicalHost):
         yield virtlogd.virtlogd()
         yield libvirtd.libvirtd(host.name)
+        yield watcher.watcher(host.name, supplies)
     if "controller" in host.roles and supplies.profile == "fast":
         yield controller.controller(site, host, supplies)
     if cron.is_wanted(site, host, supplies):

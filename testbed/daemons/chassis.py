@@ -9,11 +9,12 @@ Source: OpenIPMI, ipmi_lan(5), chassis_control.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from typing import Any, Final
 
-_SECONDS: Final = 30.0
+_SECONDS: Final = 120.0
 
 
 def main(arguments: list[str]) -> int:
@@ -22,16 +23,32 @@ def main(arguments: list[str]) -> int:
     if what == "power" and verb == "get":
         sys.stdout.write(f"power:{int(is_on(path, host))}\n")
     elif what == "power" and verb == "set":
-        ask(path, "power", capsule=host, on=value == ["1"])
+        if value == ["1"]:
+            switch_on(path, host)
+        else:
+            ask(path, "power", host=host, state="off")
     elif what == "reset" and verb == "set":
-        ask(path, "power", capsule=host, on=False)
-        ask(path, "power", capsule=host, on=True)
+        ask(path, "power", host=host, state="off")
+        switch_on(path, host)
     return 0
 
 
 def is_on(path: str, host: str) -> bool:
-    """Whether the lab has a host switched on."""
-    return bool(ask(path, "status")["capsules"][host]["on"])
+    """Whether the lab has a host switched on. Raises OSError where it has no such host."""
+    for capsule in ask(path, "status")["capsules"]:
+        if capsule["name"] == host:
+            return bool(capsule["power"] == "on")
+    raise OSError(f"no capsule {host}")
+
+
+def switch_on(path: str, host: str) -> None:
+    """Switch a host on, and let it come up by itself: a board does not wait for that."""
+    if os.fork() == 0:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        ask(path, "power", host=host, state="on")
 
 
 def ask(path: str, call: str, **arguments: Any) -> Any:

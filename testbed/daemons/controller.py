@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from threerc.compiler.artefacts.controller import CONTROLLER_YAML
+from threerc.compiler.artefacts.pxelinux import FOLDER
 from threerc.compiler.model import Host, Site
 from threerc.testbed.parts import Daemon, Lay
 from threerc.testbed.supplies import Supplies
@@ -30,29 +31,31 @@ _NEW_STATE: Final = f"""
 
 def controller(site: Site, host: Host, supplies: Supplies) -> Daemon:
     """A controller that looks at the site every few seconds."""
-    del host
     return Daemon(
         "controller",
         (
             *_as_user(site),
             *(PROGRAM, "controller", "--config", CONTROLLER_YAML, "--every", str(EVERY)),
         ),
-        start=setup(site, supplies),
+        start=setup(site, host, supplies),
         restart=True,
     )
 
 
-def setup(site: Site, supplies: Supplies) -> tuple[tuple[str, ...], ...]:
+def setup(site: Site, host: Host, supplies: Supplies) -> tuple[tuple[str, ...], ...]:
     """What has to be done on a controller's host once, and is harmless again: the user of its
-    own, which may read its keys and the program, and the shared state. That begins with a pause.
+    own, which may read its keys and the program and switch boot links, and the shared state. That
+    begins with a pause.
     """
     user, state = site.recovery.user, site.recovery.state_directory
     above = {str(each) for path in supplies.visible for each in path.parents} - {"/"}
+    links = f"{site.provisioning.tftp_root}/{FOLDER}"
+    own = [*_secrets(site), state, *([links] if "tftp" in host.roles else [])]
     account = (("sh", "-c", _ACCOUNT, user),) if user != "root" else ()
     return (
         *account,
         ("chmod", "o+x", *sorted(above)),
-        ("chown", user, *_secrets(site), state),
+        ("chown", user, *own),
         ("install", "-o", user, "-m", "0644", _DEFINITIONS, f"{state}/hosts.def"),
         (*_as_user(site), "sh", "-e", "-c", _NEW_STATE, state),
     )

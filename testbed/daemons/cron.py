@@ -34,7 +34,7 @@ def is_wanted(site: Site, host: Host, supplies: Supplies) -> bool:
 def cron(site: Site, host: Host, supplies: Supplies) -> Daemon:
     """cron, which starts the controllers in their minutes, and the update checks."""
     tables = _tables(site, host, supplies)
-    setup = controller.setup(site, supplies) if _CONTROLLERS in tables else ()
+    setup = controller.setup(site, host, supplies) if _CONTROLLERS in tables else ()
     return Daemon(
         "cron",
         ("cron", "-f"),

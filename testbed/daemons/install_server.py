@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from threerc.compiler.model import Host, Site
+from threerc.testbed.daemons import controller
 from threerc.testbed.overlay import HOST_KEY_SCRIPT
 from threerc.testbed.parts import Daemon, Lay, Ready
 from threerc.testbed.supplies import Supplies
 
 _KEYS: Final = "testbed/host-keys"
+_PORTS: Final = ("--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service")
 _SCRIPT: Final = """\
 #!/bin/sh
 # Gives this machine the ssh host key that the testbed has made for it.
@@ -35,15 +37,21 @@ exit 1
 """
 
 
-def install_server(site: Site, supplies: Supplies) -> Daemon:
-    """The HTTP server of the installers."""
+def install_server(site: Site, host: Host, supplies: Supplies) -> Daemon:
+    """The HTTP server of the installers.
+
+    Where there is a controller too, it is run by the same user: it writes to the shared state.
+    """
+    serve = (str(supplies.python), "-m", "threerc.testbed.install_server")
+    command = (*serve, "--documents", site.provisioning.http_root)
+    user = site.recovery.user
+    if "controller" not in host.roles or user == "root":
+        return Daemon("install-server", command, ready=Ready("tcp", "80"), restart=True)
     return Daemon(
         "install-server",
-        (
-            *(str(supplies.python), "-m", "threerc.testbed.install_server"),
-            *("--root", site.provisioning.http_root),
-        ),
+        ("setpriv", "--reuid", user, "--regid", user, "--init-groups", *_PORTS, *command),
         ready=Ready("tcp", "80"),
+        start=controller.setup(site, host, supplies),
         restart=True,
     )
 

@@ -21,7 +21,7 @@ def supplied(
         run=RUN,
         python=Path("/opt/somewhere/bin/python3"),
         visible=(Path("/opt/somewhere"),),
-        images=RUN / "images",
+        archive=RUN / "mini.tar.gz",
         kernel=RUN / "vmlinuz",
         initrd=RUN / "initrd.img",
         identity=pair("identity"),
