@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,12 +87,13 @@ def controller_command(
         return
     figures = Figures(_name(config, me))
     world = RealWorld(config, figures.me)
-    with alone(config_file):
-        if not once and not dry_run:
-            if config.metrics.port is not None:
-                figures.serve(config.metrics.port)
-            run(world, config, figures, every)
-            return
+    if not once and not dry_run:
+        if config.metrics.port is not None:
+            figures.serve(config.metrics.port)
+        run(world, config, figures, every)
+        return
+    # What is only said is in nobody's way.
+    with nullcontext() if dry_run else alone(Path(config.state_directory), figures.me):
         report = measured_tick(world, config, figures, act=not dry_run)
     if as_json:
         click.echo(json.dumps(report.events, indent=2))

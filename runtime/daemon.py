@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
+import os
 import signal
 import threading
 import time
@@ -18,6 +20,7 @@ from threerc.runtime.errors import ControllerError
 from threerc.runtime.memory import load_records
 from threerc.runtime.metrics import Figures, publish
 from threerc.runtime.round import Report
+from threerc.runtime.stores.files import told
 from threerc.runtime.world import World
 
 _MINUTE: Final = 60
@@ -31,14 +34,37 @@ class Busy(ControllerError):
 
 
 @contextmanager
-def alone(config_file: Path) -> Iterator[None]:
-    """Only one tick at a time on this host, however long one takes. Raises Busy."""
-    with config_file.open("rb") as handle:
+def alone(folder: Path, me: str) -> Iterator[None]:
+    """Only one tick at a time of this controller, however long one takes.
+
+    Its lock is a file beside the state that nobody else may open: who can open a file can lock it.
+    Raises Busy, and StoreLost where the state is not there.
+    """
+    with told(folder):
+        handle = _lock_file(folder, me)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(handle)
             raise Busy("the tick before this one is still under way") from None
+        except OSError as error:
+            if error.errno != errno.ENOLCK:
+                raise
+            _log.warning("%s has no locks: two ticks at once only hinder each other", folder)
+    try:
         yield
+    finally:
+        os.close(handle)
+
+
+def _lock_file(folder: Path, me: str) -> int:
+    """The open lock; it is the state's owner's, also where root looks at the site by hand."""
+    path = folder / f".{me}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    return handle
 
 
 def measured_tick(
@@ -92,10 +118,10 @@ def run(world: World, config: ControllerConfig, figures: Figures, every: int | N
                 measured_tick(world, config, figures, every=every)
         except ControllerError as error:
             _log.error("nothing was done: %s", error)
+        except Exception:
+            # Of one tick. The next one may well find the site in another state.
+            _log.exception("a bug: please report it")
 
 
 def _seconds_to_wait(minutes: Minutes, every: int | None, now: float) -> float:
     return max(0.0, (due_every(every, now) if every else due(minutes, now)) - now)
-        except Exception:
-            # Of one tick. The next one may well find the site in another state.
-            _log.exception("a bug: please report it")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lab import requires_real
 from tests.runtime.tiny_world import TinyHost, TinyWorld, config
+from threerc.runtime import daemon
 from threerc.runtime.config import Minutes
 from threerc.runtime.daemon import Busy, alone, due, due_every, measured_tick
+from threerc.runtime.errors import StoreLost
 from threerc.runtime.metrics import Figures
+from threerc.runtime.observation import Observation
 
 
 @pytest.mark.parametrize(
@@ -46,9 +52,53 @@ def test_a_daemon_may_tick_more_often(now: float, seconds: int) -> None:
 
 
 def test_two_at_once_exclude_each_other(tmp_path: Path) -> None:
-    (tmp_path / "c").touch()
-    with alone(tmp_path / "c"), pytest.raises(Busy), alone(tmp_path / "c"):
+    with alone(tmp_path, "bibe"), pytest.raises(Busy), alone(tmp_path, "bibe"):
         pass
+    with alone(tmp_path, "bibe"), alone(tmp_path, "bussolo"):
+        pass  # another host's, on the directory that both share
+
+
+@requires_real()
+def test_nobody_else_can_lock_a_controller_out(tmp_path: Path) -> None:
+    """Whoever can open a file can lock it, also one that it may only read."""
+    os.chown(tmp_path, 1, 1)
+    with alone(tmp_path, "bibe"):
+        (lock,) = tmp_path.iterdir()
+        assert lock.stat().st_mode & 0o777 == 0o600
+        assert lock.stat().st_uid == 1, "root that looks on must not lock the owner out"
+
+
+def test_where_the_state_is_not_there_nothing_is_locked(tmp_path: Path) -> None:
+    with pytest.raises(StoreLost, match="is it mounted"), alone(tmp_path / "none", "bibe"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_daemon_outlives_whatever_goes_wrong_in_a_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a tick has never met before is no reason to leave the site alone."""
+    site = config(state_directory=str(tmp_path))
+    world = TinyWorld({})
+    errors: list[Exception] = [ValueError("new"), StoreLost("gone")]
+    monkeypatch.setattr(world, "observe", lambda: failed(errors))
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(daemon, "_seconds_to_wait", lambda *_: 0.0)
+    try:
+        daemon.run(world, site, Figures("bibe"), 1)
+    finally:
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+    assert not errors
+    assert "ValueError: new" in caplog.text
+    assert "nothing was done: gone" in caplog.messages
+
+
+def failed(errors: list[Exception]) -> Observation:
+    """Raise the next error; with the last one, ask the daemon to end."""
+    if len(errors) == 1:
+        signal.raise_signal(signal.SIGTERM)
+    raise errors.pop(0)
 
 
 def test_metrics_are_what_the_tick_found(tmp_path: Path) -> None:
