@@ -29,7 +29,8 @@ class Actor:
             vm: partial(carry_out, self.turn.world, self.config, order)
             for vm, order in begun.items()
         }
-        for vm, done in self.turn.world.together(jobs, self.config.deadline).items():
+        hosts = {vm: order.to for vm, order in begun.items()}
+        for vm, done in self.turn.world.together(jobs, self.config.deadline, hosts).items():
             if isinstance(done, ControllerError):
                 # Its intent stays in the record: whoever acts next kills it on both hosts.
                 case = plans[vm].case

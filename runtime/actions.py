@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import Conflict, ControllerError, Refused, Unreachable
+from threerc.runtime.errors import ControllerError, Refused, Unreachable
 from threerc.runtime.records import Step
-from threerc.runtime.world import World
+from threerc.runtime.world import Leave, World
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to do with a VM: the step, and the host that it runs on afterwards.
 
-    `kill_on` are the hosts on which a copy may be; on all others it is known to be dead. `valid`
-    says whether this controller still has the right to act.
+    `kill_on` are the hosts on which a copy may be; on all others it is known to be dead. `leave`
+    is asked before each step of it: the time of all of them, and the right to act.
     """
 
     vm: str
     step: Step
     to: str
     kill_on: tuple[str, ...]
-    valid: Callable[[], bool]
+    leave: Leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,9 @@ def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
         return _reboot(world, order)
     try:
         for host in order.kill_on:
-            _check(order)  # or it might kill what another controller has started meanwhile
-            world.hypervisor(host).kill(order.vm)
-        _check(order)
+            world.hypervisor(host, order.leave).kill(order.vm)
         if order.step is Step.REINSTALL:
-            _boot_installer(world, config, order.vm)
-            _check(order)
+            _boot_installer(world, config, order)
     except ControllerError as error:
         return Done(None, f"nothing was started: {error}")
     return _start(world, order)
@@ -60,28 +56,25 @@ def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
 def _reboot(world: World, order: Order) -> Done:
     """A machine that is down hardly answers; the try counts all the same (thesis 7.12.1)."""
     try:
-        world.reboot(order.vm)
+        world.reboot(order.vm, order.leave)
     except (Unreachable, Refused) as error:
         return Done(order.to, f"it could not be told to reboot: {error}")
+    except ControllerError as error:
+        return Done(None, f"it was not told to reboot: {error}")
     return Done(order.to)
 
 
-def _check(order: Order) -> None:
-    if not order.valid():
-        raise Conflict(f"{order.vm}: another controller has taken over, or it took too long")
-
-
-def _boot_installer(world: World, config: ControllerConfig, vm: str) -> None:
-    boot = config.virtual_machines[vm].boot
+def _boot_installer(world: World, config: ControllerConfig, order: Order) -> None:
+    boot = config.virtual_machines[order.vm].boot
     if boot is None or boot.install is None:
-        raise Refused(f"{vm} does not boot an installer over PXE")
-    world.boot(vm, boot.install)
+        raise Refused(f"{order.vm} does not boot an installer over PXE")
+    world.boot(order.vm, boot.install, order.leave)
 
 
 def _start(world: World, order: Order) -> Done:
-    """Switch it on. Whatever is answered, from now on a copy may be there."""
-    there = world.hypervisor(order.to)
+    """Switch it on. Once the order is given a copy may be there, whatever is answered."""
     try:
+        there = world.hypervisor(order.to, order.leave)
         if order.step is Step.SNAPSHOT:
             there.restore(order.vm)
         else:
@@ -89,4 +82,7 @@ def _start(world: World, order: Order) -> Done:
     except (Unreachable, Refused) as error:
         note = f"it could not be started on {order.to}: {error}"
         return Done(order.to, note, failed=True, refused=isinstance(error, Refused))
+    except ControllerError as error:
+        # Without leave the command was not sent, and to switch it on is the last one.
+        return Done(None, f"nothing was started: {error}")
     return Done(order.to)

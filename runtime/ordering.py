@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from threerc.runtime.actions import Order
+from threerc.runtime.errors import Conflict
 from threerc.runtime.placement import place
 from threerc.runtime.records import Step
 from threerc.runtime.recovery import Outcome
@@ -41,7 +42,7 @@ class Orderer:
         if self.turn.act:
             moving = [vm for vm in placed if plans[vm].choice.host]
             hosts_of = (self._origins(plans[vm]) + self._elsewhere(plans[vm]) for vm in moving)
-            survey.fence(self.turn.world, self.view, {name for each in hosts_of for name in each})
+            survey.fence(self.turn, {name for each in hosts_of for name in each})
         orders = {vm: self._order(plan) for vm, plan in plans.items()}
         return {vm: order for vm, order in orders.items() if order is not None}
 
@@ -78,9 +79,9 @@ class Orderer:
         """The order for a VM, or None where it has to wait, with the reason in its case."""
         case, step, survey = plan.case, plan.decision.step, self.survey
         assert step is not None  # noqa: S101 - only such plans get here
-        valid = partial(self._valid, case.vm)
+        leave = partial(self._leave, case.vm)
         if step is Step.REBOOT:
-            return Order(case.vm, step, case.before.host, (), valid)
+            return Order(case.vm, step, case.before.host, (), leave)
         to = plan.choice.host
         if to is None:
             case.reason = "no physical host can take it: " + _why(plan.choice.refused)
@@ -98,7 +99,7 @@ class Orderer:
         case.reason = "; ".join([case.reason, *notes])
         where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
         kill_on = tuple(name for name in where if name not in survey.dead)
-        return Order(case.vm, step, to, kill_on, valid)
+        return Order(case.vm, step, to, kill_on, leave)
 
     def _doubt(self, step: Step, origins: tuple[str, ...]) -> str:
         """Why a VM may not be touched yet, or nothing."""
@@ -123,10 +124,14 @@ class Orderer:
         if self.turn.act and case.after != case.before:
             self.turn.save(case, case.after)
 
-    def _valid(self, vm: str) -> bool:
-        """Whether this controller may go on with an action that it has begun."""
-        in_time = self.turn.world.now() < self.turn.now + self.config.deadline
-        return in_time and self.turn.memory.holds(vm)
+    def _leave(self, vm: str) -> float:
+        """The seconds that an action may still take. Raises Conflict, StoreLost."""
+        holds = self.turn.memory.holds(vm)
+        # Looked at after the shared state, which may hang.
+        left = self.turn.now + self.config.deadline - self.turn.world.now()
+        if not holds or left <= 0:
+            raise Conflict(f"{vm}: another controller has taken over, or it took too long")
+        return left
 
 
 def _why(refused: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from threerc.runtime.power import open_power
 from threerc.runtime.remote_boot import BootSwitch
 from threerc.runtime.stores import open_store
 from threerc.runtime.threads import together
-from threerc.runtime.world import Hypervisor, Job, Power, Store
+from threerc.runtime.world import Hypervisor, Job, Leave, Power, Probed, Store
 
 _TELL_SECONDS: Final = 15.0
 
@@ -42,35 +42,38 @@ class RealWorld:
         """What the first monitor with fresh data says. Raises MonitorLost."""
         return observe(self._monitors)
 
-    def answers(self, vms: Iterable[str]) -> frozenset[str]:
-        """Those of the VMs that answer the probe."""
-        machines, domain = self.config.virtual_machines, self.config.domain
-        addresses = {name: str(machines[name].address or f"{name}.{domain}") for name in vms}
+    def answers(self, hosts: Iterable[str]) -> Probed:
+        """Those of the VMs and physical hosts that answer the probe."""
+        known = {**self.config.physical_hosts, **self.config.virtual_machines}
+        domain = self.config.domain
+        addresses = {name: str(known[name].address or f"{name}.{domain}") for name in hosts}
         return answering(addresses, self.config.monitors.probe)
 
-    def hypervisor(self, host: str) -> Hypervisor:
+    def hypervisor(self, host: str, leave: Leave | None = None) -> Hypervisor:
         """The hypervisor of a physical host. Raises Refused."""
-        return open_hypervisor(self.config, host)
+        return open_hypervisor(self.config, host, leave)
 
     def power(self, host: str) -> Power | None:
         """The power of a physical host, if anything can cut it."""
         return open_power(self.config, host)
 
-    def reboot(self, vm: str) -> None:
+    def reboot(self, vm: str, leave: Leave | None = None) -> None:
         """Ask a VM to reboot itself. Raises Unreachable or Refused."""
-        remote.reboot(self.config, vm)
+        remote.reboot(self.config, vm, leave)
 
-    def boot(self, vm: str, target: str) -> None:
+    def boot(self, vm: str, target: str, leave: Leave | None = None) -> None:
         """Point a VM's boot links at a boot file. Raises Unreachable or Refused."""
-        self._boot.switch(vm, target)
+        self._boot.switch(vm, target, leave)
 
     def booted(self, vm: str) -> str | None:
         """What a VM's boot link points to. Raises Unreachable or Refused."""
         return self._boot.read(vm)
 
-    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:
+    def together(
+        self, jobs: Mapping[str, Job], seconds: float, hosts: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any]:
         """Run jobs side by side."""
-        return together(jobs, seconds)
+        return together(jobs, seconds, hosts)
 
     def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Tell whoever is to be told."""

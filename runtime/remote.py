@@ -14,6 +14,7 @@ from typing import Final
 from threerc.runtime.config import ControllerConfig, Ssh
 from threerc.runtime.errors import Refused, Unreachable
 from threerc.runtime.programs import Answer, run
+from threerc.runtime.world import Leave
 
 _ALWAYS: Final = {
     "BatchMode": "yes",
@@ -39,23 +40,31 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Remote:
-    """One host, as ssh reaches it. `seconds` is how long a call may take."""
+    """One host, as ssh reaches it. `seconds` is how long a call may take.
+
+    Where there is a `leave`, each call is part of an action: it is made only while that has time
+    left, and ends with it.
+    """
 
     name: str
     address: str
     settings: Ssh
     seconds: float
     known_hosts: str | None = None
+    leave: Leave | None = None
 
     def call(self, *arguments: str, text: str = "", seconds: float | None = None) -> Answer:
         """Run a program there that reads `text`; its exit status is in the answer.
 
         Raises Unreachable when it is not known whether or how it ended, Refused when it may not
-        run there.
+        run there, and what `leave` raises, when it was not run.
         """
         command = self.command(arguments)
+        limit = self.seconds if seconds is None else seconds
+        if self.leave is not None:
+            limit = min(limit, self.leave())
         try:
-            answer = run(command, self.seconds if seconds is None else seconds, text)
+            answer = run(command, limit, text)
         except (Unreachable, Refused) as error:
             raise type(error)(f"{self.name}: {error}: {shlex.join(arguments)}") from None
         if answer.status == _FAILED:
@@ -93,7 +102,7 @@ class Remote:
         return options
 
 
-def open_remote(config: ControllerConfig, host: str) -> Remote:
+def open_remote(config: ControllerConfig, host: str, leave: Leave | None = None) -> Remote:
     """The way to a host of the site. Raises Refused where the site has no such host."""
     addresses = {server.host: server.address for server in config.tftp_servers}
     addresses |= {name: vm.address for name, vm in config.virtual_machines.items()}
@@ -101,9 +110,9 @@ def open_remote(config: ControllerConfig, host: str) -> Remote:
     if host not in addresses:
         raise Refused(f"{config.site} has no host {host!r}")
     address = addresses[host] or f"{host}.{config.domain}"
-    return Remote(host, str(address), config.ssh, config.deadline, config.known_hosts)
+    return Remote(host, str(address), config.ssh, config.deadline, config.known_hosts, leave)
 
 
-def reboot(config: ControllerConfig, vm: str) -> None:
+def reboot(config: ControllerConfig, vm: str, leave: Leave | None = None) -> None:
     """Ask a VM to reboot itself (thesis, appendix). Raises Unreachable or Refused."""
-    open_remote(config, vm).done("reboot")
+    open_remote(config, vm, leave).done("reboot")

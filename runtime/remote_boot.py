@@ -16,6 +16,7 @@ from threerc.runtime.bootlinks import BootError, point
 from threerc.runtime.config import Boot, ControllerConfig, TftpServer, Word
 from threerc.runtime.errors import ControllerError, Refused, Unreachable
 from threerc.runtime.remote import Remote, open_remote
+from threerc.runtime.world import Leave
 
 _FOLDER: Final = "pxelinux.cfg"
 _WORD: Final = TypeAdapter(Word)
@@ -29,8 +30,8 @@ class BootSwitch:
         self.config = config
         self.me = me
 
-    def switch(self, vm: str, target: str) -> None:
-        """Point a VM's links at a boot file on each TFTP server.
+    def switch(self, vm: str, target: str, leave: Leave | None = None) -> None:
+        """Point a VM's links at a boot file on each TFTP server, as long as there is `leave`.
 
         All servers are tried. Raises Unreachable or Refused where any could not be switched.
         """
@@ -39,7 +40,7 @@ class BootSwitch:
             _WORD.validate_python(target)
         except ValidationError:
             raise Refused(f"{target!r} is no name of a boot file") from None
-        _, failed = self._on_each(boot, lambda folder, link: folder.switch(link, target))
+        _, failed = self._on_each(boot, lambda folder, link: folder.switch(link, target), leave)
         for error in failed:
             raise error
 
@@ -67,24 +68,26 @@ class BootSwitch:
         return machine.boot
 
     def _on_each(
-        self, boot: Boot, job: Callable[[_Folder, str], _T]
+        self, boot: Boot, job: Callable[[_Folder, str], _T], leave: Leave | None = None
     ) -> tuple[list[_T], list[ControllerError]]:
         """What a job came to on the links, and on which servers it failed."""
         found: list[_T] = []
         failed: list[ControllerError] = []
         for server in self.config.tftp_servers:
             try:
-                folder = self._folder(server)
+                folder = self._folder(server, leave)
                 found += [job(folder, link) for link in boot.links]
             except (Unreachable, Refused) as error:
                 failed.append(error)
         return found, failed
 
-    def _folder(self, server: TftpServer) -> _Folder:
+    def _folder(self, server: TftpServer, leave: Leave | None) -> _Folder:
         folder = f"{server.root}/{_FOLDER}"
         if server.host == self.me:
+            if leave is not None:
+                leave()
             return _Here(Path(folder))
-        return _There(open_remote(self.config, server.host), folder)
+        return _There(open_remote(self.config, server.host, leave), folder)
 
 
 class _Folder(Protocol):

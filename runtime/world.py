@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from threerc.runtime.observation import Observation
 
 Job = Callable[[], Any]
+Leave = Callable[[], float]
+"""The seconds that an action may still take. Raises Conflict, StoreLost where it may not go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,13 @@ class Versioned:
 
     version: int
     value: Mapping[str, Any]
+
+
+class Probed(NamedTuple):
+    """Who answers when asked directly; and who could not be asked, with the reason."""
+
+    answer: frozenset[str]
+    unasked: Mapping[str, str] = {}
 
 
 class Store(Protocol):
@@ -100,31 +109,38 @@ class World(Protocol):
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
 
-    def answers(self, vms: Iterable[str]) -> frozenset[str]:
+    def answers(self, vms: Iterable[str]) -> Probed:
         """Those of the VMs that answer when they are asked directly; none without a probe.
 
         Raises MonitorLost where nobody can be asked.
         """
 
-    def hypervisor(self, host: str) -> Hypervisor:
-        """The hypervisor of a physical host."""
+    def hypervisor(self, host: str, leave: Leave | None = None) -> Hypervisor:
+        """The hypervisor of a physical host.
+
+        With `leave` that is asked right before each command is sent to the host, which gets no
+        more time than is left: no step of an action, the last one least of all, is begun late.
+        """
 
     def power(self, host: str) -> Power | None:
         """The power of a physical host, or None where nothing can cut it."""
 
-    def reboot(self, vm: str) -> None:
-        """Ask a VM to reboot itself (ssh). Raises Unreachable or Refused."""
+    def reboot(self, vm: str, leave: Leave | None = None) -> None:
+        """Ask a VM to reboot itself (ssh), with `leave`. Raises Unreachable or Refused."""
 
-    def boot(self, vm: str, target: str) -> None:
-        """Point a VM's boot link at a boot file, on each TFTP server. Raises as `reboot`."""
+    def boot(self, vm: str, target: str, leave: Leave | None = None) -> None:
+        """Point a VM's boot link at a boot file, on each TFTP server. All as `reboot`."""
 
     def booted(self, vm: str) -> str | None:
         """The boot file that a VM's link points to, or None. Raises as `reboot`."""
 
-    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:
-        """Run jobs at the same time; each result, or the exception, under the job's name.
+    def together(
+        self, jobs: Mapping[str, Job], seconds: float, hosts: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any]:
+        """Run jobs at the same time; each result, or ControllerError, under the job's name.
 
         A job that takes longer than `seconds` is left alone; its result is an Unreachable.
+        `hosts` says on which host a job works, where its name does not: each takes a few at a time.
         """
 
     def tell(self, events: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,8 @@ from threerc.runtime.hypervisors.base import RemoteHypervisor
 from threerc.runtime.hypervisors.libvirt import Libvirt
 from threerc.runtime.hypervisors.vmware import VMware
 from threerc.runtime.hypervisors.xen import Xen
-from threerc.runtime.remote import Remote, open_remote
+from threerc.runtime.remote import open_remote
+from threerc.runtime.world import Leave
 
 KINDS: Final[dict[str, type[RemoteHypervisor]]] = {
     "libvirt": Libvirt,
@@ -20,10 +21,13 @@ KINDS: Final[dict[str, type[RemoteHypervisor]]] = {
 
 
 def open_hypervisor(
-    config: ControllerConfig, host: str, remote: Remote | None = None
+    config: ControllerConfig, host: str, leave: Leave | None = None
 ) -> RemoteHypervisor:
-    """The hypervisor of a physical host. Raises Refused where the site has no such host."""
+    """The hypervisor of a physical host, with `leave` for an action: see world.World.
+
+    Raises Refused where the site has no such host.
+    """
     if host not in config.physical_hosts:
         raise Refused(f"{config.site} has no physical host {host!r}")
     kind = KINDS[config.physical_hosts[host].hypervisor]
-    return kind(config, host, remote or open_remote(config, host))
+    return kind(config, host, open_remote(config, host, leave))

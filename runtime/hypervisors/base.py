@@ -26,7 +26,8 @@ _DEVICES: Final = "/dev/"
 class RemoteHypervisor(ABC):
     """The virtualisation layer of one physical host, over ssh: see world.Hypervisor.
 
-    No time is kept here but by the remote, for each call: a host that hangs does so in the first.
+    No time is kept here but by the remote, which also asks before each call whether the action
+    that it is part of may go on.
     """
 
     def __init__(self, config: ControllerConfig, host: str, remote: Remote) -> None:
@@ -46,7 +47,7 @@ class RemoteHypervisor(ABC):
 
     @abstractmethod
     def _switch_on(self, vm: str) -> None:
-        """Define a VM if need be, and switch it on."""
+        """Define a VM if need be, and switch it on: by its last call, and by no other."""
 
     @abstractmethod
     def _move(self, vm: str, to: str) -> None:

@@ -18,7 +18,7 @@ from threerc.runtime.simulation.monitors import Source
 from threerc.runtime.simulation.shared import SharedState
 from threerc.runtime.simulation.site import Site
 from threerc.runtime.simulation.timeline import LATE
-from threerc.runtime.world import Job
+from threerc.runtime.world import Job, Leave, Probed
 
 _SILENT: Final = "has not answered in time"
 _PATIENCE: Final = 2.0
@@ -73,14 +73,14 @@ class SimWorld:
         """Whether a source would have something to say; takes no time."""
         return not self._why_not(source)
 
-    def answers(self, hosts: Iterable[str]) -> frozenset[str]:
+    def answers(self, hosts: Iterable[str]) -> Probed:
         """Those that answer the site's probe."""
         self.caller.call("answers", self.site.timing.monitor)
         names = list(hosts)
         found = frozenset(name for name in names if self._answers(name))
         if len(found) < len(names):
             self.caller.spend(3.0)
-        return found
+        return Probed(found)
 
     def _answers(self, name: str) -> bool:
         if self.site.config.monitors.probe == "none":
@@ -92,9 +92,9 @@ class SimWorld:
         guest = self.site.guests[name]
         return guest.up_on is not None and not guest.cut
 
-    def hypervisor(self, host: str) -> SimHypervisor:
+    def hypervisor(self, host: str, leave: Leave | None = None) -> SimHypervisor:
         """The hypervisor of a physical host."""
-        return SimHypervisor(self.site, self.caller, self.host, self.site.hosts[host])
+        return SimHypervisor(self.site, self.caller, self.host, self.site.hosts[host], leave)
 
     def power(self, host: str) -> SimPower | None:
         """Its power, if the site can cut it."""
@@ -102,10 +102,12 @@ class SimWorld:
             return None
         return SimPower(self.site, self.caller, self.site.hosts[host])
 
-    def reboot(self, vm: str) -> None:
+    def reboot(self, vm: str, leave: Leave | None = None) -> None:
         """Tell a VM to reboot. Raises Unreachable."""
-        self.site.attempt(vm, Step.REBOOT, self.caller.name)
         self.caller.call("reboot", self.site.timing.ssh)
+        if leave is not None:
+            leave()
+        self.site.attempt(vm, Step.REBOOT, self.caller.name)
         guest = self.site.guests[vm]
         host = guest.up_on
         if host is None or guest.cut or host.segment != self.host.segment:
@@ -113,9 +115,11 @@ class SimWorld:
             raise Unreachable(f"{vm}: no answer within {self.site.config.ssh.connect} s")
         guest.begin_again(host.name)
 
-    def boot(self, vm: str, target: str) -> None:
+    def boot(self, vm: str, target: str, leave: Leave | None = None) -> None:
         """Switch a VM's boot link. Raises Unreachable."""
         self._at_tftp("boot")
+        if leave is not None:
+            leave()
         self.site.link(vm, target, self.caller.name)
 
     def booted(self, vm: str) -> str | None:
@@ -132,7 +136,12 @@ class SimWorld:
                 seconds = self.site.config.ssh.connect
                 raise Unreachable(f"{host.name}: no answer within {seconds} s")
 
-    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:
+    def together(
+        self,
+        jobs: Mapping[str, Job],
+        seconds: float,
+        hosts: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Mapping[str, Any]:
         """Run jobs side by side, in virtual time."""
         found = self.site.timeline.gather(jobs, seconds)
         for name, result in found.items():

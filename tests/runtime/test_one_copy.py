@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
 from threerc.runtime.records import Intent, Record, State
+from threerc.runtime.world import Leave
 
 SSH = (True, False)
 KILL = ("ok", "refused", "lost", "unheard")
@@ -104,15 +106,18 @@ def test_a_controller_that_is_too_late_starts_nothing() -> None:
     world = TinyWorld(hosts, silent={"gridce": 100.0}, loads={"alfa01": 11.0})
     world.hosts["alfa01"].running.add("gridce")
     hypervisor = world.hypervisor
+    asked = Counter[str]()
 
-    def slow(host: str) -> object:
-        if host == "alfa01" and world.calls >= 3:  # after the survey: this is the kill
+    def slow(host: str, leave: Leave | None = None) -> object:
+        asked.update([host] if leave is not None else [])
+        if asked["alfa03"] == 2:  # there it was killed, to be sure, and is to be started now
             world.time += 61
-        return hypervisor(host)
+        return hypervisor(host, leave)
 
     world.hypervisor = slow  # type: ignore[method-assign,assignment]
     report = tick(world, config(), "bibe")
-    assert world.copies("gridce") == 0
+    assert asked == {"alfa01": 1, "alfa03": 2}
+    assert world.copies("gridce") == world.most == 0
     assert "another controller has taken over, or it took too long" in report.cases[0].reason
     assert report.cases[0].step is None
 

@@ -70,12 +70,15 @@ class TinyHost:
 class TinyHypervisor:
     """The hypervisor of a TinyHost, through the world's counter of calls."""
 
-    def __init__(self, world: TinyWorld, host: TinyHost) -> None:
+    def __init__(self, world: TinyWorld, host: TinyHost, leave: Leave | None = None) -> None:
         self.world = world
         self.host = host
+        self.leave = leave
 
     def _reach(self) -> None:
         self.world.count()
+        if self.leave is not None:
+            self.leave()
         if not self.host.ssh:
             raise Unreachable("no answer within 5 s")
 
@@ -137,9 +140,6 @@ class TinyPower:
         return self.host.power != "ok"
 
 
-@dataclass
-class TinyWorld:
-    """The world; `dies_at` is the number of the call in which the controller dies."""
 def seen_well(*controllers: str) -> MemoryStore:
     """The shared state of a site that these saw in good order a minute before the start."""
     store = MemoryStore()
@@ -150,6 +150,9 @@ def seen_well(*controllers: str) -> MemoryStore:
     return store
 
 
+@dataclass
+class TinyWorld:
+    """The world; `dies_at` is the number of the call in which the controller dies."""
 
     hosts: dict[str, TinyHost]
     time: float = START
@@ -162,6 +165,7 @@ def seen_well(*controllers: str) -> MemoryStore:
     dies_at: int = 0
     most: int = 0
     mute: bool = False
+    unasked: frozenset[str] = frozenset()
     zone = UTC
 
     def count(self) -> None:
@@ -184,26 +188,26 @@ def seen_well(*controllers: str) -> MemoryStore:
         seen = {n: Seen(self.loads.get(n, 0.1), self.silent.get(n, 10.0)) for n in names}
         return Observation(seen, "tiny")
 
-    def answers(self, vms: Iterable[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """Nobody does, or nobody can be asked."""
+    def answers(self, vms: Iterable[str]) -> Probed:
+        """Nobody does, or nobody can be asked; or some cannot."""
         if self.mute:
             raise MonitorLost("no route")
-        return frozenset()
+        return Probed(frozenset(), dict.fromkeys(self.unasked & {*vms}, "no such name"))
 
-    def hypervisor(self, host: str) -> TinyHypervisor:
+    def hypervisor(self, host: str, leave: Leave | None = None) -> TinyHypervisor:
         """A host's hypervisor."""
-        return TinyHypervisor(self, self.hosts[host])
+        return TinyHypervisor(self, self.hosts[host], leave)
 
     def power(self, host: str) -> TinyPower | None:
         """A host's power."""
         return None if self.hosts[host].power == "none" else TinyPower(self, self.hosts[host])
 
-    def reboot(self, vm: str) -> None:
+    def reboot(self, vm: str, leave: Leave | None = None) -> None:  # noqa: ARG002
         """It never answers."""
         self.count()
         raise Unreachable(f"{vm} is down")
 
-    def boot(self, vm: str, target: str) -> None:
+    def boot(self, vm: str, target: str, leave: Leave | None = None) -> None:  # noqa: ARG002
         """Switch a link."""
         self.count()
         self.links[vm] = target
@@ -212,7 +216,12 @@ def seen_well(*controllers: str) -> MemoryStore:
         """Where a link points."""
         return self.links.get(vm)
 
-    def together(self, jobs: Mapping[str, Job], seconds: float) -> Mapping[str, Any]:  # noqa: ARG002
+    def together(
+        self,
+        jobs: Mapping[str, Job],
+        seconds: float,  # noqa: ARG002
+        hosts: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Mapping[str, Any]:
         """One after another."""
         results: dict[str, Any] = {}
         for name, job in jobs.items():

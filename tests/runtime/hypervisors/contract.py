@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import Refused, Unreachable
+from threerc.runtime.errors import Conflict, Refused, Unreachable
 from threerc.runtime.hypervisors import open_hypervisor
 from threerc.runtime.hypervisors.base import RemoteHypervisor
 from threerc.runtime.world import Hypervisor
@@ -58,6 +58,18 @@ class HypervisorContract:
         there.kill("vrt1")
         there.start("vrt1")
         assert hosts.alive("alfa01") == {"vrt1"}
+
+    def test_starts_nothing_without_leave(self, hosts: Hosts) -> None:
+        """What switches it on is the last call of all, and is not made too late."""
+        leave = Given(100)
+        there = open_hypervisor(hosts.config, "alfa01", leave)
+        there.start("vrt1")
+        needed = leave.asked
+        there.kill("vrt1")
+        there = open_hypervisor(hosts.config, "alfa01", Given(needed - 1))
+        with pytest.raises(Conflict):
+            there.start("vrt1")
+        assert hosts.alive("alfa01") == set()
 
     def test_starts_elsewhere_once_the_old_copy_is_dead(self, hosts: Hosts) -> None:
         self.at(hosts, "alfa01").start("vrt1")
@@ -132,6 +144,21 @@ class HypervisorContract:
             os.kill(stopped, signal.SIGCONT)
         assert hosts.alive("alfa01") == {"vrt1"}
         assert left_over() == []
+
+
+class Given:
+    """Leave that another controller takes away after so many calls; until then so many seconds."""
+
+    def __init__(self, calls: int, seconds: float = 30.0) -> None:
+        self.calls = calls
+        self.seconds = seconds
+        self.asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        if self.asked > self.calls:
+            raise Conflict("another controller has taken over")
+        return self.seconds
 
 
 def left_over() -> list[list[str]]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.lab import requires_real
-from tests.runtime.hypervisors.contract import left_over
+from tests.runtime.hypervisors.contract import Given, left_over
 from tests.runtime.hypervisors.sshd import Keys, free_port, install_wrapper, settings, sshd
 from tests.runtime.hypervisors.standin_hosts import PATH
 from threerc.runtime import programs
 from threerc.runtime.config import Ssh
-from threerc.runtime.errors import Refused, Unreachable
+from threerc.runtime.errors import Conflict, Refused, Unreachable
 from threerc.runtime.remote import Remote
 
 pytestmark = requires_real()
@@ -41,7 +42,7 @@ def open_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
 
 
 def with_seconds(remote: Remote, seconds: float) -> Remote:
-    return Remote(remote.name, remote.address, remote.settings, seconds, remote.known_hosts)
+    return replace(remote, seconds=seconds)
 
 
 def test_arguments_arrive_as_they_are(open_host: Remote) -> None:
@@ -70,6 +71,19 @@ def test_what_takes_too_long_is_killed_here(open_host: Remote) -> None:
     with pytest.raises(Unreachable, match="alfa01: no answer from ssh within 2 s: sleep 600"):
         with_seconds(open_host, 2).call("sleep", "600")
     assert left_over() == []
+
+
+def test_a_call_of_an_action_ends_with_it(open_host: Remote) -> None:
+    in_an_action = replace(open_host, leave=Given(1, seconds=2))
+    with pytest.raises(Unreachable, match="alfa01: no answer from ssh within 2 s: sleep 600"):
+        in_an_action.call("sleep", "600", seconds=600)
+    assert left_over() == []
+
+
+def test_a_call_of_an_action_that_is_over_is_not_made(open_host: Remote, tmp_path: Path) -> None:
+    with pytest.raises(Conflict):
+        replace(open_host, leave=Given(0)).call("touch", str(tmp_path / "late"))
+    assert not (tmp_path / "late").exists()
 
 
 def test_a_host_that_talks_without_end_is_cut_off(open_host: Remote) -> None:
