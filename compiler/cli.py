@@ -19,6 +19,7 @@ import click
 from threerc.runtime import cli as runtime_cli
 from threerc.runtime.command import CONTEXT, Command
 from threerc.runtime.simulation.cli import simulate
+from threerc.testbed.cli import testbed
 
 if TYPE_CHECKING:
     from threerc.compiler.build import Options
@@ -166,6 +167,7 @@ def _controllers_know(site: Path) -> ControllerConfig:
 
 
 cli.add_command(simulate(_controllers_know))
+cli.add_command(testbed)
 
 
 def _build_one(site: Path, options: Options, form: Format) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from threerc.testbed.server import Client
 
 _POLL_SECONDS: Final = 0.1
+_SCREEN_SECONDS: Final = 10.0
 
 
 async def status(lab: Lab, _client: Client) -> dict[str, Any]:
@@ -30,8 +31,7 @@ async def status(lab: Lab, _client: Client) -> dict[str, Any]:
         "waiting": lab.waits.now(),
         "capsules": [_capsule(capsule) for capsule in lab.capsules.values()],
         "machines": [
-            {"name": each.name, "power": _power(each.running), "console": str(each.console)}
-            for each in lab.machines.values()
+            {"name": each.name, "power": _power(each.running)} for each in lab.machines.values()
         ],
         "bridges": [
             {
@@ -160,6 +160,19 @@ async def card(
     lab.tell(Kind.FAULT if state == "cut" else Kind.HEAL, host, what)
 
 
+async def screenshot(lab: Lab, _client: Client, *, host: str) -> str:
+    """The file, in the run's folder, that a machine's screen is drawn into (as a PPM)."""
+    if host not in lab.machines:
+        raise TestbedError(f"no machine {host} (there are: {', '.join(lab.machines) or 'none'})")
+    file = lab.run.folder / f"{host}.ppm"
+    file.unlink(missing_ok=True)
+    lab.machines[host].screenshot(file)
+    async with asyncio.timeout(_SCREEN_SECONDS):
+        while not (file.exists() and file.stat().st_size):
+            await asyncio.sleep(_POLL_SECONDS)
+    return str(file)
+
+
 async def events(lab: Lab, client: Client, *, since: float = 0.0) -> None:
     """Tell of all events from a time on, and of each new one, until the client hangs up."""
     async for event in _follow(lab):
@@ -206,9 +219,11 @@ async def down(lab: Lab, _client: Client) -> None:
     lab.end.set()
 
 
+_ALL: Final = (
+    *(status, run, power, signal, daemon, bridge, switch, card, screenshot, events, wait, down),
+)
 CALLS: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
-    each.__name__: each
-    for each in (status, run, power, signal, daemon, bridge, switch, card, events, wait, down)
+    each.__name__: each for each in _ALL
 }
 
 

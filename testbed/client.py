@@ -28,6 +28,7 @@ from threerc.testbed.runs import Run
 
 _ANSWER_SECONDS: Final = 10.0
 _CREDENTIALS: Final = "3i"
+_ALL: Final = ("--mount", "--uts", "--ipc", "--net", "--pid")
 
 
 class Progress(Protocol):
@@ -133,16 +134,27 @@ class Testbed:
         (found,) = [each for each in self.status()["capsules"] if each["name"] == capsule] or [None]
         if found is None or found["init"] is None:
             raise TestbedError(f"{capsule} is no capsule, or is off")
-        return [*self.enter_lab(), *_into(found["init"]), *argv]
+        return [*self._enter_lab(), *_into(found["init"], *_ALL), *argv]
 
-    def enter_lab(self) -> list[str]:
-        """The beginning of a command that runs in the lab, outside of its capsules."""
+    def enter_network(self) -> list[str]:
+        """The beginning of a command that has the site's network, and this machine's files."""
+        found = {
+            each["kind"]: each["init"]
+            for each in self.status()["capsules"]
+            if each["init"] is not None
+        }
+        for kind in ("router", "service", "physical"):
+            if kind in found:
+                return [*self._enter_lab(), *_into(found[kind], "--net")]
+        raise TestbedError("no capsule is on")
+
+    def _enter_lab(self) -> list[str]:
         with self._connected() as connection:
             told = connection.getsockopt(
                 socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(_CREDENTIALS)
             )
         # Told by the kernel, as we see the process: not the number that it has for itself.
-        return _into(struct.unpack(_CREDENTIALS, told)[0])
+        return _into(struct.unpack(_CREDENTIALS, told)[0], *_ALL)
 
     def down(self) -> None:
         """End it, and remove its folder."""
@@ -166,8 +178,7 @@ class Testbed:
             yield connection
 
 
-def _into(pid: int) -> list[str]:
-    spaces = ("--mount", "--uts", "--ipc", "--net", "--pid")
+def _into(pid: int, *spaces: str) -> list[str]:
     return [program("nsenter"), "--target", str(pid), *spaces, "--"]
 
 

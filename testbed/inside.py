@@ -22,7 +22,7 @@ from typing import Final, TypedDict
 READY: Final = "ready"
 _MACHINE: Final = "/.machine"
 """Where the machine's own file system is while the capsule's is made."""
-_BIND: Final = 4096
+BIND: Final = 4096
 _REC: Final = 16384
 _REMOUNT: Final = 32
 _READ_ONLY: Final = 1
@@ -202,9 +202,9 @@ def _bind(bound: Bound) -> None:
     elif not os.path.exists(target):
         os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
         Path(target).touch()
-    mount(source, target, "", _BIND | _REC)
+    mount(source, target, "", BIND | _REC)
     if bound["read_only"]:
-        mount(source, target, "", _BIND | _REMOUNT | _READ_ONLY)
+        mount(source, target, "", BIND | _REMOUNT | _READ_ONLY)
 
 
 # -- files

@@ -21,7 +21,7 @@ _POLL_SECONDS: Final = 0.05
 
 
 class Iron:
-    """A machine. `folder`, whose path has to be short, is for its sockets."""
+    """A machine. `folder` is for its sockets, by a path that is short enough for them."""
 
     def __init__(
         self,
@@ -33,13 +33,14 @@ class Iron:
     ) -> None:
         self.spec = spec
         self.name = spec.name
-        self.console = folder / f"{spec.name}.console"
+        self.console = folder / spec.name
         self.monitor = folder / f"{spec.name}.qmp"
         self._logs = logs
         self._network = network
         self._tell = tell
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._commands: asyncio.StreamWriter | None = None
 
     @property
     def running(self) -> bool:
@@ -75,6 +76,13 @@ class Iron:
         if self._watch is not None:
             await self._watch
 
+    def screenshot(self, file: Path) -> None:
+        """Have its screen drawn into a file, soon. TestbedError if it is off."""
+        if self._commands is None or not self.running:
+            raise TestbedError(f"{self.name} is off")
+        command = {"execute": "screendump", "arguments": {"filename": str(file)}}
+        self._commands.write(json.dumps(command).encode() + b"\n")
+
     async def _watched(self, process: Process) -> None:
         events = asyncio.create_task(self._hear())
         await process.wait()
@@ -89,6 +97,7 @@ class Iron:
         with suppress(OSError, ValueError):
             reader, writer = await asyncio.open_unix_connection(str(self.monitor))
             writer.write(b'{"execute": "qmp_capabilities"}\n')
+            self._commands = writer
             while line := await reader.readline():
                 told = json.loads(line)
                 if "event" in told and told["event"] in _EVENTS:
@@ -106,7 +115,7 @@ class Iron:
             program("qemu-system-x86_64"), "-name", self.name,
             "-nodefaults", "-no-user-config", "-display", "none",
             # The firmware's screen goes to the serial port too: iPXE's and pxelinux's own words.
-            "-machine", "pc,graphics=off", "-vga", "std",
+            "-machine", "pc,graphics=off", "-device", "VGA",
             "-accel", "tcg,thread=multi", "-m", str(self.spec.memory),
             "-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=net,mac={self.spec.mac}",

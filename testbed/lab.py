@@ -65,9 +65,8 @@ class Lab:
         with self.waits.on("bridges"):
             await self.network.build(self.spec.bridges)
         self.capsules = {each.name: Capsule(each, around) for each in self.spec.capsules}
-        folder = Path("/run")
         self.machines = {
-            each.name: Iron(each, folder, self.run.logs, self.network, self.tell)
+            each.name: Iron(each, Path("/run/consoles"), self.run.logs, self.network, self.tell)
             for each in self.spec.machines
         }
         try:
@@ -92,6 +91,10 @@ class Lab:
         inside.mount("tmpfs", str(roots), "tmpfs", 0, "mode=755")
         inside.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
         inside.mount("sysfs", "/sys", "sysfs")  # it shows the network of whoever mounts it
+        consoles, short = self.run.folder / "consoles", Path("/run/consoles")
+        for folder in (consoles, short):
+            folder.mkdir(exist_ok=True)
+        inside.mount(str(consoles), str(short), "", inside.BIND)
         for store in self.spec.stores:
             store.path.mkdir(parents=True, exist_ok=True)
             inside.mount("tmpfs", str(store.path), "tmpfs", 0, f"size={store.mebibytes}m,mode=755")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,24 +16,40 @@ from threerc.testbed.process import FOLDERS, PACKAGES
 _ALWAYS: Final = ("unshare", "nsenter", "setpriv", "tini")
 
 
-def check(spec: LabSpec) -> None:
-    """TestbedError that names all that is missing, with the Debian packages that have it."""
+def check_machine() -> None:
+    """TestbedError that names all that every testbed needs and that is missing."""
     if os.geteuid() != 0:
         raise TestbedError("the testbed needs root, for namespaces and mounts (try: sudo 3rc ...)")
-    if missing := list(_missing(spec)):
+    _refuse([*_missing_programs(_ALWAYS), *_missing_features()])
+
+
+def check(spec: LabSpec) -> None:
+    """TestbedError that names all that this one needs and that is missing."""
+    check_machine()
+    _refuse([*_missing_programs(_programs(spec)), *_missing_devices(spec)])
+
+
+def _refuse(missing: list[str]) -> None:
+    if missing:
         raise TestbedError("the testbed needs:\n  " + "\n  ".join(missing))
 
 
-def _missing(spec: LabSpec) -> Iterator[str]:
-    for name in sorted(_programs(spec)):
+def _missing_programs(names: Iterable[str]) -> Iterator[str]:
+    for name in sorted(names):
         if shutil.which(name, path=FOLDERS) is None:
             package = PACKAGES.get(Path(name).name)
             yield f"the program {name}" + (f" (Debian: {package})" if package else "")
+
+
+def _missing_features() -> Iterator[str]:
     if importlib.util.find_spec("pyroute2") is None:
         yield "the Python package pyroute2 (pip install 'threerc[testbed]')"
     kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
     if "overlay" not in kinds and not _module("overlay"):
         yield "a kernel with overlayfs (try: modprobe overlay)"
+
+
+def _missing_devices(spec: LabSpec) -> Iterator[str]:
     if spec.machines and not Path("/dev/net/tun").exists():
         yield "a kernel with TAP devices (try: modprobe tun)"
     if any(capsule.volumes for capsule in spec.capsules) and not Path("/dev/loop-control").exists():
@@ -49,7 +65,7 @@ def _programs(spec: LabSpec) -> set[str]:
     }
     if spec.machines:
         found.add("qemu-system-x86_64")
-    return {*_ALWAYS, *(found - laid)}
+    return found - laid
 
 
 def _module(name: str) -> bool:

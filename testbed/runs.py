@@ -14,7 +14,7 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ SOCKET: Final = "lab.sock"
 EVENTS: Final = "events.jsonl"
 _SPEC: Final = "lab.json"
 _LOCK: Final = "lock"
+_ADDRESSES: Final = "addresses.json"
 _DEATH_SECONDS: Final = 20.0
 _ADAPTER: Final = TypeAdapter(LabSpec)
 
@@ -72,6 +73,16 @@ class Run:
     def read_spec(self) -> LabSpec:
         """What to build. Raises OSError, ValueError."""
         return _ADAPTER.validate_json((self.folder / _SPEC).read_bytes())
+
+    def write_addresses(self, addresses: Mapping[str, str]) -> None:
+        """Keep where the hosts are, by name. Raises OSError."""
+        (self.folder / _ADDRESSES).write_text(json.dumps(addresses, indent=1), encoding="utf-8")
+
+    def addresses(self) -> dict[str, str]:
+        """Where the hosts are; nothing where nobody has told. Raises OSError, ValueError."""
+        file = self.folder / _ADDRESSES
+        found: dict[str, str] = json.loads(file.read_bytes()) if file.exists() else {}
+        return found
 
     def journal(self, pid: int) -> None:
         """Note the process that all of the run dies with. Raises OSError."""

@@ -1,0 +1,315 @@
+"""The commands `3rc testbed ...`. Everything but click is imported when it is needed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from threerc.runtime.command import CONTEXT, Command
+
+if TYPE_CHECKING:
+    from threerc.testbed.client import Testbed
+    from threerc.testbed.prepare import Wanted
+    from threerc.testbed.progress import Reporter
+    from threerc.testbed.runs import Run
+
+_PATH = click.Path(path_type=Path)
+_RUN = click.option("--run", "run_id", metavar="ID", help="Which testbed, where several run.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+_VIRSH = ("virsh", "-q", "-c", "qemu:///system")
+_SCREEN = 'f=$(mktemp) && virsh -q -c qemu:///system screenshot "$1" "$f" >&2 && base64 "$f"'
+
+
+class _Group(click.Group):
+    command_class = Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what the testbed cannot do is told in a line."""
+        from threerc.testbed.errors import TestbedError
+
+        try:
+            return super().invoke(ctx)
+        except (TestbedError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise click.ClickException(str(error)) from None
+
+
+@click.group("testbed", cls=_Group, context_settings=CONTEXT)
+def testbed() -> None:
+    """Run a compiled site for real on this machine, and crash it. Needs root."""
+
+
+def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    return None if value is None else tuple(name for name in value.split(",") if name)
+
+
+# -- up and down
+
+
+@testbed.command("up", example="3rc testbed up examples/ci/site.yaml")
+@click.argument("site", type=_PATH)
+@click.option("--vms", callback=_names, metavar="A,B", help="Only these virtual machines.")
+@click.option("--nodes", callback=_names, metavar="A,B", help="Also these worker nodes.")
+@click.option(
+    "--image",
+    type=click.Choice(["mini", "debian"]),
+    default="mini",
+    show_default=True,
+    help="What is installed in place of the site's operating systems.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["thesis", "fast"]),
+    default="thesis",
+    show_default=True,
+    help="The site's own times, or short ones.",
+)
+@click.option("--work", type=_PATH, help="Where the run's folder goes. [default: below the state]")
+def up(
+    site: Path,
+    vms: tuple[str, ...] | None,
+    nodes: tuple[str, ...] | None,
+    image: Any,
+    profile: Any,
+    work: Path | None,
+) -> None:
+    """Compile a site and bring it up. Ctrl-C leaves nothing behind."""
+    from threerc.testbed import needs
+    from threerc.testbed.prepare import Wanted
+    from threerc.testbed.progress import Reporter
+
+    needs.check_machine()
+    today = datetime.now(UTC).date()
+    wanted = Wanted(today, vms=vms, nodes=nodes or (), image=image, profile=profile)
+    reporter = Reporter()
+    with reporter.telling():
+        made = _up(site, wanted, work, reporter)
+    click.echo(f"testbed {made.run.id} of {made.run.site} is up: {made.run.folder}")
+
+
+def _up(site: Path, wanted: Wanted, work: Path | None, reporter: Reporter) -> Testbed:
+    from threerc.testbed import client, runs
+    from threerc.testbed.errors import TestbedError
+
+    with runs.create(_site_name(site), work) as (run, lock):
+        try:
+            spec = _prepared(site, run, wanted, reporter)
+            return client.start(spec, run, lock, reporter)
+        except TestbedError as error:
+            raise TestbedError(
+                f"{error}\nLogs are in {run.logs} until `3rc testbed clean`"
+            ) from None
+        except BaseException:
+            run.remove()
+            raise
+
+
+def _prepared(site: Path, run: Run, wanted: Wanted, reporter: Reporter) -> Any:
+    from threerc.testbed.images import Images, default_cache
+    from threerc.testbed.prepare import Media, prepare
+
+    reporter.step("images")
+    images = Images.of(wanted.image, cache=default_cache(), say=reporter.step)
+    media = Media(images.image, images.kernel, images.initrd)
+    prepared = prepare(site, run.folder, wanted, media, reporter.step)
+    reporter.end_step()
+    for change in prepared.changes:
+        reporter.done(f"other than in the site: {change}")
+    addresses = {name: str(h.address) for name, h in prepared.site.hosts.items() if h.address}
+    run.write_addresses(addresses)
+    return prepared.spec
+
+
+def _site_name(site: Path) -> str:
+    """The site's name; its findings, and no more, if it is not in order."""
+    from threerc.compiler.build import check
+    from threerc.compiler.findings import Rejected
+    from threerc.compiler.report import render_findings
+
+    try:
+        return check(site).site.site
+    except Rejected as rejected:
+        raise click.ClickException(render_findings(rejected.findings, "text")) from None
+
+
+@testbed.command("down", example="3rc testbed down")
+@_RUN
+def down(run_id: str | None) -> None:
+    """End a testbed and remove all of it, logs too."""
+    _found(run_id).down()
+
+
+@testbed.command("clean", example="3rc testbed clean")
+def clean() -> None:
+    """Remove all that killed runs have left, and end testbeds that do not answer."""
+    from threerc.testbed import client
+
+    removed, living = client.clean()
+    for run in removed:
+        click.echo(f"removed {run.folder}")
+    for run in living:
+        click.echo(f"{run.id} ({run.site}) runs: end it by `3rc testbed down --run {run.id}`")
+
+
+# -- looking
+
+
+@testbed.command("status", example="3rc testbed status")
+@_RUN
+@_JSON
+def status(run_id: str | None, as_json: bool) -> None:
+    """Show what runs in a testbed."""
+    found = _found(run_id).status()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{found['site']} ({found['run']}): {found['state']}, {found['folder']}")
+    for capsule in found["capsules"]:
+        click.echo(
+            f"{capsule['name']:12} {capsule['kind']:9} {capsule['power']:3} {_daemons(capsule)}"
+        )
+    for machine in found["machines"]:
+        click.echo(f"{machine['name']:12} {'machine':9} {machine['power']}")
+    for bridge in found["bridges"]:
+        if not bridge["up"]:
+            click.echo(f"switch {bridge['switch']}: {bridge['network']} is down")
+    for cable in found["cables"]:
+        if cable["bridge"] is None:
+            click.echo(f"{cable['host']} {cable['card']}: no network")
+
+
+def _daemons(capsule: dict[str, Any]) -> str:
+    if capsule["power"] == "off":
+        return ""
+    return " ".join(
+        each["name"] if each["running"] else f"{each['name']}!dead" for each in capsule["daemons"]
+    )
+
+
+@testbed.command("logs", example="3rc testbed logs alfa01 -f")
+@click.argument("host", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
+@_RUN
+def logs(host: str | None, follow: bool, run_id: str | None) -> None:
+    """Show the logs of a testbed, or of one host: its daemons and its console."""
+    folder = _found(run_id).run.logs
+    files = sorted(folder.rglob("*.log"))
+    if host is not None:
+        files = [each for each in files if host in (each.parent.name, each.name.partition(".")[0])]
+    if not files:
+        raise click.ClickException(f"no logs of {host} in {folder}")
+    _become(
+        ["tail", "-v", *(["-n", "10", "-F"] if follow else ["-n", "+1"]), "--", *map(str, files)]
+    )
+
+
+@testbed.command("screenshot", example="3rc testbed screenshot gridce screen.png")
+@click.argument("host")
+@click.argument("file", type=_PATH)
+@_RUN
+def screenshot(host: str, file: Path, run_id: str | None) -> None:
+    """Draw the screen of a virtual machine or a worker node into a PNG file."""
+    from threerc.testbed.pictures import png
+
+    found = _found(run_id)
+    if any(machine["name"] == host for machine in found.status()["machines"]):
+        drawn = Path(found.call("screenshot", host=host)).read_bytes()
+    else:
+        answer = found.execute(_home(found, host), "sh", "-c", _SCREEN, "sh", host)
+        if answer.rc != 0:
+            raise click.ClickException(f"{host}: {answer.err.strip()}")
+        drawn = base64.b64decode(answer.out)
+    file.write_bytes(png(drawn))
+
+
+# -- going in
+
+
+@testbed.command(
+    "ssh",
+    example="3rc testbed ssh gridce uptime",
+    context_settings={**CONTEXT, "ignore_unknown_options": True},
+)
+@_RUN
+@click.argument("host")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(run_id: str | None, host: str, command: tuple[str, ...]) -> None:
+    """Be root on a host, or run a command there.
+
+    A capsule is entered directly, also while its network is cut; machines by ssh.
+    """
+    found = _found(run_id)
+    if any(capsule["name"] == host for capsule in found.status()["capsules"]):
+        _become(found.enter(host, ("env", *_shell_environment(), *(command or ("bash", "-l")))))
+    _become(_by_ssh(found, host, command))
+
+
+def _shell_environment() -> list[str]:
+    from threerc.testbed.process import ENVIRONMENT
+
+    terminal = os.environ.get("TERM", "linux")
+    return ["-i", *(f"{n}={v}" for n, v in {**ENVIRONMENT, "TERM": terminal}.items())]
+
+
+def _by_ssh(found: Testbed, host: str, command: tuple[str, ...]) -> list[str]:
+    """From a capsule's network, with the run's own key. Whom we talk to is beyond doubt."""
+    address = found.run.addresses().get(host)
+    if address is None:
+        known = ", ".join(sorted(found.run.addresses()))
+        raise click.ClickException(f"no host {host} (there are: {known})")
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+    flags = [word for option in options for word in ("-o", option)]
+    key = found.run.folder / "keys" / "identity"
+    return [
+        *found.enter_network(),
+        *(
+            "ssh",
+            "-i",
+            str(key),
+            *flags,
+            "-l",
+            "root",
+            address,
+            *(["--", *command] if command else []),
+        ),
+    ]
+
+
+@testbed.command("console", example="3rc testbed console gridce")
+@click.argument("host")
+@_RUN
+def console(host: str, run_id: str | None) -> None:
+    """Sit at the serial console of a virtual machine or a worker node. Ctrl-] leaves it."""
+    from threerc.testbed.terminal import attach
+
+    attach(_found(run_id).run.folder / "consoles" / host)
+
+
+def _found(run_id: str | None) -> Testbed:
+    from threerc.testbed.client import Testbed
+    from threerc.testbed.runs import find
+
+    return Testbed(find(run_id))
+
+
+def _home(found: Testbed, vm: str) -> str:
+    """The physical host under whose libvirtd a virtual machine runs."""
+    for capsule in found.status()["capsules"]:
+        if capsule["kind"] == "physical" and capsule["power"] == "on":
+            running = found.execute(capsule["name"], *_VIRSH, "list", "--name")
+            if vm in running.out.split():
+                return str(capsule["name"])
+    raise click.ClickException(f"{vm} runs on no physical host")
+
+
+def _become(command: list[str]) -> NoReturn:
+    sys.stdout.flush()
+    os.execvp(command[0], command)  # noqa: S606
