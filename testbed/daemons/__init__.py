@@ -20,6 +20,7 @@ from threerc.testbed.daemons import (
     install_server,
     libvirtd,
     named,
+    program,
     sshd,
     tftpd,
     virtlogd,
@@ -61,6 +62,8 @@ def _daemons(site: Site, host: Host, supplies: Supplies) -> Iterator[Daemon]:
 def files_of(site: Site, host: Host, supplies: Supplies) -> tuple[Lay, ...]:
     """What the host has beside its compiled files: keys, the installer, names to look up."""
     found = [*sshd.files(site, host, supplies), named.resolver(site)]
+    if {"controller", "tftp"} & set(host.roles):
+        found.append(program.program(supplies))
     if "controller" in host.roles:
         found += controller.files(site, host, supplies)
     if "tftp" in host.roles:

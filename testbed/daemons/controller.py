@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from threerc.compiler.artefacts.controller import CONTROLLER_YAML
 from threerc.compiler.artefacts.pxelinux import FOLDER
 from threerc.compiler.model import Host, Site
+from threerc.testbed.daemons.program import PROGRAM
 from threerc.testbed.parts import Daemon, Lay
 from threerc.testbed.supplies import Supplies
 
 EVERY: Final = 5
 """Seconds between the ticks of a controller that is a daemon."""
 FIRST_START: Final = "the testbed starts its machines"
-PROGRAM: Final = "/usr/local/bin/3rc"
 _DEFINITIONS: Final = "/usr/local/share/3rc/hosts.def"
-_COMMAND: Final = "import sys; from threerc.compiler.cli import main; sys.argv[0] = '3rc'; main()"
 _ACCOUNT: Final = """
 id "$0" >/dev/null 2>&1 || useradd --system --create-home --shell /bin/sh "$0"
 """
@@ -62,9 +60,7 @@ def setup(site: Site, host: Host, supplies: Supplies) -> tuple[tuple[str, ...], 
 
 
 def files(site: Site, host: Host, supplies: Supplies) -> Iterator[Lay]:
-    """`3rc`, the controllers' key, the boards' passwords, and hosts.def for the shared state."""
-    run = shlex.join([str(supplies.python), "-c", _COMMAND])
-    yield Lay(PROGRAM, f'#!/bin/sh\nexec {run} "$@"\n', mode=0o755)
+    """The controllers' key, the boards' passwords, and hosts.def for the shared state."""
     definitions = f"{site.recovery.state_directory}/hosts.def".lstrip("/")
     yield Lay(_DEFINITIONS, source=supplies.tree / host.name / definitions)
     key, *passwords = _secrets(site)

@@ -1,0 +1,78 @@
+"""What the testbed has to do as a controller, inside a controller's capsule, by its own code.
+
+python -m threerc.testbed.errands CONFIG start HOST VM     switch a virtual machine on
+python -m threerc.testbed.errands CONFIG where             who runs what, as JSON
+python -m threerc.testbed.errands CONFIG heard             whom each collector lists, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from threerc.runtime.config import ControllerConfig, Endpoint, load
+from threerc.runtime.errors import ControllerError
+from threerc.runtime.hypervisors import open_hypervisor
+from threerc.runtime.monitors.ganglia_xml import GangliaXml
+
+_SECONDS: Final = 10.0
+_CHUNK: Final = 1 << 16
+
+
+def where(config: ControllerConfig) -> dict[str, list[str] | None]:
+    """The VMs that each physical host says it runs; None where it does not answer."""
+    found: dict[str, list[str] | None] = {}
+    for host in config.physical_hosts:
+        try:
+            found[host] = sorted(open_hypervisor(config, host).running())
+        except ControllerError:
+            found[host] = None
+    return found
+
+
+def heard(config: ControllerConfig) -> dict[str, dict[str, int]]:
+    """By collector: the hosts that it has heard, and how many seconds ago."""
+    found: dict[str, dict[str, int]] = {}
+    for endpoint in config.monitors.collectors:
+        try:
+            clusters = _read(endpoint).close()
+        except (ControllerError, OSError):
+            continue
+        found[endpoint.host] = {
+            host.name.partition(".")[0]: host.tn for each in clusters for host in each.hosts
+        }
+    return found
+
+
+def _read(endpoint: Endpoint) -> GangliaXml:
+    document = GangliaXml()
+    address = (str(endpoint.address or endpoint.host), endpoint.port)
+    with socket.create_connection(address, _SECONDS) as connection:
+        while chunk := connection.recv(_CHUNK):
+            document.feed(chunk)
+    return document
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do an errand; the exit status says whether it was done."""
+    path, errand, *names = arguments
+    try:
+        config = load(Path(path))
+        if errand == "start":
+            host, vm = names
+            open_hypervisor(config, host).start(vm)
+        else:
+            answer = where(config) if errand == "where" else heard(config)
+            sys.stdout.write(json.dumps(answer))
+    except ControllerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
