@@ -45,7 +45,8 @@ class Controller:
     """One of them. It ticks as long as its host runs and it is not `off`.
 
     `on_report` gets what came of each tick, or the error by which it ended. Its last tick was
-    `calm` if nothing was to be said; `seen` are the writes to the shared state that it knew of.
+    `calm` if nothing was said that the next one might say again; `seen` are the writes to the
+    shared state that it knew of.
     """
 
     def __init__(self, site: Site, duty: Duty, invariants: Invariants, on_report: Answer) -> None:
@@ -147,7 +148,8 @@ class Controller:
             return
         if isinstance(report, Report):
             self.invariants.ended(self.name, report)
-            self.calm = not report.cases and not report.standstill
+            said = (event["kind"] for event in report.events)
+            self.calm = not report.standstill and all(kind == "recovered" for kind in said)
         self.seen = writes + self.world.store.writes - own
         self.on_report(self, report)
 

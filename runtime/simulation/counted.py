@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.world import Versioned
+
+_OWN: Final = ("seen/", "told/")
+"""Each controller has one of these for itself; the others need not have seen it."""
 
 
 class CountedStore(MemoryStore):
@@ -32,16 +35,15 @@ class CountedStore(MemoryStore):
 
     def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
         """Write a key. Raises Conflict."""
-        if not self.quick:
+        if self.quick:
+            self._check(key, expect)
+            version = self._versions[key] = self._versions.get(key, 0) + 1
+            self._values[key] = Versioned(version, value)
+        else:
             version = super().put(key, value, expect)
-            self.writes += not key.startswith("seen/")
-            return version
-        self._check(key, expect)
-        self.writes += not key.startswith("seen/")
-        version = self._versions[key] = self._versions.get(key, 0) + 1
-        found = self._values[key] = Versioned(version, value)
+        self.writes += not key.startswith(_OWN)
         group = key.partition("/")[0] + "/"
-        self._groups.setdefault(group, {})[key] = found
+        self._groups.setdefault(group, {})[key] = self._values[key]
         return version
 
     def delete(self, key: str, expect: int) -> None:

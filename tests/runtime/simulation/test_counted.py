@@ -1,0 +1,23 @@
+"""The shared state of campaigns, which is in a hurry."""
+
+from __future__ import annotations
+
+from threerc.runtime.simulation.counted import CountedStore
+
+
+def test_what_was_written_before_it_was_in_a_hurry_is_still_listed() -> None:
+    store = CountedStore()
+    store.put("seen/bibe", {"tick": 1.0}, 0)
+    store.quick = True
+    store.put("seen/bussolo", {"tick": 2.0}, 0)
+    assert {key: it.version for key, it in store.list("seen/").items()} == {
+        "seen/bibe": 1,
+        "seen/bussolo": 1,
+    }
+
+
+def test_what_a_controller_keeps_for_itself_is_no_news_for_the_others() -> None:
+    store = CountedStore()
+    for key in ("seen/bibe", "told/bibe", "vm/vrt1"):
+        store.put(key, {}, 0)
+    assert store.writes == 1
