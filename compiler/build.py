@@ -14,6 +14,7 @@ from threerc.compiler.findings import Finding, Place, Rejected
 from threerc.compiler.generation import Generations, replace_file
 from threerc.compiler.lock import Lock, LockData
 from threerc.compiler.model import Site
+from threerc.compiler.plan.snapshot import SNAPSHOT, snapshot
 from threerc.compiler.rules import findings as rule_findings
 from threerc.compiler.source.load import load
 from threerc.compiler.tree import Output, Tree
@@ -119,7 +120,8 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     _refuse(_left_out(tree, path) if options.strict else [])
     report = Report(checked.site, options.out, tree, checked.warnings, lock.changes)
     progress(f"writing {options.out}")
-    with generations.staged(tree.entries) as stage:
+    beside = {SNAPSHOT: snapshot(checked.site, lock.data).text()}
+    with generations.staged(tree.entries, beside) as stage:
         clock.lap("write")
         if options.verify:
             report.verdicts = verify(stage, tree, progress)

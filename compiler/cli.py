@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
+_CHANGES: Final = 3
+"""Exit status of a plan by which something changes."""
 _DRAWINGS = (".svg", ".mmd", ".dot")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print findings and answers as JSON.")
 _FORMAT = click.option(
@@ -194,6 +196,46 @@ def _today() -> date:
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
     return now.date()
+
+
+@cli.command("plan", example="3rc plan site.yaml --against origin/main --format markdown")
+@_SITE
+@click.option(
+    "--against",
+    metavar="OUT|FILE|REVISION",
+    help="What it is compared with: an applied tree, another site file, or a git revision. "
+    "[default: out beside SITE]",
+)
+@click.option("--diff", is_flag=True, help="Also show how the files change.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="markdown: for a comment on a merge request.",
+)
+def plan_command(
+    site: Path,
+    against: str | None,
+    diff: bool,
+    form: Literal["text", "markdown", "json", "html"],
+) -> None:
+    """Tell what a change of a site will do to it: hosts, services, daemons, risks.
+
+    Exits 0 if nothing changes, 1 if the site has findings, 3 if something changes.
+    """
+    from threerc.compiler.plan import show
+    from threerc.compiler.plan.plan import plan
+
+    with _findings_as("text"):
+        found = plan(site, against or str(site.parent / "out"), _today(), diff=diff)
+    if form == "json":
+        click.echo(json.dumps(found.data(), indent=2))
+    else:
+        shown = {"text": show.text, "markdown": show.markdown, "html": show.html}
+        click.echo(shown[form](found))
+    sys.exit(0 if found.empty else _CHANGES)
 
 
 @cli.command("schema", example="3rc schema > site.schema.json")

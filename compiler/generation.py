@@ -76,8 +76,12 @@ class Generations:
         return name if folder == self.store.name else None
 
     @contextmanager
-    def staged(self, entries: Mapping[str, Entry]) -> Iterator[Path]:
+    def staged(
+        self, entries: Mapping[str, Entry], beside: Mapping[str, str] | None = None
+    ) -> Iterator[Path]:
         """A new generation on the disk, to be checked and then switched to.
+
+        `beside` are texts of files at its top, beside the manifest.
 
         It is removed again unless `switch` was called with it. Two at once exclude each other.
         Raises OutputError.
@@ -90,6 +94,8 @@ class Generations:
                 try:
                     stage.chmod(0o755)
                     _write(stage, entries)
+                    for name, text in (beside or {}).items():
+                        _write_file(f"{stage}/{name}", text.encode(), 0o644)
                     yield stage
                 finally:
                     self._prune()

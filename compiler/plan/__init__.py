@@ -1,0 +1,1 @@
+"""What a change of site.yaml does to the site, before it does it: hosts and services, and risks."""

@@ -1,0 +1,182 @@
+"""Plans against trees, files and git revisions, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.compiler.plan.test_changes import SITE
+from tests.compiler.support import TODAY
+from tests.compiler.test_cli import threerc
+from threerc.compiler.findings import Rejected
+from threerc.compiler.generation import manifest
+from threerc.compiler.plan import show
+from threerc.compiler.plan.against import PlanError
+from threerc.compiler.plan.change import Change, Risk
+from threerc.compiler.plan.compare import Comparison
+from threerc.compiler.plan.files import FileChanges, compare
+from threerc.compiler.plan.plan import Plan, plan
+from threerc.compiler.tree import Entry
+
+GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "site.yaml").write_text(SITE)
+    return tmp_path
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    path = folder / "site.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_against_what_was_built(folder: Path) -> None:
+    assert threerc("build", "site.yaml", "--no-verify", cwd=folder).returncode == 0
+    nothing = threerc("plan", "site.yaml", cwd=folder)
+    assert (nothing.returncode, nothing.stdout) == (0, "site.yaml against out: nothing changes\n")
+    edit(folder, "os: deb", "os: deb, inst: 1")
+    done = threerc("plan", "site.yaml", "--diff", cwd=folder)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.startswith(
+        "site.yaml against out: 1 change, 1 of 9 hosts (11%), worst: may lose data\n\n"
+        "may lose data:\n  vm1: may now be reinstalled (INST 0 -> 1): controllers\n"
+    )
+    assert "to be allowed by name when it is applied: vm1\n" in done.stdout
+    assert '"inst": 1' in done.stdout
+    # Nothing was written by it.
+    assert threerc("plan", "site.yaml", cwd=folder).returncode == 3
+
+
+def test_against_another_file_and_a_revision(folder: Path) -> None:
+    (folder / "old.yaml").write_text(SITE)
+    edit(folder, "192.168.1.11", "192.168.1.19")
+    by_file = plan(folder / "site.yaml", str(folder / "old.yaml"), TODAY)
+    for command in (("init", "-q"), ("add", "old.yaml"), ("mv", "old.yaml", "site.yaml", "-f")):
+        subprocess.run([*GIT, *command], cwd=folder, check=True)
+    subprocess.run([*GIT, "commit", "-qm", "before"], cwd=folder, check=True)
+    assert (folder / "site.yaml").read_text() == SITE
+    edit(folder, "192.168.1.11", "192.168.1.19")
+    by_revision = plan(folder / "site.yaml", "HEAD", TODAY)
+    assert by_revision.comparison == by_file.comparison
+    assert by_revision.files == by_file.files
+    assert [change.subject for change in by_file.comparison.changes] == ["vm1"]
+    assert {s.name for s in by_file.files.daemons["s"]} >= {"dhcpd", "named"}
+
+
+def test_a_site_in_a_folder_of_its_repository(folder: Path) -> None:
+    """Its lock and its side files are those of the revision too."""
+    site = folder / "sites/pisa"
+    site.mkdir(parents=True)
+    (folder / "site.yaml").rename(site / "site.yaml")
+    assert threerc("build", "site.yaml", "--no-verify", cwd=site).returncode == 0
+    subprocess.run([*GIT, "init", "-q"], cwd=folder, check=True)
+    (folder / ".gitignore").write_text("out\n.out.generations\n")
+    subprocess.run([*GIT, "add", "-A"], cwd=folder, check=True)
+    subprocess.run([*GIT, "commit", "-qm", "before"], cwd=folder, check=True)
+    assert plan(site / "site.yaml", "HEAD", TODAY).empty
+    edit(site, "size: 20GiB", "size: 21GiB")
+    (change,) = plan(site / "site.yaml", "HEAD", TODAY).comparison.changes
+    assert change.subject == "volume data"
+
+
+@pytest.mark.parametrize(
+    ("against", "message"),
+    [
+        ("nothing", "nothing is neither a tree, a file nor a git revision here"),
+        ("--output=x", "--output=x is neither a tree, a file nor a git revision"),
+        (".", "is no tree of 3rc build: No such file or directory"),
+    ],
+)
+def test_there_is_nothing_to_compare_with(folder: Path, against: str, message: str) -> None:
+    subprocess.run([*GIT, "init", "-q"], cwd=folder, check=True)
+    path = str(folder) if against == "." else against
+    with pytest.raises(PlanError, match=message):
+        plan(folder / "site.yaml", path, TODAY)
+
+
+def test_a_site_with_findings_has_no_plan(folder: Path) -> None:
+    (folder / "old.yaml").write_text(SITE)
+    edit(folder, "home: ph1", "home: nowhere")
+    with pytest.raises(Rejected):
+        plan(folder / "site.yaml", str(folder / "old.yaml"), TODAY)
+    assert threerc("plan", "site.yaml", "--against", "old.yaml", cwd=folder).returncode == 1
+
+
+def test_the_formats(folder: Path) -> None:
+    (folder / "old.yaml").write_text(SITE)
+    edit(folder, "os: deb", "os: deb, inst: 1")
+    told = {
+        form: threerc(
+            "plan", "site.yaml", "--against", "old.yaml", "--format", form, "--diff", cwd=folder
+        ).stdout
+        for form in ("text", "markdown", "json", "html")
+    }
+    data = json.loads(told["json"])
+    assert data["risk"] == "loses-data"
+    assert data["needs_allow"] == ["vm1"]
+    assert data["changes"][0]["hosts"] == ["vm1"]
+    assert "🔴 may lose data (1)" in told["markdown"]
+    assert told["html"].startswith("<!DOCTYPE html>")
+    assert all("INST 0 -" in each for each in told.values())
+
+
+def big_plan(count: int, what: str = "address 10.0.0.1 -> 10.0.0.2") -> Plan:
+    changes = tuple(
+        Change(f"wn{n:05}", f"{what}{n}", Risk.RESTARTS, ("A",), "", (f"wn{n:05}",))
+        for n in range(count)
+    )
+    files = FileChanges((), (), tuple(f"s/etc/f{n}" for n in range(count)))
+    diff = tuple(f"+{n} ``` <b>" for n in range(count))
+    return Plan("site.yaml", "out", Comparison(changes, count), files, diff)
+
+
+def test_markdown_fits_a_comment_and_closes_what_it_opened() -> None:
+    text = show.markdown(big_plan(30_000))
+    assert len(text) < 65_536
+    assert text.count("<details>") == text.count("</details>")
+    assert text.count("```") % 2 == 0
+    assert "more lines: `3rc plan`" in text
+
+
+def test_equal_changes_of_many_hosts_are_one_line() -> None:
+    changes = tuple(
+        Change(f"wn{n:02}", "os a -> b", Risk.HARMLESS, ("HINFO",), "", (f"wn{n:02}",))
+        for n in range(1, 41)
+    )
+    found = Plan("s", "o", Comparison(changes, 40), FileChanges((), (), ()))
+    assert "  wn[01-40]: os a -> b: HINFO" in show.text(found).splitlines()
+    assert "to be forced: it changes more than 30% of the hosts" in show.text(found)
+
+
+def test_no_value_is_markup() -> None:
+    change = Change("a_b*", "x <img> `y` [z](w) | v", Risk.HARMLESS, (), "", ("a_b*",))
+    found = Plan("s", "o", Comparison((change,), 1), FileChanges((), (), ()))
+    assert "a\\_b\\*: x \\<img> \\`y\\` \\[z\\](w) \\| v" in show.markdown(found)
+    assert "x &lt;img&gt;" in show.html(found)
+
+
+ENTRIES = st.dictionaries(
+    st.sampled_from(["a/etc/x", "a/etc/y", "b/srv/\u00e9", 'b/"q"', "c/z"]),
+    st.binary(max_size=2).map(lambda content: Entry("test", ("*",), content)),
+)
+
+
+@given(ENTRIES, ENTRIES)
+def test_manifests_are_compared_as_their_trees_are(
+    old: Mapping[str, Entry], new: Mapping[str, Entry]
+) -> None:
+    found = compare(manifest(old), manifest(new))
+    both = old.keys() & new.keys()
+    assert list(found.new) == sorted(new.keys() - old.keys())
+    assert list(found.gone) == sorted(old.keys() - new.keys())
+    changed = sorted(path for path in both if old[path] != new[path])
+    assert list(found.changed) == changed
