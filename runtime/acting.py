@@ -43,11 +43,7 @@ class Actor:
     def _begin(self, plan: Plan, order: Order) -> bool:
         """Write down what is going to be done, as if it were; False where somebody was quicker."""
         case = plan.case
-        policy = self.config.policy(self.config.virtual_machines[case.vm])
-        record = plan.counted
-        if plan.decision.cleared:
-            record = recovery.forgotten(record)
-        record = recovery.acted(record, order.step, record.host, policy, self.turn.now)
+        record = self._acted(plan, order.step)
         intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
         if order.step is Step.REBOOT:
             intent = _of_a_start(record.intent) or intent
@@ -59,6 +55,16 @@ class Actor:
         case.step, case.to = order.step, order.to
         return True
 
+    def _acted(self, plan: Plan, step: Step) -> Record:
+        """The record after a step, on the host on which the VM was."""
+        policy = self.config.policy(self.config.virtual_machines[plan.case.vm])
+        record = plan.counted
+        if plan.decision.climbed:
+            record = recovery.climbed(record)
+        if plan.decision.cleared:
+            record = recovery.forgotten(record)
+        return recovery.acted(record, step, record.host, policy, self.turn.now)
+
     def _end(self, plan: Plan, done: Done) -> None:
         """Write down what was done."""
         case = plan.case
@@ -69,15 +75,20 @@ class Actor:
             case.step, case.to, case.outcome, case.cleared = None, "", Outcome.WAIT, False
             self._save_end(case, plan.ready.model_copy(update={"link": case.after.link}))
             return
+        record = case.after
+        if done.step is not None:
+            case.step = done.step
+            link = {"link": record.link}  # some server may have switched it all the same
+            record = self._acted(plan, done.step).model_copy(update=link)
         still_open = _of_a_start(plan.ready.intent) if case.step is Step.REBOOT else None
         update: dict[str, Any] = {"host": done.host, "intent": still_open}
         if done.failed:
-            others = (name for name in case.after.avoid if name != done.host)
+            others = (name for name in record.avoid if name != done.host)
             update["avoid"] = (*others, done.host)
             if done.refused and self._another_host(case.vm, update["avoid"]):
                 # The host's fault, not the VM's: the same step goes on elsewhere.
-                update["tries"] = max(0, case.after.tries - 1)
-        self._save_end(case, case.after.model_copy(update=update))
+                update["tries"] = max(0, record.tries - 1)
+        self._save_end(case, record.model_copy(update=update))
 
     def _another_host(self, vm: str, avoid: tuple[str, ...]) -> bool:
         """Whether some host may still take a VM on which it was not tried yet."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from threerc.runtime.config import ControllerConfig
+from threerc.runtime.config import Boot, ControllerConfig
 from threerc.runtime.errors import ControllerError, Refused, Unreachable
 from threerc.runtime.records import Step
 from threerc.runtime.world import Leave, World
@@ -29,28 +30,24 @@ class Order:
 class Done:
     """How an action ended. `host` is where the VM is now, None where nothing was done.
 
-    `failed` tells that it could not be started there, `refused` that it surely does not run there
-    either. `note` is for people.
+    `step` is what was done in place of what was ordered. `failed` tells that it could not be
+    started there, `refused` that it surely does not run there either. `note` is for people.
     """
 
     host: str | None
     note: str = ""
     failed: bool = False
     refused: bool = False
+    step: Step | None = None
 
 
 def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
     """Do it. Never raises but for bugs: what went wrong is in the result."""
     if order.step is Step.REBOOT:
         return _reboot(world, order)
-    try:
-        for host in order.kill_on:
-            world.hypervisor(host, order.leave).kill(order.vm)
-        if order.step is Step.REINSTALL:
-            _boot_installer(world, config, order)
-    except ControllerError as error:
-        return Done(None, f"nothing was started: {error}")
-    return _start(world, order)
+    if order.step is Step.REINSTALL:
+        return _reinstall(world, config, order)
+    return _restart(world, order)
 
 
 def _reboot(world: World, order: Order) -> Done:
@@ -64,11 +61,53 @@ def _reboot(world: World, order: Order) -> Done:
     return Done(order.to)
 
 
-def _boot_installer(world: World, config: ControllerConfig, order: Order) -> None:
-    boot = config.virtual_machines[order.vm].boot
-    if boot is None or boot.install is None:
-        raise Refused(f"{order.vm} does not boot an installer over PXE")
-    world.boot(order.vm, boot.install, order.leave)
+def _reinstall(world: World, config: ControllerConfig, order: Order) -> Done:
+    """Restart it with its boot link on the installer, which is seen to before anything is killed.
+
+    Where the link cannot be switched it is restarted only, if the site has that step: the same
+    trouble may be why it does not come up.
+    """
+    machine = config.virtual_machines[order.vm]
+    if machine.boot is None or machine.boot.install is None:
+        return Done(None, f"{order.vm} does not boot an installer over PXE")
+    try:
+        world.boot(order.vm, machine.boot.install, _half(order))
+    except (Unreachable, Refused) as error:
+        note = f"its boot link cannot be switched: {error}"
+        _link_back(world, order, machine.boot)
+        if not config.policy(machine).steps.restart:
+            return Done(None, f"nothing was done: {note}")
+        done = _restart(world, replace(order, step=Step.RESTART))
+        note = "; ".join(filter(None, (f"not reinstalled: {note}", done.note)))
+        return replace(done, step=Step.RESTART, note=note)
+    except ControllerError as error:
+        return Done(None, f"nothing was done: {error}")
+    done = _restart(world, order)
+    if done.host is None or done.refused:
+        # A copy that is left may boot again by itself, and is not meant to install then.
+        _link_back(world, order, machine.boot)
+    return done
+
+
+def _half(order: Order) -> Leave:
+    """Time for a TFTP server that hangs, which leaves as much for what is to be done without."""
+    return lambda: order.leave() / 2
+
+
+def _link_back(world: World, order: Order, boot: Boot) -> None:
+    """Without waiting for it: the record says since when the link may be on the installer."""
+    with suppress(ControllerError):
+        world.boot(order.vm, boot.declared, _half(order))
+
+
+def _restart(world: World, order: Order) -> Done:
+    """Switch it off wherever it may be, and on again."""
+    try:
+        for host in order.kill_on:
+            world.hypervisor(host, order.leave).kill(order.vm)
+    except ControllerError as error:
+        return Done(None, f"nothing was started: {error}")
+    return _start(world, order)
 
 
 def _start(world: World, order: Order) -> Done:

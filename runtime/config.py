@@ -110,6 +110,7 @@ class Flapping(Part):
 
     Each failure counts 1 and loses half of its weight in every `half_life` seconds that the VM is
     up. Waits double with each failure that still counts; at `give_up` the VM is left to a human.
+    So often all steps may be tried in vain, too: the two add up.
     """
 
     half_life: Positive = 3600

@@ -78,7 +78,7 @@ def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
     if not record.left and not gone:
         return False
     host = config.virtual_machines[vm].home if gone else record.host
-    update = {"left": "", "strain": 0.0, "host": host}
+    update = {"left": "", "strain": 0.0, "ladders": 0, "host": host}
     store.put(key, record.model_copy(update=update).dump(), found.version)
     return True
 

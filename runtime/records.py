@@ -67,10 +67,11 @@ class Record(Part):
 
     `tries` counts the actions of the state it is in, `done` all that were ever begun; `recent` are
     the times of those that count for the limit. `strain` is the weight of its failures at
-    `strained`. `up` is since when it has been up after the last action, None as long as it is
-    down. `fell` is the host on which it went down. `link` is since when its boot link says
-    `install`. `avoid` are hosts on which it could not be started since it was up, the latest
-    last. `left` says why it is left to a human.
+    `strained`; `ladders` counts how often all steps were tried since then, in vain. `up` is since
+    when it has been up after the last action, None as long as it is down. `fell` is the host on
+    which it went down. `link` is since when its boot link says `install`. `avoid` are hosts on
+    which it could not be started since it was up, the latest last. `left` says why it is left to a
+    human.
     """
 
     host: HostName
@@ -81,6 +82,7 @@ class Record(Part):
     recent: tuple[float, ...] = ()
     strain: float = 0.0
     strained: float = 0.0
+    ladders: Count = 0
     up: float | None = None
     fell: HostName | None = None
     intent: Intent | None = None

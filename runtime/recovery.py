@@ -24,7 +24,7 @@ class Guard(StrEnum):
     """The conditions under which a row of the table holds."""
 
     LEFT = "it is left to a human"
-    FLAPPING = "it has failed too often"
+    FLAPPING = "it has failed, or been through all steps in vain, too often"
     WAITING = "the wait after the last action is not over"
     LIMITED = "there were too many actions within the limit's interval"
     OLD = "the last action is longer ago than the history"
@@ -32,7 +32,7 @@ class Guard(StrEnum):
     RESTART = "RESTART has a try left"
     HOST_DOWN = "its physical host is down, and RESTART is among the steps"
     SNAPSHOT = "SNAPSHOT has a try left, and there are snapshots"
-    REINSTALL = "REINSTALL has a try left, and INST is 1"
+    REINSTALL = "REINSTALL has a try left, INST is 1, and there is an installer"
     OTHERWISE = "otherwise"
 
 
@@ -75,13 +75,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with a VM, and why."""
+    """What to do with a VM, and why; `climbed`: all steps were tried, and the first is next."""
 
     outcome: Outcome
     reason: str
     step: Step | None = None
     then: State | None = None
     cleared: bool = False
+    climbed: bool = False
 
 
 _ALL: Final = frozenset(State)
@@ -125,10 +126,10 @@ def decide(situation: Situation) -> Decision:
     """What the table says of a VM that is down."""
     row = next(row for row in ROWS if _holds(row, situation))
     if row.outcome is Outcome.CLEAR:
-        record = situation.record.model_copy(update={"state": State.NORMAL, "tries": 0})
-        found = decide(_after_clear(situation, record))
-        forgotten = row.guard is Guard.OLD
-        return Decision(found.outcome, found.reason, found.step, found.then, forgotten)
+        top = situation.record.state is State.REINSTALLED
+        record = climbed(situation.record) if top else situation.record
+        found = decide(_after_clear(situation, forgotten(record)))
+        return replace(found, cleared=row.guard is Guard.OLD, climbed=top)
     return Decision(row.outcome, _REASONS[row.outcome](situation), row.step, row.then)
 
 
@@ -168,7 +169,7 @@ def strain(record: Record, policy: Policy, now: float) -> float:
 def failed(record: Record, policy: Policy, now: float) -> Record:
     """The record of a VM that was up and is down: one failure more."""
     weight = strain(record, policy, now) + 1
-    update = {"strain": weight, "strained": now, "up": None, "fell": record.host}
+    update = {"strain": weight, "strained": now, "up": None, "fell": record.host, "ladders": 0}
     return record.model_copy(update=update)
 
 
@@ -191,8 +192,14 @@ def acted(record: Record, step: Step, host: str, policy: Policy, now: float) -> 
 
 def exhausted(record: Record, now: float) -> Record:
     """The record of a VM for which every step was tried: after a long wait it begins again."""
-    update = {"state": State.NORMAL, "tries": 0, "last": now, "done": record.done + 1}
-    return record.model_copy(update=update)
+    update = {"last": now, "done": record.done + 1}
+    return forgotten(climbed(record)).model_copy(update=update)
+
+
+def climbed(record: Record) -> Record:
+    """The record of a VM that all steps have not brought back; the last one may have, before."""
+    in_vain = record.last > record.strained
+    return record.model_copy(update={"ladders": record.ladders + in_vain})
 
 
 def uncounted(record: Record) -> Record:
@@ -229,7 +236,7 @@ def _try_left(situation: Situation, step: Step) -> bool:
 
 _GUARDS: Final[dict[Guard, Callable[[Situation], bool]]] = {
     Guard.LEFT: lambda s: bool(s.record.left),
-    Guard.FLAPPING: lambda s: _failures(s) >= s.policy.flapping.give_up,
+    Guard.FLAPPING: lambda s: _failures(s) + s.record.ladders >= s.policy.flapping.give_up,
     Guard.WAITING: lambda s: not s.cleared and s.elapsed <= wait(s),
     Guard.LIMITED: _limited,
     Guard.OLD: lambda s: not s.cleared and s.elapsed >= s.policy.history,
@@ -258,8 +265,11 @@ def _why_limit(situation: Situation) -> str:
 
 
 def _why_leave(situation: Situation) -> str:
-    count = _failures(situation)
-    return f"left to a human (3rc resume): it failed {count} times in short order"
+    failures, ladders = _failures(situation), situation.record.ladders
+    said = [f"it failed {failures} times in short order"] if failures > 1 or not ladders else []
+    said += [f"all steps were tried {ladders} times and it never came up"] if ladders > 1 else []
+    said += ["all steps were tried in vain"] if ladders == 1 else []
+    return f"left to a human (3rc resume): {', and '.join(said)}"
 
 
 def _why_act(situation: Situation) -> str:

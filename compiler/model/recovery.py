@@ -63,7 +63,8 @@ class Flapping(Model):
         default=5,
         ge=1,
         le=100,
-        description="Failures that still count at which the VM is left to a human.",
+        description="Failures that still count, and times that all steps were tried in vain, at "
+        "which the VM is left to a human.",
     )
 
 

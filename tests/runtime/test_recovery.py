@@ -209,6 +209,56 @@ def test_a_vm_that_fails_whenever_it_is_up_is_left_to_a_human() -> None:
     assert failures == THESIS.flapping.give_up
 
 
+@pytest.mark.parametrize("inst", [True, False])
+def test_a_vm_that_never_comes_up_is_left_to_a_human(inst: bool) -> None:
+    """Each time that all steps were tried in vain counts as a failure, but makes no wait longer."""
+    record, now, taken = failed(Record(host="p", up=0.0), THESIS, NOW), NOW, list[Step]()
+    waits = set[float]()
+    while not record.left and len(taken) < 50:
+        now += 60
+        here = Situation(record, THESIS, now, now - record.last, inst)
+        waits.add(recovery.wait(here))
+        found = decide(here)
+        if found.outcome is Outcome.LEAVE:
+            record = record.model_copy(update={"left": found.reason})
+        elif found.outcome is Outcome.EXHAUSTED:
+            record = recovery.exhausted(record, now)
+        elif found.step is not None:
+            taken.append(found.step)
+            record = recovery.climbed(record) if found.climbed else record
+            record = acted(record, found.step, "p", THESIS, now)
+    ladder = [Step.REBOOT, Step.RESTART, *([Step.REINSTALL] if inst else [])]
+    assert taken == ladder * (THESIS.flapping.give_up - 1)
+    assert waits == {200, 600}
+    assert record.left == (
+        "left to a human (3rc resume): all steps were tried 4 times and it never came up"
+    )
+    assert failed(record, THESIS, now).ladders == 0
+
+
+def test_steps_that_brought_it_back_are_not_held_against_it() -> None:
+    """It was up after the last of them, and fails anew: that was not in vain."""
+    for state in (State.RESTARTED, State.REINSTALLED):
+        record = Record(host="p", state=state, tries=1, last=NOW - 4000, up=NOW - 3000)
+        record = failed(record, THESIS, NOW)
+        assert recovery.climbed(record).ladders == recovery.exhausted(record, NOW).ladders == 0
+        once_more = acted(record, Step.RESTART, "p", THESIS, NOW + 60)
+        assert recovery.climbed(once_more).ladders == 1
+
+
+def test_all_that_was_in_vain_adds_up() -> None:
+    record = failed(Record(host="p"), THESIS, NOW)
+    twice = record.model_copy(update={"strain": 2.0, "ladders": 3})
+    said = decide(Situation(twice, THESIS, NOW, 0)).reason
+    assert said == (
+        "left to a human (3rc resume): it failed 2 times in short order, "
+        "and all steps were tried 3 times and it never came up"
+    )
+    once = record.model_copy(update={"strain": 4.0, "ladders": 1})
+    said = decide(Situation(once, THESIS, NOW, 0)).reason
+    assert said.endswith("it failed 4 times in short order, and all steps were tried in vain")
+
+
 def test_the_limit_caps_actions_within_an_interval() -> None:
     recent = tuple(NOW - 100 * n for n in range(5))
     record = Record(host="p", state=State.REBOOTED, recent=recent)
@@ -242,6 +292,7 @@ class Ladder(RuleBasedStateMachine):
         self.record = Record(host="p", up=0.0)
         self.now = NOW
         self.actions: list[tuple[float, Step]] = []
+        self.in_vain: list[Step] = []
 
     @rule(seconds=st.integers(1, 4000))
     def time_passes(self, seconds: int) -> None:
@@ -251,6 +302,7 @@ class Ladder(RuleBasedStateMachine):
     @rule()
     def it_recovers(self) -> None:
         self.record = self.record.model_copy(update={"up": self.now})
+        self.in_vain.clear()
 
     @rule()
     def a_tick_sees_it_down(self) -> None:
@@ -265,10 +317,13 @@ class Ladder(RuleBasedStateMachine):
             self.record = recovery.exhausted(self.record, self.now)
         elif found.step is not None:
             assert not self.record.left
+            if found.climbed:
+                self.record = recovery.climbed(self.record)
             if found.cleared:
                 self.record = recovery.forgotten(self.record)
             self.record = acted(self.record, found.step, "p", self.policy, self.now)
             self.actions.append((self.now, found.step))
+            self.in_vain.append(found.step)
 
     @invariant()
     def never_more_than_the_limit(self) -> None:
@@ -276,6 +331,11 @@ class Ladder(RuleBasedStateMachine):
         for first, _ in self.actions:
             within = [at for at, _ in self.actions if first <= at < first + limit.within]
             assert len(within) <= limit.restarts
+
+    @invariant()
+    def it_is_not_reinstalled_for_ever(self) -> None:
+        reinstalled = self.in_vain.count(Step.REINSTALL)
+        assert reinstalled <= self.policy.flapping.give_up * self.policy.steps.reinstall
 
     @invariant()
     def never_without_consent(self) -> None:
