@@ -81,7 +81,7 @@ class Decider:
             policy,
             self.turn.now,
             elapsed,
-            settings.inst == 1,
+            settings.inst == 1 and settings.boot is not None and settings.boot.install is not None,
             settings.snapshots is not None,
             record.host in self.view.down,
         )
