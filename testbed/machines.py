@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from threerc.compiler.artefacts.controller import CONTROLLER_YAML
-from threerc.compiler.model import Role, Site
+from threerc.runtime.config import ControllerConfig, VirtualMachine, load
+from threerc.runtime.remote import open_remote
 from threerc.testbed import events
 from threerc.testbed.client import Answer, Progress, Silent, Testbed
 from threerc.testbed.daemons.program import PROGRAM
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.supplies import Supplies
+from threerc.testbed.prepare import read_wanted
+from threerc.testbed.supplies import CONSOLES, Image
 
 _POLL_SECONDS: Final = 0.2
 _REPORT_SECONDS: Final = 1.0
@@ -36,18 +39,31 @@ _FAILED: Final = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """The virtual machines of a testbed. All methods raise TestbedError."""
+    """The virtual machines of a testbed. All methods raise TestbedError.
+
+    `config` is what the controllers know, `image` what is installed.
+    """
 
     testbed: Testbed
-    site: Site
-    supplies: Supplies
+    config: ControllerConfig
+    image: Image
+
+    @classmethod
+    def of(cls, testbed: Testbed) -> Machines:
+        """Those of a running testbed, by what its run's folder says."""
+        folder = testbed.run.folder
+        wanted = read_wanted(folder)
+        found = sorted(folder.glob(f"tree/*{CONTROLLER_YAML}"))
+        if not found:
+            raise TestbedError(f"{testbed.run.site} has no controller")
+        return cls(testbed, load(found[0]), wanted.image)
 
     # -- the first start
 
     def first_start(self, progress: Progress | None = None) -> None:
         """Install all of them, as many at a time as there are cores; then the controllers begin."""
         waits = _Waits(progress or Silent())
-        names = list(self.site.virtual_machines)
+        names = list(self.config.virtual_machines)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
             for done in [pool.submit(self.install, name, waits) for name in names]:
                 done.result()
@@ -59,15 +75,14 @@ class Machines:
         waits = waits or _Waits(Silent())
         since = time.time()
         self.boot_link(vm, "install")
-        self.start(self.site.virtual_machines[vm].home, vm)
-        image = self.supplies.image
-        self._await(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[image], waits)
-        self._await(vm, Kind.BOOTED, since, _BOOT_SECONDS[image], waits)
+        self.start(self._machine(vm).home, vm)
+        self._await(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[self.image], waits)
+        self._await(vm, Kind.BOOTED, since, _BOOT_SECONDS[self.image], waits)
 
     def boot_link(self, host: str, target: str) -> None:
         """Switch a host's boot link, on each TFTP server."""
-        for server in self.site.with_role("tftp"):
-            _succeed(self.testbed.execute(server.name, PROGRAM, "boot", host, target))
+        for server in self.config.tftp_servers:
+            _succeed(self.testbed.execute(server.host, PROGRAM, "boot", host, target))
 
     def start(self, host: str, vm: str) -> None:
         """Switch a machine on, by the controllers' own code."""
@@ -81,7 +96,7 @@ class Machines:
         """The first event of that kind since then; an installer that gives up ends it."""
 
         def look() -> Event | None:
-            for event in events.read(self.supplies.events):
+            for event in events.read(self.testbed.run.events):
                 if event.of == vm and event.time >= since:
                     if event.detail.get("phase") == _FAILED:
                         raise TestbedError(f"{vm}: {event.detail.get('text')} (see its console)")
@@ -89,7 +104,7 @@ class Machines:
                         return event
             return None
 
-        console = self.supplies.run / "logs" / f"{vm}.console.log"
+        console = self.testbed.run.logs / f"{vm}.console.log"
         found: Event = waits.until(
             f"{vm}: {kind.value}", look, seconds, f"its console is in {console}"
         )
@@ -119,41 +134,29 @@ class Machines:
 
     def ssh(self, vm: str, *command: str, seconds: float = _CALL_SECONDS) -> Answer:
         """Run a program as root in a machine, by ssh from a controller's host."""
-        address = self.site.virtual_machines[vm].address
-        options = {
-            "BatchMode": "yes",
-            "ConnectTimeout": "5",
-            "HostKeyAlias": vm,
-            "IdentityFile": str(self.site.recovery.ssh.key),
-            "StrictHostKeyChecking": "yes",
-            "UserKnownHostsFile": "/etc/3rc/known_hosts",
-        }
-        words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-        return self.testbed.execute(
-            self._one("controller"), "ssh", *words, f"root@{address}", "--", *command,
-            seconds=seconds,
-        )  # fmt: skip
+        remote = open_remote(self.config, vm)
+        host = next(iter(self.config.controllers))
+        return self.testbed.execute(host, *remote.command(command), seconds=seconds)
 
     def console(self, vm: str) -> Path:
         """The socket of a machine's serial console."""
-        return self.supplies.consoles / vm
+        return self.testbed.run.folder / CONSOLES / vm
 
     # -- ways
 
     def _errand(self, *words: str) -> str:
-        program = (str(self.supplies.python), "-P", "-m", "threerc.testbed.errands")
+        program = (sys.executable, "-P", "-m", "threerc.testbed.errands")
         return self._as_controller(*program, CONTROLLER_YAML, *words)
 
     def _as_controller(self, *command: str) -> str:
-        user = ("runuser", "-u", self.site.recovery.user, "--")
-        host = self._one("controller")
+        user = ("runuser", "-u", self.config.user, "--")
+        host = next(iter(self.config.controllers))
         return _succeed(self.testbed.execute(host, *user, *command, seconds=_CALL_SECONDS))
 
-    def _one(self, role: Role) -> str:
-        found = self.site.with_role(role)
-        if not found:
-            raise TestbedError(f"{self.site.site} has no host with the role {role}")
-        return found[0].name
+    def _machine(self, vm: str) -> VirtualMachine:
+        if vm not in self.config.virtual_machines:
+            raise TestbedError(f"{self.config.site} has no virtual machine {vm}")
+        return self.config.virtual_machines[vm]
 
 
 class _Waits:

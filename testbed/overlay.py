@@ -22,6 +22,7 @@ HOST_KEY_SCRIPT: Final = "testbed/host-key.sh"
 """Below the install server's root: the script that gives an installed machine its host key."""
 _KEY: Final = "/etc/3rc/id_ed25519"
 _PASSWORD: Final = "/etc/3rc/ipmi"  # noqa: S105 - where it is kept
+_MAXL: Final = 100.0
 _CIPHER: Final = 3
 """The simulated board does not say which it has, for which ipmitool would wait long."""
 _FAST_MONITORING: Final = {"poll_interval": 2, "heartbeat": 2, "down_after": 0.5}
@@ -162,6 +163,9 @@ class Overlay:
         if host.kvm:
             new["kvm"] = False
             self._say(f"physical_hosts.{name}.kvm: false: its machines are emulated")
+        if host.maxl < _MAXL:
+            new["maxl"] = _MAXL
+            self._say(f"physical_hosts.{name}.maxl: {_MAXL:g}: all hosts have this machine's load")
         if host.hypervisor != "libvirt":
             new["hypervisor"] = "libvirt"
             self._say(f"physical_hosts.{name}.hypervisor: libvirt for {host.hypervisor}")

@@ -16,6 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from threerc.compiler.artefacts.controller import controller_config
 from threerc.compiler.build import LOCK_NAME, check, compile_tree
 from threerc.compiler.generation import Generations
@@ -47,6 +49,18 @@ class Wanted:
     profile: Profile = "thesis"
 
 
+_WANTED: Final = TypeAdapter(Wanted)
+_WANTED_FILE: Final = "wanted.json"
+
+
+def read_wanted(run: Path) -> Wanted:
+    """What was wanted of a run that was prepared. Raises TestbedError."""
+    try:
+        return _WANTED.validate_json((run / _WANTED_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TestbedError(f"{run} is no prepared run: {error}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """The image, packed, and what installs it."""
@@ -75,6 +89,7 @@ def prepare(path: Path, run: Path, wanted: Wanted, media: Media, progress: Progr
     progress(f"checking {path}")
     checked = check(path)
     _check_wanted(checked.site, wanted)
+    (run / _WANTED_FILE).write_bytes(_WANTED.dump_json(wanted))
     supplies = _supplies(checked.site, run, wanted, media)
     site, changes = overlay(checked.site, supplies)
     _refuse_broken(site, checked.folder)

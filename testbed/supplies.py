@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+CONSOLES = "consoles"
+"""The folder of a run with the sockets of the virtual machines' serial consoles."""
 Image = Literal["mini", "debian"]
 Profile = Literal["thesis", "fast"]
 
@@ -76,7 +78,7 @@ class Supplies:
     @property
     def consoles(self) -> Path:
         """The sockets of the virtual machines' serial consoles, by name."""
-        return self.run / "consoles"
+        return self.run / CONSOLES
 
     def logs(self, capsule: str) -> Path:
         """The folder of a capsule's logs."""
