@@ -34,7 +34,7 @@ _LONGEST: Final = 60
 
 def problem(error: Mapping[str, Any], text: str) -> str:
     """One of pydantic's errors about the YAML in `text`: `:7:3: a.b: has to be text, got `1``."""
-    path, place = _place(text, error["loc"])
+    path, where = place(text, error["loc"])
     kind, message = error["type"], str(error["msg"])
     if kind == "union_tag_invalid":
         message = f"`kind` has to be one of {error['ctx']['expected_tags']}"
@@ -44,15 +44,10 @@ def problem(error: Mapping[str, Any], text: str) -> str:
     simple = isinstance(value, str | int | float) and kind not in _SILENT
     simple = simple and "://" not in str(value)  # it may hold a password
     shown = f", got `{_short(value)}`" if simple else ""
-    return f":{place}: {name + ': ' if name else ''}{phrase}{shown}"
+    return f":{where}: {name + ': ' if name else ''}{phrase}{shown}"
 
 
-def _short(value: object) -> str:
-    text = str(value).encode("unicode_escape").decode()
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
-
-
-def _place(text: str, loc: tuple[Any, ...]) -> tuple[list[Any], str]:
+def place(text: str, loc: tuple[Any, ...]) -> tuple[list[Any], str]:
     """As much of a path as there is, without pydantic's own steps; and its line and column."""
     node = yaml.compose(text, Loader=yaml.CSafeLoader)
     path: list[Any] = []
@@ -63,6 +58,11 @@ def _place(text: str, loc: tuple[Any, ...]) -> tuple[list[Any], str]:
             node, mark = found
             path.append(step)
     return path, f"{mark.line + 1}:{mark.column + 1}" if mark is not None else "1:1"
+
+
+def _short(value: object) -> str:
+    text = str(value).encode("unicode_escape").decode()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _below(node: Any, step: Any) -> tuple[Any, Any] | None:

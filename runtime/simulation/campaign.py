@@ -100,8 +100,12 @@ def with_steps(config: ControllerConfig, text: str) -> ControllerConfig:
     for each in text.split(","):
         name, _, count = each.strip().partition("=")
         if name not in tries or not (count or "1").isdigit():
-            raise CampaignError(f"no steps: {text} (such as restart or reboot,restart=2,reinstall)")
+            known = ", ".join(tries)
+            what = f"{each.strip()!r} is none of the steps"
+            raise CampaignError(f"{what}: {known}, as in reboot,restart=2,reinstall")
         tries[name] = int(count or 1)
+    if not any(tries.values()):
+        raise CampaignError(f"{text!r} leaves no step to be taken")
     steps = Steps.model_validate(tries)
 
     def changed(policy: Policy) -> Policy:

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
+from click.core import ParameterSource
 
 from threerc.runtime.command import Command
 
@@ -24,6 +25,14 @@ _EXAMPLE: Final = """\
 3rc simulate site.yaml --crashes 10000 --fault poweroff --steps restart
 3rc simulate site.yaml --what-if 'kill alfa01'
 3rc simulate --search 1000"""
+_GOES_WITH: Final = {
+    "folders": ("update", "as_json"),
+    "search": ("seed", "keep", "as_json"),
+    "question": ("site", "as_json"),
+    "crashes": ("site", "fault", "steps", "mtbf", "report", "seed", "as_json"),
+}
+"""What can be asked for, and what else may be given with each."""
+_MODES: Final = "--scenario, --search, SITE --what-if, or SITE --crashes"
 _DAY: Final = 86400.0
 _LADDER_SHARE: Final = 50
 """Of so many crashes with other steps one more is simulated with the site's own."""
@@ -46,7 +55,11 @@ def simulate(load_site: Loader) -> click.Command:
         "--crashes", type=click.IntRange(1), metavar="N", help="Crash VMs so often, one by one."
     )
     @click.option(
-        "--fault", default="poweroff", show_default=True, help="How they crash, as in a scenario."
+        "--fault",
+        default="poweroff",
+        show_default=True,
+        callback=_fault,
+        help="How they crash, as in a scenario.",
     )
     @click.option("--steps", help="Instead of the site's: restart, or reboot,restart=2,reinstall.")
     @click.option(
@@ -77,20 +90,20 @@ def simulate(load_site: Loader) -> click.Command:
     )
     @click.option("--seed", type=int, default=1, show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-    def command(site: Path | None, **options: Any) -> None:
+    @click.pass_context
+    def command(context: click.Context, /, site: Path | None, **options: Any) -> None:
         """Run the real controller code in a simulated site.
 
         SITE is a site.yaml or a compiled controller.yaml; scenarios bring their own, and a search
         needs none. Exits 1 where a scenario comes out differently or a search finds something.
         """
-        if options["folders"]:
+        mode = _mode(context)
+        if mode == "folders":
             sys.exit(_scenarios(options["folders"], options["update"], options["as_json"]))
-        if options["search"]:
-            sys.exit(_search(options["search"], options["seed"], options["keep"]))
-        if site is None or not (options["crashes"] or options["question"]):
-            raise click.UsageError("say what: --scenario, --search, or SITE with --crashes or so")
-        config = load_site(site)
-        if options["question"]:
+        if mode == "search":
+            sys.exit(_search(options["search"], options))
+        config = load_site(cast("Path", site))
+        if mode == "question":
             _what_if(config, options["question"], options["as_json"])
         else:
             _campaign(config, options)
@@ -98,11 +111,42 @@ def simulate(load_site: Loader) -> click.Command:
     return command
 
 
+def _mode(context: click.Context) -> str:
+    """What is asked for; all that is given has to go with it. Raises UsageError."""
+    given = {
+        str(each.name): each.opts[0]
+        for each in context.command.params
+        if context.get_parameter_source(str(each.name)) is ParameterSource.COMMANDLINE
+    }
+    modes = [name for name in _GOES_WITH if name in given]
+    if len(modes) != 1:
+        what = f"not {' and '.join(given[name] for name in modes)}" if modes else "say what"
+        raise click.UsageError(f"{what}: one of {_MODES}")
+    (mode,) = modes
+    for name, option in given.items():
+        if name not in (mode, *_GOES_WITH[mode]):
+            told = "a SITE" if name == "site" else option
+            raise click.UsageError(f"{told} does not go with {given[mode]}")
+    if "site" in _GOES_WITH[mode] and "site" not in given:
+        raise click.UsageError(f"{given[mode]} needs a SITE: a site.yaml or controller.yaml")
+    return mode
+
+
+def _fault(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    from threerc.runtime.simulation.faults import FAULTS, VM
+
+    known = [fault for fault, of in FAULTS if of == VM]
+    if name not in known:
+        raise click.BadParameter(f"{name!r} strikes no VM; these do: {', '.join(known)}")
+    return name
+
+
 def _scenarios(folders: Sequence[Path], update: bool, as_json: bool) -> int:
     from threerc.runtime.simulation.judging import judge, write_expected
     from threerc.runtime.simulation.run import run_scenario
 
     failed = 0
+    told: list[dict[str, Any]] = []
     for folder in folders:
         outcome = run_scenario(folder)
         if update:
@@ -110,35 +154,50 @@ def _scenarios(folders: Sequence[Path], update: bool, as_json: bool) -> int:
         wrong = judge(folder, outcome)
         failed += bool(wrong)
         if as_json:
-            click.echo(json.dumps(outcome.json | {"wrong": wrong}, indent=2))
+            told.append(outcome.json | {"wrong": wrong})
         elif len(folders) == 1 and not wrong:
             click.echo(outcome.log, nl=False)
         for line in wrong:
             click.echo(f"{folder.name}: {line}", err=True)
-    if not as_json:
-        click.echo(f"{len(folders)} scenarios, {failed} not as expected", err=True)
+    if as_json:
+        click.echo(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+    else:
+        click.echo(f"{_many(len(folders), 'scenario')}, {failed} not as expected", err=True)
     return min(failed, 1)
 
 
-def _search(schedules: int, seed: int, keep: Path) -> int:
+def _search(schedules: int, options: dict[str, Any]) -> int:
     from threerc.runtime.simulation.search import search, write
 
-    found = 0
-    for finding in search(schedules, seed, partial(_progress, schedules)):
-        found += 1
-        folder = keep / f"{finding.violation.kind}-{finding.seed}"
+    found: list[dict[str, Any]] = []
+    for finding in search(schedules, options["seed"], partial(_progress, schedules)):
+        kind, what = finding.violation.kind, finding.violation.what
+        folder = options["keep"] / f"{kind}-{finding.seed}"
         write(finding, folder)
+        found.append({"seed": finding.seed, "kind": kind, "what": what, "folder": str(folder)})
         _clear()
-        click.echo(f"{folder}: {finding.violation.what}")
+        if not options["as_json"]:
+            click.echo(f"{folder}: {what}")
     _clear()
-    click.echo(f"{schedules} schedules, {found} broke an invariant")
-    return min(found, 1)
+    if options["as_json"]:
+        answer = {"schedules": schedules, "seed": options["seed"], "findings": found}
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        click.echo(f"{_many(schedules, 'schedule')}, {len(found)} broke an invariant")
+    return 1 if found else 0
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _what_if(config: ControllerConfig, question: str, as_json: bool) -> None:
-    from threerc.runtime.simulation.what_if import lines, what_if
+    from threerc.runtime.simulation.what_if import WhatIfError, lines, what_if
 
-    answer = what_if(config, question)
+    try:
+        answer = what_if(config, question)
+    except WhatIfError as error:
+        raise click.UsageError(str(error)) from None
     click.echo(json.dumps(answer, indent=2) if as_json else "\n".join(lines(answer)))
 
 
@@ -171,12 +230,15 @@ def _campaign(config: ControllerConfig, options: dict[str, Any]) -> None:
 def _crash(
     config: ControllerConfig, crashes: int, options: dict[str, Any], steps: str | None
 ) -> Campaign:
-    from threerc.runtime.simulation.campaign import campaign
+    from threerc.runtime.simulation.campaign import CampaignError, campaign
     from threerc.runtime.simulation.simulation import Start
 
     start = Start(seed=options["seed"])
     progress = partial(_progress, crashes)
-    return campaign(config, crashes, options["fault"], steps, start=start, progress=progress)
+    try:
+        return campaign(config, crashes, options["fault"], steps, start=start, progress=progress)
+    except CampaignError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _progress(total: int, done: int) -> None:

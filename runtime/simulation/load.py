@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
@@ -18,9 +18,12 @@ from threerc.runtime.simulation.faults import FAULTS, SITE
 from threerc.runtime.simulation.faults.base import kinds
 from threerc.runtime.simulation.operators import COMMANDS
 from threerc.runtime.simulation.scenario import CommandEntry, FaultEntry, Scenario
+from threerc.runtime.wording import place, problem
 
 FILE: Final = "scenario.yaml"
 EXPECTED: Final = "expected.log"
+Loc = tuple[str | int, ...]
+"""Where a value is: the keys and positions that lead to it."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,64 +44,76 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?:true|fals
 def load(folder: Path) -> tuple[Scenario, ControllerConfig]:
     """Read a scenario and its site. Raises ConfigError with all that is wrong."""
     path = folder / FILE
-    scenario = _read(path)
-    config = _site(path, scenario)
-    problems = list(strangers(scenario, config))
+    text, scenario = _read(path)
+    config = _site(path, text, scenario)
+    problems = [_told(text, loc, what) for loc, what in strangers(scenario, config)]
     if problems:
         raise ConfigError(path, problems)
     return scenario, config
 
 
-def _read(path: Path) -> Scenario:
+def _read(path: Path) -> tuple[str, Scenario]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
-        return Scenario.model_validate(data)
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - safe
+        return text, Scenario.model_validate(data)
     except OSError as error:
         raise ConfigError(path, [f": {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, [": not UTF-8"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigError(path, [f"{place}: {getattr(error, 'problem', 'not YAML')}"]) from None
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ConfigError(path, [f"{where}: {getattr(error, 'problem', 'not YAML')}"]) from None
     except ValidationError as error:
-        raise ConfigError(path, _problems(error)) from None
+        problems = (problem(each, text) for each in error.errors(include_url=False))
+        raise ConfigError(path, problems) from None
 
 
-def _site(path: Path, scenario: Scenario) -> ControllerConfig:
+def _site(path: Path, text: str, scenario: Scenario) -> ControllerConfig:
     if isinstance(scenario.site, str):
         return load_config(path.parent / scenario.site)
     try:
         return ControllerConfig.model_validate(brief.complete(scenario.site))
     except ValidationError as error:
-        raise ConfigError(path, _problems(error, "site.")) from None
+        found = error.errors(include_url=False)
+        written = (each | {"loc": _as_written(each["loc"], scenario.site)} for each in found)
+        raise ConfigError(path, (problem(each, text) for each in written)) from None
 
 
-def _problems(error: ValidationError, before: str = "") -> Iterator[str]:
-    for each in error.errors(include_url=False):
-        where = ".".join(str(step) for step in each["loc"])
-        yield f": {before}{where}: {each['msg']}"
+def _as_written(loc: Loc, site: Mapping[str, Any]) -> Loc:
+    """Where a value is in the file: a host may be one of a range."""
+    section = site.get(str(loc[0])) if loc else None
+    if len(loc) > 1 and isinstance(section, Mapping):
+        key = next((key for key in section if loc[1] in brief.names(str(key))), loc[1])
+        return ("site", loc[0], str(key), *loc[2:])
+    return ("site", *loc)
 
 
-def strangers(scenario: Scenario, config: ControllerConfig) -> Iterator[str]:
+def _told(text: str, loc: Loc, what: str) -> str:
+    path, where = place(text, loc)
+    return f":{where}: {'.'.join(map(str, path))}: {what}"
+
+
+def strangers(scenario: Scenario, config: ControllerConfig) -> Iterator[tuple[Loc, str]]:
     """What names nothing of the site, and keys that a fault or command does not have."""
     for number, fault in enumerate(scenario.faults):
-        for problem in _fault(fault, config):
-            yield f": faults.{number}: {problem}"
+        yield from ((("faults", number), what) for what in _fault(fault, config))
     for number, command in enumerate(scenario.operator):
-        for problem in _command(command, config):
-            yield f": operator.{number}: {problem}"
+        yield from ((("operator", number), what) for what in _command(command, config))
     for vm, line in scenario.state.items():
         if vm not in config.virtual_machines:
-            yield f": state.{vm}: no such virtual machine"
+            yield ("state", vm), "no such virtual machine"
         if records.from_line(line, scenario.zone) is None:
-            yield f": state.{vm}: not `PH YYYY-MM-DD/HH:MM:SS FLAG`"
-    names: tuple[tuple[str, Container[str], Iterable[str]], ...] = (
-        ("off", config.virtual_machines, scenario.off),
-        ("loads", config.physical_hosts, scenario.loads),
-        ("controllers", config.controllers, scenario.controllers),
-        ("expect.vms", config.virtual_machines, scenario.expect.vms),
+            yield ("state", vm), "not `PH YYYY-MM-DD/HH:MM:SS FLAG`"
+    names: tuple[tuple[Loc, Container[str], Iterable[str]], ...] = (
+        (("off",), config.virtual_machines, scenario.off),
+        (("loads",), config.physical_hosts, scenario.loads),
+        (("controllers",), config.controllers, scenario.controllers),
+        (("expect", "vms"), config.virtual_machines, scenario.expect.vms),
     )
-    for key, known, given in names:
-        yield from (f": {key}: {name} is none of the site" for name in given if name not in known)
+    for loc, known, given in names:
+        yield from ((loc, f"{name} is none of the site") for name in given if name not in known)
 
 
 def _fault(entry: FaultEntry, config: ControllerConfig) -> Iterator[str]:

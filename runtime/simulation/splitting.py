@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from threerc.runtime.observation import TMAX
-from threerc.runtime.simulation.guests import Guest
+from threerc.runtime.simulation.guests import Copy, Guest
 from threerc.runtime.simulation.machines import MAIN
 from threerc.runtime.simulation.site import Site
 
@@ -20,6 +20,7 @@ class Splitting:
         self.site = site
         self._silent: dict[str, float] = {}
         self._before: dict[str, tuple[float, float]] = {}
+        self._left: dict[tuple[str, str], Copy] = {}
 
     def copies_changed(self, guest: Guest) -> None:
         """Look at the hosts that it is on: this is told too when they change."""
@@ -34,7 +35,15 @@ class Splitting:
         """Whether all its copies but the last are on hosts that were silent for long enough."""
         if self.site.config.split_brain.policy == "wait":
             return False
-        return all(self._long_silent(name) for name in list(guest.copies)[:-1])
+        left = [self._left_alive(guest, name) for name in list(guest.copies)[:-1]]
+        return all(left)
+
+    def _left_alive(self, guest: Guest, host: str) -> bool:
+        """Whether a copy was given up there, be it long ago: when its host is back it lives on."""
+        key, copy = (guest.name, host), guest.copies[host]
+        if self._long_silent(host):
+            self._left[key] = copy
+        return self._left.get(key) is copy
 
     def _long_silent(self, host: str) -> bool:
         """Whether it is, or was when an action began that may still be under way."""

@@ -18,6 +18,7 @@ from threerc.runtime.simulation.faults.base import kinds
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.runtime.simulation.run import run
 from threerc.runtime.simulation.scenario import Scenario
+from threerc.runtime.simulation.site import host_names
 
 _FAULTS: Final = {
     ("kill", HOST): "power",
@@ -27,6 +28,7 @@ _FAULTS: Final = {
     ("hang", HOST): "hang",
     ("hang", VM): "freeze",
 }
+_MOST_NAMES: Final = 30
 _BEGIN: Final = 600
 _HOURS: Final = 3
 _SPLIT: Final = re.compile(r"\s*(?:,|;|\band\b)\s*")
@@ -66,12 +68,21 @@ def _understood(config: ControllerConfig, text: str) -> list[tuple[str, str]]:
         for name in names(told.strip()):
             fault = _fault(config, verb, name)
             if fault is None:
-                verbs = ", ".join(dict.fromkeys(verb for verb, _ in _FAULTS))
-                raise WhatIfError(f"not understood: {part!r} ({verbs}, and a host or VM)")
+                raise WhatIfError(f"not understood: {part!r}: {_valid(config, verb)}")
             found.append((fault, name))
     if not found:
         raise WhatIfError("nothing happens: say, for example, 'kill alfa01'")
     return found
+
+
+def _valid(config: ControllerConfig, verb: str) -> str:
+    """What could have been said: verbs, or where that was right, names."""
+    verbs = list(dict.fromkeys(verb for verb, _ in _FAULTS))
+    if verb not in verbs:
+        return f"say {', '.join(verbs[:-1])} or {verbs[-1]}, and a host or VM"
+    known = [*host_names(config), *config.virtual_machines]
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"{config.site} has {', '.join(known[:_MOST_NAMES])}{more}"
 
 
 def _fault(config: ControllerConfig, verb: str, name: str) -> str | None:

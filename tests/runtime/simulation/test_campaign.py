@@ -91,7 +91,7 @@ def test_what_no_step_helps_is_counted_and_mended() -> None:
 
 @pytest.mark.parametrize("steps", ["", "retart", "restart=x", "restart,,"])
 def test_steps_that_are_none(steps: str) -> None:
-    with pytest.raises(CampaignError, match="no steps"):
+    with pytest.raises(CampaignError, match="none of the steps"):
         with_steps(sns_pisa(), steps)
 
 

@@ -25,7 +25,7 @@ def test_a_scenario_that_comes_out_prints_its_log() -> None:
     result = run("--scenario", NIGHT)
     assert result.exit_code == 0
     assert result.stdout == (NIGHT / "expected.log").read_text(encoding="utf-8")
-    assert "1 scenarios, 0 not as expected" in result.stderr
+    assert "1 scenario, 0 not as expected" in result.stderr
 
 
 def test_one_that_does_not_shows_the_difference(tmp_path: Path) -> None:
@@ -98,9 +98,39 @@ def test_a_search_that_finds_something(tmp_path: Path, monkeypatch: pytest.Monke
     assert list((tmp_path / "trouble").glob("*/scenario.yaml"))
 
 
-def test_it_wants_to_know_what() -> None:
-    assert run().exit_code == 2
-    assert run(SNS_PISA).exit_code == 2
+def test_a_search_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(run("--search", 2, "--json").stdout)["findings"] == []
+    monkeypatch.setattr(SimHypervisor, "kill", lambda _self, _vm: None)
+    data = json.loads(run("--search", 12, "--keep", tmp_path / "trouble", "--json").stdout)
+    assert Path(data["findings"][0]["folder"], "scenario.yaml").exists()
+
+
+def test_several_scenarios_as_json_are_a_list() -> None:
+    both = json.loads(run("--scenario", NIGHT, "--scenario", NIGHT, "--json").stdout)
+    assert [each["wrong"] for each in both] == [[], []]
+
+
+USAGE = (
+    ((), "say what: one of --scenario, --search, SITE --what-if, or SITE --crashes"),
+    ((SNS_PISA,), "say what: one of"),
+    (("--crashes", 3), "--crashes needs a SITE"),
+    ((SNS_PISA, "--search", 3), "a SITE does not go with --search"),
+    (("--search", 3, "--report", "r.html"), "--report does not go with --search"),
+    (("--scenario", NIGHT, "--seed", 2), "--seed does not go with --scenario"),
+    ((SNS_PISA, "--what-if", "kill bibe", "--crashes", 3), "not --what-if and --crashes: one of"),
+    ((SNS_PISA, "--crashes", 3, "--fault", "fire"), "'fire' strikes no VM; these do: poweroff, "),
+    ((SNS_PISA, "--crashes", 3, "--steps", "pray"), "'pray' is none of the steps: reboot, "),
+    ((SNS_PISA, "--crashes", 3, "--steps", "restart=0"), "'restart=0' leaves no step"),
+    ((SNS_PISA, "--what-if", "burn alfa01"), "say kill, cut or hang, and a host or VM"),
+    ((SNS_PISA, "--what-if", "kill alfa09"), "sns-pisa has alfa01, alfa02, "),
+)
+
+
+@pytest.mark.parametrize(("arguments", "problem"), USAGE, ids=[problem for _, problem in USAGE])
+def test_what_cannot_be_asked_is_refused(arguments: tuple[object, ...], problem: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr.replace("\n", " ")
 
 
 def test_its_help_ends_with_examples() -> None:
