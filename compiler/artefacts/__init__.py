@@ -14,6 +14,7 @@ from threerc.compiler.artefacts.ganglia import compile_ganglia
 from threerc.compiler.artefacts.hosts import compile_hosts
 from threerc.compiler.artefacts.installer import compile_installer
 from threerc.compiler.artefacts.loaders import compile_loaders
+from threerc.compiler.artefacts.logrotate import compile_logrotate
 from threerc.compiler.artefacts.pxelinux import compile_pxelinux
 from threerc.compiler.artefacts.zones import compile_zones
 from threerc.compiler.model import Site
@@ -44,6 +45,7 @@ ARTEFACTS = _registry(
         ("exports", compile_exports),
         ("installer", compile_installer),
         ("cron", compile_cron),
+        ("logrotate", compile_logrotate),
         ("controller", compile_controller),
     ]
 )

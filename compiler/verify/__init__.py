@@ -21,6 +21,7 @@ from threerc.compiler.verify import (
     hosts,
     installer,
     loaders,
+    logrotate,
     pxelinux,
     zones,
 )
@@ -38,6 +39,7 @@ CHECKERS: tuple[Checker, ...] = (
     *exports.CHECKERS,
     *installer.CHECKERS,
     cron.CHECKER,
+    logrotate.CHECKER,
     controller.CHECKER,
 )
 """All checkers, in the order they run."""

@@ -58,8 +58,8 @@ class MemoryStore:
         self._events += (decoded(encoded(event), "event") for event in events)
 
     def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
-        """The newest events, oldest first: of one VM, or all."""
-        found = [each for each in self._events if vm is None or each.get("vm") == vm]
+        """The newest events, oldest first: all, or those that concern one VM."""
+        found = [each for each in self._events if vm is None or each.get("vm", vm) == vm]
         return found[max(0, len(found) - last) :]
 
     def _check(self, key: str, expect: int) -> None:

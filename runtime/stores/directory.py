@@ -171,7 +171,7 @@ class DirectoryStore:
         self._log.append(lines, events)
 
     def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
-        """The newest events, oldest first: of one VM, or all."""
+        """The newest events, oldest first: all, or those that concern one VM."""
         with told(self.folder):
             self._check()
         return self._log.events(vm, last)

@@ -108,7 +108,7 @@ class EtcdStore:
         self._log.append(lines, events)
 
     def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
-        """This controller's own newest events, oldest first: of one VM, or all."""
+        """This controller's own newest events, oldest first: all, or those that concern one VM."""
         return self._log.events(vm, last)
 
     def _read(self, name: str) -> Mapping[str, Any] | None:

@@ -13,6 +13,8 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +26,12 @@ EVENTS: Final = "log.json"
 _TRIES: Final = 100
 _PAUSE: Final = 0.02
 _BLOCK: Final = 1 << 16
-_REACH: Final = 1 << 24
-"""How far back events are looked for: 16 MiB, some 50,000 of them."""
+_REACH: Final = 1 << 28
+"""How far back events are looked for: 256 MiB, some 800,000 of them, which takes a second."""
+_ROTATED: Final = ".1"
+"""What logrotate calls the log before the present one (see templates/logrotate.j2)."""
+
+_OF_ONE: Final = b'"vm":'
 
 
 class Log:
@@ -44,15 +50,17 @@ class Log:
                 _append(self.folder / EVENTS, b"".join(map(encoded, events)))
 
     def events(self, vm: str | None, last: int) -> Sequence[Mapping[str, Any]]:
-        """The newest events, oldest first. Raises StoreLost."""
-        found: list[Mapping[str, Any]] = []
+        """The newest events, oldest first: all, or those of a VM and of nobody in particular.
+
+        Raises StoreLost.
+        """
         with told(self.folder):
-            if last > 0 and (self.folder / EVENTS).exists():
-                for event in _backwards(self.folder / EVENTS, vm):
-                    found.append(event)
-                    if len(found) == last:
-                        break
-        return found[::-1]
+            return list(islice(self._backwards(vm), max(0, last)))[::-1]
+
+    def _backwards(self, vm: str | None) -> Iterator[Mapping[str, Any]]:
+        for name in (EVENTS, EVENTS + _ROTATED):
+            with suppress(FileNotFoundError):
+                yield from _backwards(self.folder / name, vm)
 
 
 def _append(path: Path, data: bytes) -> None:
@@ -98,13 +106,13 @@ def _backwards(path: Path, vm: str | None) -> Iterator[Mapping[str, Any]]:
     """Events from the newest on, of one VM or all, without the lines that are none."""
     wanted = b"" if vm is None else json.dumps(vm).encode("ascii")
     for line in _lines_backwards(path):
-        if wanted not in line:
+        if wanted not in line and _OF_ONE in line:
             continue
         try:
             event = json.loads(line)
         except ValueError:  # torn by a crash or a full disk
             continue
-        if isinstance(event, dict) and (vm is None or event.get("vm") == vm):
+        if isinstance(event, dict) and (vm is None or event.get("vm", vm) == vm):
             yield event
 
 

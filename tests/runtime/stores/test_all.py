@@ -199,6 +199,12 @@ class TestEveryStore:
         assert list(store.events(last=0)) == []
         assert list(store.events("nobody")) == []
 
+    def test_what_concerns_nobody_in_particular_concerns_all(self, place: Place) -> None:
+        store = place.open()
+        store.log([], [{"n": 1, "vm": "a"}, {"n": 2}, {"n": 3, "vm": "b"}])
+        assert [each["n"] for each in store.events("a")] == [1, 2]
+        assert [each["n"] for each in store.events("nobody")] == [2]
+
 
 class TestProcesses:
     def test_two_that_hammer_one_key_count_each_once(self, shared: Place) -> None:

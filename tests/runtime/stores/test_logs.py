@@ -123,14 +123,16 @@ class TestAppending:
         Log(tmp_path).append(["one"], [])
         assert lines(tmp_path) == ["one"]
 
-    def test_after_a_rotation_it_begins_anew(self, tmp_path: Path) -> None:
+    def test_after_a_rotation_it_begins_anew_and_what_was_is_still_told(
+        self, tmp_path: Path
+    ) -> None:
         log = Log(tmp_path)
         log.append(["one"], [{"n": 1}])
         (tmp_path / "log").rename(tmp_path / "log.1")
         (tmp_path / "log.json").rename(tmp_path / "log.json.1")
         log.append(["two"], [{"n": 2}])
         assert lines(tmp_path) == ["two"]
-        assert numbers(log) == [2]
+        assert numbers(log) == [1, 2]
         assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o640
 
     def test_text_that_utf8_cannot_write(self, tmp_path: Path) -> None:
