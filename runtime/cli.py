@@ -162,12 +162,13 @@ def explain_command(vm: str, config_file: Path, last: int, as_json: bool) -> Non
     if vm not in config.virtual_machines:
         raise Unknown(f"{config.site} has no virtual machine {vm}")
     store = _store(config)
-    # A standstill is nobody's in particular: it is everybody's.
-    events = story(vm, store.events(None, 10 * last))[-last:]
+    events = story(vm, store.events(vm, last))
     if as_json:
         click.echo(json.dumps(events, indent=2))
     else:
         lines = [*story_lines(events, None), *word_lines(store, vm)]
+        if config.etcd is not None:
+            lines.append("(this host's log: each of the other controllers has its own)")
         click.echo("\n".join(lines) or f"{vm}: nothing was ever done")
 
 

@@ -17,6 +17,7 @@ from threerc.runtime.drain import drain
 from threerc.runtime.errors import Conflict, MonitorLost
 from threerc.runtime.memory import Memory
 from threerc.runtime.ordering import Orderer
+from threerc.runtime.retelling import news
 from threerc.runtime.round import Report, Round
 from threerc.runtime.upkeep import keep_up
 from threerc.runtime.view import View
@@ -50,7 +51,7 @@ def tick(
         gap = memory.is_gap(_TICKS * (max(every or 0, _CRON) + config.deadline))
         _go_through(Round(world, view, report, act), gap=gap)
     if act:
-        _say(world, report)
+        _say(world, me, report)
     return report
 
 
@@ -128,11 +129,12 @@ def _stand_still(turn: Round) -> None:
         turn.report.cases.append(turn.idle(vm, f"stands still: {reason}"))
 
 
-def _say(world: World, report: Report) -> None:
-    """Write the logs, and notify of all but waits."""
+def _say(world: World, me: str, report: Report) -> None:
+    """Write the logs, and notify of all but waits. What was told lately is not told again."""
     lines = [line for case in report.cases for line in case.lines(report.time, world.zone)]
-    if lines or report.events:
-        world.store.log(lines, report.events)
-    loud = [event for event in report.events if event["kind"] != "wait"]
+    events = news(world.store, me, report.time, report.events)
+    if lines or events:
+        world.store.log(lines, events)
+    loud = [event for event in events if event["kind"] != "wait"]
     if loud:
         world.tell(loud)

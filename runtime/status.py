@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 from threerc.runtime.memory import ALL
 from threerc.runtime.records import Record, stamp
+from threerc.runtime.retelling import SITE, Standing, gist, standing
 from threerc.runtime.view import View
 from threerc.runtime.world import Store
 
-_NUMBER: Final = re.compile(r"[0-9]+")
+_NOTHING: Final = frozenset({"wait", "standstill"})
+"""Kinds of events that say why nothing is done."""
 
 
 def status(view: View) -> dict[str, Any]:
     """The whole site as data."""
     memory, observation = view.memory, view.observation
+    why = _reasons(memory.store)
     return {
         "site": view.config.site,
         "source": observation.source,
@@ -26,7 +28,10 @@ def status(view: View) -> dict[str, Any]:
         "brake": memory.brake.model_dump(mode="json") if memory.brake else None,
         "paused": ALL in memory.paused,
         "physical_hosts": {name: _host(view, name) for name in sorted(view.config.physical_hosts)},
-        "virtual_machines": {name: _vm(view, name) for name in sorted(view.owners)},
+        "virtual_machines": {
+            name: _vm(view, name) | _why(why.get(name) if name in view.down else None)
+            for name in sorted(view.owners)
+        },
     }
 
 
@@ -54,6 +59,11 @@ def _vm(view: View, name: str) -> dict[str, Any]:
         "paused": view.memory.paused.get(name),
         "under_way": record.intent.step if record.intent else None,
     }
+
+
+def _why(held: Standing | None) -> dict[str, Any]:
+    """Why nothing was done for a VM that is down, and when that was said."""
+    return {"why": held and held.reason, "why_told": held and held.told}
 
 
 def status_lines(data: Mapping[str, Any], zone: tzinfo | None) -> list[str]:
@@ -88,6 +98,8 @@ def _vm_line(name: str, vm: Mapping[str, Any], zone: tzinfo | None) -> str:
         notes.append(vm["left"])
     if vm["last"] and vm["actions"]:
         notes.append(f"{vm['state']} {stamp(vm['last'], zone)}")
+    if vm["why"]:
+        notes.append(f"{vm['why']} (said {stamp(vm['why_told'], zone)})")
     state = "up  " if vm["up"] else "DOWN"
     return f"VM {name:<15} {state} on {vm['host']:<15} {'; '.join(notes)}".rstrip()
 
@@ -103,15 +115,38 @@ def story(vm: str, events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     ]
 
 
-def word_lines(store: Store, vm: str) -> list[str]:
-    """What operators have said that concerns a VM just now. Raises StoreLost."""
+def word_lines(store: Store, vm: str, zone: tzinfo | None = None) -> list[str]:
+    """What holds just now: operators' words on a VM, and why controllers do nothing for it.
+
+    Raises StoreLost.
+    """
     lines: list[str] = []
     for key, words in ((f"paused/{vm}", "paused"), (f"paused/{ALL}", "all are paused")):
         found = store.get(key)
         if found is not None:
             why = found.value.get("why")
             lines.append(f"now: {words}" + (f": {why}" if why else ""))
+    for me, held in standing(store).items():
+        looked = stamp(_last_look(store, me), zone)
+        lines += [
+            f"now: {each.reason}; so since {stamp(each.since, zone)}, {me} looked last at {looked}"
+            for name, each in held
+            if name in (vm, SITE) and each.kind in _NOTHING
+        ]
     return lines
+
+
+def _last_look(store: Store, me: str) -> float:
+    """When a controller saw the site last."""
+    found = store.get(f"seen/{me}")
+    return 0.0 if found is None else float(found.value["tick"])
+
+
+def _reasons(store: Store) -> dict[str, Standing]:
+    """Why nothing was done for VMs, by the controller that looked last."""
+    told = standing(store)
+    newest = max(told, key=lambda me: _last_look(store, me), default="")
+    return {name: each for name, each in told.get(newest, ()) if each.kind in _NOTHING}
 
 
 def story_lines(events: Sequence[Mapping[str, Any]], zone: tzinfo | None) -> list[str]:
@@ -133,7 +168,7 @@ def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two events say the same, but for how many seconds."""
     keys = ("kind", "outcome", "refused")
     alike = all(first.get(key) == second.get(key) for key in keys)
-    reasons = (_NUMBER.sub("", str(event["reason"])) for event in (first, second))
+    reasons = (gist(str(event["reason"])) for event in (first, second))
     return first["kind"] != "action" and alike and len(set(reasons)) == 1
 
 

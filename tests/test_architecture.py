@@ -61,7 +61,8 @@ MAY_IMPORT = {
 # The controller decides without a clock, network, disk or process: all of that is in the world.
 DECIDING = (
     *("acting", "actions", "brake", "controller", "deciding", "drain", "journal", "memory"),
-    *("observation", "ordering", "placement", "records", "recovery", "round", "survey"),
+    *("observation", "ordering", "placement", "records", "recovery", "retelling"),
+    *("round", "survey"),
     *("upkeep", "view", "world", "config", "errors", "wording"),
 )
 MAY_BE_ASKED = {

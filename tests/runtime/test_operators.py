@@ -116,6 +116,10 @@ def test_a_death_that_cannot_be_confirmed_is_none(world: TinyWorld) -> None:
     report = tick(world, config(monitors=monitors), "bibe")
     assert reasons(report) == {"gridce": "it cannot be asked whether it is dead: no route"}
     world.mute = False
+    world.unasked = frozenset({"gridce"})
+    report = tick(world, config(monitors=monitors), "bibe")
+    assert reasons(report) == {"gridce": "it cannot be asked whether it is dead: no such name"}
+    world.unasked = frozenset({"other"})
     assert tick(world, config(monitors=monitors), "bibe").cases[0].step == "RESTART"
 
 
@@ -149,7 +153,10 @@ def test_status_and_story(world: TinyWorld) -> None:
         "PH alfa02          up   load   0.10 of 10        1 VMs  in maintenance (yes)",
         "PH alfa03          up   load   0.10 of 10        1 VMs",
         "",
-        "VM gridce          DOWN on alfa03          restarted 1970-01-12/13:46:40",
+        (
+            "VM gridce          DOWN on alfa03          restarted 1970-01-12/13:46:40; "
+            "restarted 60 s ago; waits 140 s more (said 1970-01-12/13:47:40)"
+        ),
         "VM other           up   on alfa02          paused: mine",
     ]
     told = story_lines(story("gridce", world.store.events()), world.zone)
@@ -158,9 +165,14 @@ def test_status_and_story(world: TinyWorld) -> None:
         "    alfa01 was not taken: load 12.50 above MAXL 10",
         "    alfa02 was not taken: in maintenance",
     ]
-    assert told[3].endswith("(1 times more, until 1970-01-12/13:49:40)")
+    assert told[3:] == ["1970-01-12/13:47:40 bussolo: restarted 60 s ago; waits 140 s more"]
     assert word_lines(world.store, "other") == ["now: paused: mine"]
-    assert word_lines(world.store, "gridce") == []
+    assert word_lines(world.store, "gridce", world.zone) == [
+        (
+            "now: restarted 60 s ago; waits 140 s more; so since 1970-01-12/13:47:40, "
+            "bussolo looked last at 1970-01-12/13:49:40"
+        )
+    ]
 
 
 def test_a_dry_run_says_what_would_be_done(world: TinyWorld) -> None:

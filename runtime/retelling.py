@@ -1,0 +1,99 @@
+"""Which events of a tick are news: a reason that still holds is written down once an hour.
+
+What a controller has told, and since when it holds, is shared state: under `told/<controller>`.
+So people learn why nothing is done just now from either controller, wherever its log is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.world import Store
+
+AGAIN: Final = 3600.0
+"""Seconds after which a reason that still holds is told again."""
+_TOLD: Final = "told/"
+SITE: Final = "*"
+"""In place of a VM's name: all of them."""
+_ALWAYS: Final = frozenset({"action", "recovered"})
+"""Kinds of events that never only repeat what was told."""
+
+
+class Standing(NamedTuple):
+    """A reason that held when a controller last looked; `told` is when it was written down."""
+
+    kind: str
+    reason: str
+    since: float
+    told: float
+
+
+_Key = tuple[str, str, str]
+"""The VM (or all), the kind of the event, and the gist of its reason."""
+
+
+def gist(reason: str) -> str:
+    """A reason without its figures, such as for how many seconds it has held."""
+    words = (word.strip("(),.;:") for word in reason.split())
+    return " ".join(word for word in words if not word[:1].isdigit())
+
+
+def news(
+    store: Store, me: str, now: float, events: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of a tick's events that say something new; what they say is remembered for the next.
+
+    Where that cannot be written all is told. Raises StoreLost where it cannot be read.
+    """
+    found = store.get(_TOLD + me)
+    before = {} if found is None else _loaded(found.value)
+    standing: dict[_Key, Standing] = {}
+    fresh: list[dict[str, Any]] = []
+    for event in events:
+        if event["kind"] in _ALWAYS:
+            fresh.append(event)
+            continue
+        kind, reason = str(event["kind"]), str(event["reason"])
+        key = (str(event.get("vm", SITE)), kind, gist(reason))
+        known = before.get(key)
+        if known is None or not 0 <= now - known.told < AGAIN:
+            fresh.append(event)
+            known = Standing(kind, reason, known.since if known else now, now)
+        standing[key] = known
+    if standing != before:
+        try:
+            store.put(_TOLD + me, _dumped(standing), found.version if found else 0)
+        except (Conflict, StoreLost):
+            return list(events)
+    return fresh
+
+
+def standing(store: Store) -> dict[str, list[tuple[str, Standing]]]:
+    """By controller what holds, and of which VM or all, as it saw it last. Raises StoreLost."""
+    listed = store.list(_TOLD)
+    return {
+        key.removeprefix(_TOLD): [(name, each) for (name, *_), each in _loaded(held.value).items()]
+        for key, held in listed.items()
+    }
+
+
+def _dumped(standing: Mapping[_Key, Standing]) -> dict[str, Any]:
+    """Equal ones together: when much is silent, it is for one reason."""
+    groups: dict[Standing, list[str]] = {}
+    for (name, *_), each in standing.items():
+        groups.setdefault(each, []).append(name)
+    return {"standing": [[*each, vms] for each, vms in groups.items()]}
+
+
+def _loaded(value: Mapping[str, Any]) -> dict[_Key, Standing]:
+    """What `_dumped` wrote; what is none of it only means that all is told anew."""
+    try:
+        return {
+            (str(vm), str(kind), gist(reason)): Standing(kind, reason, float(since), float(told))
+            for kind, reason, since, told, vms in value["standing"]
+            for vm in vms
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}

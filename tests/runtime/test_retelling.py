@@ -1,0 +1,126 @@
+"""What holds is told once an hour, and no silence is without a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.runtime.tiny_world import TinyHost, TinyWorld, config
+from threerc.runtime.controller import tick
+from threerc.runtime.errors import StoreLost
+from threerc.runtime.retelling import AGAIN, gist, news
+from threerc.runtime.simulation.store import MemoryStore
+from threerc.runtime.status import word_lines
+
+NEVER = {f"vm{n:04}": {"home": "alfa01", "memory": 1} for n in range(50)}
+SITE = config(
+    virtual_machines={**NEVER, **{n: {"home": "alfa02", "memory": 1} for n in ("gridce", "other")}}
+)
+
+
+@pytest.fixture
+def world() -> TinyWorld:
+    return TinyWorld({name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")})
+
+
+def wait(vm: str, reason: str) -> dict[str, Any]:
+    return {"time": 0.0, "controller": "bibe", "vm": vm, "kind": "wait", "reason": reason}
+
+
+def test_machines_that_were_never_started_do_not_fill_the_disk(world: TinyWorld) -> None:
+    """50 of them once made 14 MiB a day."""
+    for _ in range(3 * 60):
+        tick(world, SITE, "bibe")
+        world.time += 60
+    told = Counter(event.get("vm") for event in world.store.events(None, 100_000))
+    assert {told[vm] for vm in NEVER} == {3}
+    (line,) = word_lines(world.store, "vm0000", world.zone)
+    assert line.startswith("now: never seen by the monitor")
+    assert line.endswith("so since 1970-01-12/13:46:40, bibe looked last at 1970-01-12/16:45:40")
+
+
+def test_a_standstill_notifies_once_and_not_in_every_tick(world: TinyWorld) -> None:
+    site = config(brake={"share": 0.01})
+    world.silent = dict.fromkeys(("alfa01", "alfa02", "gridce", "other"), 90.0)
+    for _ in range(5):
+        tick(world, site, "bibe")
+        world.time += 60
+    assert [event["kind"] for event in world.told] == ["standstill"]
+
+
+def test_a_new_reason_is_told_at_once_and_an_old_one_that_comes_back_too() -> None:
+    store = MemoryStore()
+    told = [
+        news(store, "bibe", float(at), [wait("a", reason)]) != []
+        for at, reason in enumerate(
+            ["down for 5 s", "down for 65 s", "on alfa01", "on alfa02", "down for 5 s"]
+        )
+    ]
+    assert told == [True, False, True, True, True]
+
+
+def test_two_controllers_tell_each_for_itself() -> None:
+    store = MemoryStore()
+    assert news(store, "bibe", 0.0, [wait("a", "x")])
+    assert news(store, "bussolo", 0.0, [wait("a", "x")])
+    assert not news(store, "bibe", 1.0, [wait("a", "x")])
+
+
+def test_it_is_told_again_after_an_hour_and_where_the_clock_went_back() -> None:
+    store = MemoryStore()
+    times = (5000.0, 5000.0 + AGAIN - 1, 5000.0 + AGAIN, 4000.0, 4001.0)
+    assert [bool(news(store, "bibe", at, [wait("a", "x")])) for at in times] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_one_that_was_over_is_told_when_it_comes_back() -> None:
+    store = MemoryStore()
+    news(store, "bibe", 0.0, [wait("a", "x")])
+    news(store, "bibe", 1.0, [])
+    assert news(store, "bibe", 2.0, [wait("a", "x")])
+
+
+def test_actions_are_always_told() -> None:
+    store = MemoryStore()
+    event = wait("a", "down") | {"kind": "action"}
+    assert news(store, "bibe", 0.0, [event]) == news(store, "bibe", 1.0, [event]) == [event]
+
+
+def test_where_it_cannot_be_remembered_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    news(store, "bibe", 0.0, [wait("a", "x")])
+
+    def full(*_: object) -> int:
+        raise StoreLost("no space left")
+
+    monkeypatch.setattr(store, "put", full)
+    events = [wait("a", "x"), wait("b", "x")]
+    assert news(store, "bibe", 1.0, events) == events
+
+
+@pytest.mark.parametrize("value", [{}, {"standing": 1}, {"standing": [[1]]}, {"standing": [None]}])
+def test_what_is_none_of_ours_is_written_anew(value: dict[str, Any]) -> None:
+    store = MemoryStore()
+    store.put("told/bibe", value, 0)
+    assert news(store, "bibe", 0.0, [wait("a", "x")])
+    assert not news(store, "bibe", 1.0, [wait("a", "x")])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("silent for 5 s", "silent for 1200 s", True),
+        ("load (12.5) above 10", "load (9.1) above 10", True),
+        ("RESTART on alfa01", "RESTART on alfa02", False),
+        ("paused: x", "paused: y", False),
+    ],
+)
+def test_figures_are_no_news_but_names_are(one: str, other: str, same: bool) -> None:
+    assert (gist(one) == gist(other)) is same
