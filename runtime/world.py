@@ -60,7 +60,10 @@ class Store(Protocol):
         """Append lines to the thesis's log, and events to the JSON log beside it."""
 
     def events(self, vm: str | None = None, last: int = 1000) -> Sequence[Mapping[str, Any]]:
-        """The newest events of the JSON log, oldest first: of one VM, or all."""
+        """The newest events of the JSON log, oldest first: all, or those that concern one VM.
+
+        A standstill, which is of nobody in particular, concerns them all.
+        """
 
 
 class Hypervisor(Protocol):

@@ -1,15 +1,16 @@
-"""Asking hosts directly, all at the same time, whether they are there.
+"""Asking hosts directly whether they are there, all within one time, however many they are.
 
-It needs no root: Debian's `ping` (iputils-ping) has by itself the right that it needs.
+`ping` is one process of fping for all, which needs no root: Debian's has by itself the right that
+it needs. Whom it could not ask it names on its standard error. Source: fping(8) 5.1.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import math
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Mapping
@@ -17,11 +18,21 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, Literal
 
-from threerc.runtime.errors import MonitorLost
+from threerc.runtime.errors import ControllerError, MonitorLost
+from threerc.runtime.programs import run
+from threerc.runtime.world import Probed
 
 SSH_PORT: Final = 22
-_PING_AGAIN: Final = "0.5"
-_PING_CANNOT: Final = 2
+AT_ONCE: Final = 500
+"""Hosts that are asked by ssh at the same time: each is a thread and an open file, of which a
+process has 1024."""
+_SHORTEST: Final = 0.5
+"""Seconds that a host has to answer at least; and between two echo requests to it."""
+_MORE: Final = 1.0
+"""Seconds to wait longer for those who hang in a name server."""
+_ALIVE: Final = " is alive"
+# fping's exit status when it did not even begin.
+_WRONG: Final = (3, 4)
 # A server may say other things before its version (RFC 4253, 4.2).
 _MOST_BANNER: Final = 8192
 # How the kernel says that it cannot even ask; that nobody answers is another matter.
@@ -34,71 +45,80 @@ def answering(
     seconds: float = 3.0,
     *,
     port: int = SSH_PORT,
-) -> frozenset[str]:
+) -> Probed:
     """Those of `hosts` (names, and the address of each) that answer within `seconds`.
 
-    `ping`: an echo request, each half a second another; `ssh`: the banner on `port`. Raises
-    MonitorLost where not a single one could be asked: silence then means nothing.
+    `ping`: an echo request, each half a second another; `ssh`: the banner on `port`. Who cannot be
+    asked is told apart: silence then means nothing. Raises MonitorLost where there is no fping.
     """
-    if kind == "none":
-        return frozenset()
-    found = _ping(hosts, seconds) if kind == "ping" else _ssh(hosts, seconds, port)
-    if hosts and None in found.values() and not set(found.values()) & {True, False}:
-        raise MonitorLost(f"no host can be asked by {kind} from here")
-    return frozenset(name for name, answer in found.items() if answer)
+    if kind == "none" or not hosts:
+        return Probed(frozenset())
+    return _ping(hosts, seconds) if kind == "ping" else _ssh(hosts, seconds, port)
 
 
-def _ping(hosts: Mapping[str, str], seconds: float) -> dict[str, bool | None]:
-    """Whether each answers; None: it cannot be asked."""
-    program = shutil.which("ping")
+def _ping(hosts: Mapping[str, str], seconds: float) -> Probed:
+    program = shutil.which("fping")
     if program is None:
-        raise MonitorLost("ping is missing (Debian: iputils-ping)")
-    wait = str(max(math.ceil(seconds), 1))
-    command = [program, "-n", "-q", "-c", "1", "-w", wait, "-i", _PING_AGAIN, "--"]
-    asked = {
-        name: subprocess.Popen(
-            [*command, address],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for name, address in hosts.items()
-    }
-    end = time.monotonic() + seconds
-    return {name: _pinged(process, end) for name, process in asked.items()}
-
-
-def _pinged(process: subprocess.Popen[bytes], end: float) -> bool | None:
-    """How one ended; it is killed when the time is over."""
+        raise MonitorLost("fping is missing (Debian: fping)")
+    # All get their first request in less than half a second: then come the second ones.
+    apart = min(10.0, _SHORTEST * 800 / len(hosts))
+    again = max(int(seconds / _SHORTEST) - 2, 0)
+    timing = ("-i", f"{apart:.3f}", "-t", f"{_SHORTEST * 1000:.0f}", "-B", "1", "-r", str(again))
+    addresses = "".join(f"{address}\n" for address in hosts.values())
     try:
-        status = process.wait(max(end - time.monotonic(), 0))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return False
-    return None if status == _PING_CANNOT else status == 0
+        answer = run([program, *timing], seconds + _MORE, addresses)
+    except ControllerError as error:
+        raise MonitorLost(str(error)) from None
+    if answer.status in _WRONG:
+        raise MonitorLost(f"fping: {answer.reason}")
+    said = answer.output.splitlines()
+    alive = {line.removesuffix(_ALIVE) for line in said if line.endswith(_ALIVE)}
+    failed = dict(line.split(": ", 1) for line in answer.errors.splitlines() if ": " in line)
+    silent = {name: address for name, address in hosts.items() if address not in alive}
+    unasked = {name: failed[each] for name, each in silent.items() if each in failed}
+    return Probed(frozenset(hosts.keys() - silent.keys()), unasked)
 
 
-def _ssh(hosts: Mapping[str, str], seconds: float, port: int) -> dict[str, bool | None]:
-    """As `_ping`. A name server that hangs hangs a thread for which nobody waits."""
+def _ssh(hosts: Mapping[str, str], seconds: float, port: int) -> Probed:
+    """So many at a time, each in its share of the time."""
+    share = max(seconds / math.ceil(len(hosts) / AT_ONCE), _SHORTEST)
     end = time.monotonic() + seconds
-    results: SimpleQueue[tuple[str, bool | None]] = SimpleQueue()
+    found: dict[str, str] = dict.fromkeys(hosts, "there was no time for it")
+    names = iter(hosts)
+    while time.monotonic() < end and (some := list(itertools.islice(names, AT_ONCE))):
+        found |= _greeted({name: hosts[name] for name in some}, share, port)
+    answer = frozenset(name for name, why_not in found.items() if why_not == _GREETS)
+    unasked = {name: why for name, why in found.items() if why not in {_GREETS, _SILENT}}
+    return Probed(answer, unasked)
+
+
+_GREETS: Final = "it greets"
+_SILENT: Final = "it is silent"
+
+
+def _greeted(hosts: Mapping[str, str], seconds: float, port: int) -> dict[str, str]:
+    """What came of each. Nobody waits for a thread that a name server lets hang."""
+    end = time.monotonic() + seconds
+    results: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    found = dict.fromkeys(hosts, "its name is still looked for")
 
     def ask(name: str, address: str) -> None:
         results.put((name, _greets(address, port, end)))
 
-    for pair in hosts.items():
-        threading.Thread(target=ask, args=pair, daemon=True).start()
-    found: dict[str, bool | None] = dict.fromkeys(hosts, False)
+    for name, address in hosts.items():
+        try:
+            threading.Thread(target=ask, args=(name, address), daemon=True).start()
+        except RuntimeError as error:  # the machine has no thread left for us
+            results.put((name, str(error)))
     with suppress(Empty):
         for _ in hosts:
-            name, answer = results.get(timeout=max(end - time.monotonic(), 0))
+            name, answer = results.get(timeout=max(end + _MORE - time.monotonic(), 0))
             found[name] = answer
     return found
 
 
-def _greets(address: str, port: int, end: float) -> bool | None:
-    """Whether an SSH server speaks there until `end`."""
+def _greets(address: str, port: int, end: float) -> str:
+    """Whether an SSH server speaks there until `end`, or why it cannot be asked."""
     said = b"\n"
     try:
         with socket.create_connection((address, port), _left(end)) as connection:
@@ -106,13 +126,13 @@ def _greets(address: str, port: int, end: float) -> bool | None:
                 connection.settimeout(_left(end))
                 more = connection.recv(_MOST_BANNER)
                 if not more:
-                    return False
+                    return _SILENT
                 said += more
-    except socket.gaierror:
-        return None
+    except socket.gaierror as error:
+        return str(error.strerror)
     except OSError as error:
-        return None if error.errno in _CANNOT else False
-    return b"\nSSH-" in said
+        return str(error.strerror) if error.errno in _CANNOT else _SILENT
+    return _GREETS if b"\nSSH-" in said else _SILENT
 
 
 def _left(end: float) -> float:

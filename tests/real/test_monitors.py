@@ -17,6 +17,7 @@ from typing import Final, Literal
 import pytest
 
 from tests.lab import LabError, Namespace, namespace, requires_real
+from tests.lab.namespace import BRIDGE
 from tests.lab.process import program, running, tail
 from threerc.compiler.verify.base import find_program
 from threerc.runtime.config import Endpoint, Prometheus
@@ -242,13 +243,18 @@ def test_a_collector_that_was_just_started_kills_nobody(tmp_path: Path) -> None:
 
 
 def test_the_probe_tells_the_living_from_the_dead(tmp_path: Path) -> None:
-    """Run as nobody, since controllers are not root."""
+    """Run as nobody, since controllers are not root; and in time, however many are dead."""
     with namespace(tmp_path, "192.168.1.1/24", "192.168.1.2/24") as net:
-        hosts = {"one": "192.168.1.1", "two": "192.168.1.2", "dead": "192.168.1.3"}
+        # Behind a router that takes it all: the kernel does not remember 1,000 neighbours.
+        net.ip("neigh", "add", "192.168.1.9", "lladdr", "02:00:00:00:00:09", "dev", BRIDGE)
+        net.ip("route", "add", "10.1.0.0/16", "via", "192.168.1.9")
+        dead = {f"dead{n}": f"10.1.{n // 250}.{1 + n % 250}" for n in range(1000)}
+        hosts = {**dead, "one": "192.168.1.1", "two": "192.168.1.2", "far": "10.2.0.1"}
         code = (
             "import os; from threerc.runtime.monitors.probe import answering;"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534);"
-            f"print(*sorted(answering({hosts!r}, 'ping', 2)))"
+            f"found = answering({hosts!r}, 'ping', 3); print(*sorted(found.answer));"
+            "print(*found.unasked)"
         )
         enter = [program("ip"), "netns", "exec", net.name]
         done = subprocess.run(
@@ -258,7 +264,7 @@ def test_the_probe_tells_the_living_from_the_dead(tmp_path: Path) -> None:
             check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        assert (done.stdout, done.stderr) == ("one two\n", "")
+        assert (done.stdout, done.stderr) == ("one two\nfar\n", "")
 
 
 PROMETHEUS: Final = """
