@@ -143,4 +143,6 @@ class _There:
 
     def read(self, link: str) -> str | None:
         answer = self.remote.call("readlink", "--", f"{self.folder}/{link}")
-        return answer.output.removesuffix("\n") if answer.status == 0 else None
+        # The host's login shell may say something before.
+        said = answer.output.removesuffix("\n").rpartition("\n")[2]
+        return said if answer.status == 0 else None

@@ -155,5 +155,6 @@ class RemoteHypervisor(ABC):
         if volume is None:
             return
         role = self.remote.call("drbdadm", "role", volume)
-        if role.status == 0 and role.output.startswith("Primary"):
+        said = role.output.splitlines()  # that of a login shell may come before
+        if role.status == 0 and any(line.startswith("Primary") for line in said):
             self.remote.done("drbdadm", "secondary", volume)

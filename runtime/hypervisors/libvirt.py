@@ -6,12 +6,17 @@ Source: virsh(1), https://libvirt.org/formatdomain.html.
 from __future__ import annotations
 
 import hashlib
+import re
 import xml.etree.ElementTree as ET
 from typing import Final
 
+from threerc.runtime.errors import Refused
 from threerc.runtime.hypervisors.base import RemoteHypervisor
 
 _VIRSH: Final = ("virsh", "-c", "qemu:///system")
+_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DOMAIN: Final = re.compile(rf"({_UUID})\s+(\S.*)")
+_NUMBER: Final = re.compile(_UUID)
 _MARK: Final = "urn:threerc:domain:"
 """In the metadata of the domains that we have defined, followed by a digest of what we said."""
 _BUSES: Final = {"sd": "scsi", "vd": "virtio", "hd": "ide", "xvd": "virtio"}
@@ -28,10 +33,15 @@ class Libvirt(RemoteHypervisor):
         return frozenset(self._domains())
 
     def _domains(self, *more: str) -> dict[str, str]:
-        """The UUIDs of the domains, by name."""
-        lines = self._virsh("list", *more, "--uuid", "--name").splitlines()
-        pairs = [line.split(None, 1) for line in lines if line.strip()]
-        return {name.strip(): uuid for uuid, name in pairs}
+        """The UUIDs of the domains, by name; what the host's login shell says is none."""
+        found: dict[str, str] = {}
+        for line in self._virsh("list", *more, "--uuid", "--name").splitlines():
+            row = _DOMAIN.match(line)
+            if row is not None:
+                found[row[2].strip()] = row[1]
+            elif _NUMBER.search(line):
+                raise Refused(f"{self.host}: virsh lists a domain as {line[:100]!r}")
+        return found
 
     def _switch_off(self, vm: str) -> str:
         uuid = self._domains().get(vm)

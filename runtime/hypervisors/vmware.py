@@ -21,6 +21,7 @@ _ESXI: Final = "vim-cmd"
 _NOT_FOUND: Final = 127
 _PROCESS: Final = "vmware-vmx"
 # Vmid   Name   File   Guest OS   Version   Annotation; the name may have blanks.
+_HEAD: Final = "Vmid"
 _ROW: Final = re.compile(r"^(\d+)\s+(\S.*?)\s+\[[^\]]*\]\s")
 _SNAPSHOT: Final = re.compile(r"Snapshot Id\s*:\s*(\d+)")
 
@@ -39,7 +40,10 @@ class VMware(RemoteHypervisor):
 
     def _registered(self) -> dict[str, str]:
         """The numbers of the VMs, by name."""
-        rows = map(_ROW.match, self._vim("getallvms").splitlines())
+        lines = self._vim("getallvms").splitlines()
+        if not any(line.startswith(_HEAD) for line in lines):
+            raise Refused(f"{self.host}: {self._tool} lists nothing that we know")
+        rows = map(_ROW.match, lines)  # an annotation may have many lines
         return {row[2]: row[1] for row in rows if row is not None}
 
     def _is_on(self, number: str) -> bool:
@@ -54,7 +58,10 @@ class VMware(RemoteHypervisor):
         """The processes that run a VM on VMware Server; on ESXi nobody sees them."""
         listed = self.remote.call("pgrep", "-a", _PROCESS)
         rows = [line.split() for line in listed.output.splitlines()] if listed.status == 0 else []
-        return [row[0] for row in rows if any(each.endswith(f"/{vm}.vmx") for each in row[1:])]
+        found = [row for row in rows if any(each.endswith(f"/{vm}.vmx") for each in row[1:])]
+        if any(not row[0].isdigit() for row in found):
+            raise Refused(f"{self.host}: pgrep lists a process as {' '.join(found[0])[:100]!r}")
+        return [row[0] for row in found]
 
     def _switch_off(self, vm: str) -> str:
         """As the appendix: power off, and kill what is left of it."""

@@ -5,11 +5,16 @@ Source: xl(1), xl.cfg(5), xl-disk-configuration(5).
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from threerc.runtime.errors import Refused
 from threerc.runtime.hypervisors.base import RemoteHypervisor
 
 _DOMAIN_0: Final = "Domain-0"
+# Name  ID  Mem  VCPUs  State  Time(s); one that is going away may have no name any more.
+_HEAD: Final = re.compile(r"Name\s+ID\s+Mem\b")
+_ROW: Final = re.compile(r"(\S+)\s+(\d+)\s+\d+\s+\d+\s+\S+\s+\S+")
 _MIB: Final = 1 << 20
 _CONFIG_FOLDER: Final = "/run"
 
@@ -22,9 +27,18 @@ class Xen(RemoteHypervisor):
         return frozenset(self._domains())
 
     def _domains(self) -> dict[str, str]:
-        """The numbers of the domains, by name."""
-        rows = [line.split() for line in self.remote.done("xl", "list").splitlines()[1:]]
-        return {row[0]: row[1] for row in rows if len(row) > 1 and row[0] != _DOMAIN_0}
+        """The numbers of the domains, by name; what the host's login shell says comes before."""
+        lines = iter(self.remote.done("xl", "list").splitlines())
+        if not any(_HEAD.match(line) for line in lines):
+            raise Refused(f"{self.host}: xl lists nothing that we know")
+        found: dict[str, str] = {}
+        for line in lines:
+            row = _ROW.match(line)
+            if row is None:
+                raise Refused(f"{self.host}: xl lists a domain as {line[:100]!r}")
+            found[row[1]] = row[2]
+        found.pop(_DOMAIN_0, None)
+        return found
 
     def _switch_off(self, vm: str) -> str:
         number = self._domains().get(vm)

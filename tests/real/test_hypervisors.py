@@ -41,6 +41,7 @@ LIBVIRT_KEY: Final = 'command="virt-ssh-helper qemu:///system",restrict '
 
 @dataclass
 class LibvirtHosts:
+    work: Path
     config: ControllerConfig
     capsules: dict[str, Capsule]
 
@@ -61,6 +62,9 @@ class LibvirtHosts:
 
     def is_as_in_snapshot(self, vm: str) -> bool:
         return disks.is_as_in_snapshot(self.disk(vm))
+
+    def home(self, host: str) -> Path:
+        return self.work / host
 
     def stop(self, host: str) -> int:
         pid = self.capsules[host].daemon("[listener]")
@@ -92,7 +96,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibvirtHosts]:
             let_in(work / name / "tree/root/.ssh", peers, keys)
             capsules[name] = stack.enter_context(capsule(net, name, conf, number))
         stack.enter_context(inside(controller))
-        yield LibvirtHosts(config, capsules)
+        yield LibvirtHosts(work, config, capsules)
 
 
 def plug(controller: Namespace, host: Namespace, number: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +34,9 @@ class Hosts(Protocol):
 
     def is_as_in_snapshot(self, vm: str) -> bool:
         """Whether the disk says again what it said when the snapshot was taken."""
+
+    def home(self, host: str) -> Path:
+        """The home directory there of the user as whom the controllers log in."""
 
     def stop(self, host: str) -> int:
         """Let the host's sshd hang; the id of the process to be continued."""
@@ -87,6 +92,20 @@ class HypervisorContract:
             there.kill(name)
             alive -= {name}
             assert hosts.alive("alfa01") == alive
+
+    def test_what_the_login_shell_says_is_no_vm(self, hosts: Hosts) -> None:
+        with shell_says(hosts.home("alfa01"), r"Welcome to alfa01!\n\nlast login  today\n"):
+            there = self.at(hosts, "alfa01")
+            there.start("vrt1")
+            assert there.running() == hosts.alive("alfa01") == {"vrt1"}
+            there.kill("vrt1")
+            assert hosts.alive("alfa01") == set()
+
+    def test_what_cannot_be_told_from_a_vm_is_no_answer(self, hosts: Hosts) -> None:
+        """A line that the shell has begun and the list has ended: something may run."""
+        self.at(hosts, "alfa01").start("vrt1")
+        with shell_says(hosts.home("alfa01"), "no line end"), pytest.raises(Refused, match="list"):
+            self.at(hosts, "alfa01").running()
 
     def test_a_paused_copy_runs_and_is_killed(self, hosts: Hosts) -> None:
         there = self.at(hosts, "alfa01")
@@ -144,6 +163,17 @@ class HypervisorContract:
             os.kill(stopped, signal.SIGCONT)
         assert hosts.alive("alfa01") == {"vrt1"}
         assert left_over() == []
+
+
+@contextmanager
+def shell_says(home: Path, text: str) -> Iterator[None]:
+    """Have each login shell say something before the command that it is given."""
+    profile = home / ".bashrc"
+    profile.write_text(f"printf '{text}'\n")
+    try:
+        yield
+    finally:
+        profile.unlink()
 
 
 class Given:

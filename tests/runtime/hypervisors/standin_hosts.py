@@ -40,6 +40,10 @@ class StandinHosts:
         path = self.work / host / f"{program}.json"
         path.write_text(json.dumps({**self.state(host, program), **changes}))
 
+    def home(self, host: str) -> Path:
+        """Where sshd sends the controllers' user."""
+        return self.work / host
+
     def stop(self, host: str) -> int:
         """Let the host's sshd hang."""
         parent = self.sshds[host].pid
