@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from threerc.runtime.command import CONTEXT, Command
+from threerc.testbed.crash_cli import COMMANDS
 
 if TYPE_CHECKING:
     from threerc.testbed.client import Testbed
@@ -291,6 +292,10 @@ def console(host: str, run_id: str | None) -> None:
     from threerc.testbed.terminal import attach
 
     attach(_found(run_id).run.folder / "consoles" / host)
+
+
+for each in COMMANDS:
+    testbed.add_command(each)
 
 
 def _found(run_id: str | None) -> Testbed:

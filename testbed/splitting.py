@@ -86,7 +86,7 @@ def most_copies(events: Iterable[Event], vm: str, where: Iterable[str]) -> int:
             running.add(host)
         elif event.of == vm and event.kind is Kind.STOPPED:
             running.discard(host)
-        elif event.kind is Kind.FAULT and event.detail.get("fault") == "power":
+        elif event.kind is Kind.FAULT and event.detail.get("what") == "power off":
             running.discard(event.of)
         most = max(most, len(running))
     return most

@@ -124,8 +124,8 @@ def _aligned(
     """Both in order, the same words in one line as far as they come in the same order."""
     from difflib import SequenceMatcher  # noqa: PLC0415 - only a comparison needs it
 
-    words = [[what for _, what in side] for side in (left, right)]
-    for tag, a, b, c, d in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
+    ours, theirs = ([what for _, what in side] for side in (left, right))
+    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag == "equal":
             yield from zip(left[a:b], right[c:d], strict=True)
         else:

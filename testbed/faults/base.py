@@ -17,7 +17,7 @@ class Ran(Protocol):
     """What came of a program: its exit status, what it printed, what it complained of."""
 
     @property
-    def status(self) -> int:
+    def rc(self) -> int:
         """Exit status."""
 
     @property
@@ -61,6 +61,9 @@ class Hands(Protocol):
 
     def mount(self, host: str, folder: str, *, mounted: bool) -> None:
         """Take a folder that hosts share away from one of them, or give it back."""
+
+    def deafen(self, host: str, *, to: tuple[str, ...], port: int, hears: bool) -> None:
+        """Let a host hear nothing on a UDP port of the hosts `to`, or all again."""
 
     @property
     def state_directory(self) -> str:

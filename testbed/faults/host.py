@@ -49,6 +49,26 @@ def _by_mode(name: str, usual: str) -> tuple[Begin, Begin]:
 _HANGS: Final = ("hang", "frozen")
 
 
+_GMOND_PORT: Final = 8649
+
+
+def _begin_collector(hands: Hands, host: str, options: Options) -> None:
+    """The collector is dead, frozen, or does not hear some hosts, and says that they are silent."""
+    silent = tuple(options.get("silent") or ())
+    if silent:
+        hands.deafen(host, to=silent, port=_GMOND_PORT, hears=False)
+    else:
+        _COLLECTOR[0](hands, host, options)
+
+
+def _heal_collector(hands: Hands, host: str, options: Options) -> None:
+    hands.deafen(host, to=(), port=_GMOND_PORT, hears=True)
+    _COLLECTOR[1](hands, host, options)
+
+
+_COLLECTOR: Final = _by_mode("gmond", "dead")
+
+
 def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
     hands.service(host, "gmond", runs=False)
     hands.service(host, "gmond", runs=True)
@@ -67,7 +87,12 @@ HOST_FAULTS: Final = (
     Fault("gmond", HOST, *_daemon("gmond")),
     Fault("gmetad", HOST, *_by_mode("gmetad", "dead"), options=("mode",), modes=("dead", "frozen")),
     Fault(
-        "collector", HOST, *_by_mode("gmond", "dead"), options=("mode",), modes=("dead", "frozen")
+        "collector",
+        HOST,
+        _begin_collector,
+        _heal_collector,
+        options=("mode", "silent"),
+        modes=("dead", "frozen"),
     ),
     Fault("collector-restart", HOST, _restart_collector, _nothing),
     Fault("controller", CONTROLLER, *_daemon("cron")),

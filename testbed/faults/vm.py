@@ -30,7 +30,7 @@ def _signal(signal: str, hands: Hands, vm: str, _options: Options) -> None:
     """Send a signal to a VM's process on the host that it is on."""
     host = hands.where(vm)
     done = hands.run(host, "sh", "-c", _SIGNAL % (shlex.quote(vm), signal))
-    if done.status:
+    if done.rc:
         raise TestbedError(f"{host}: cannot send {signal} to {vm}: {done.err.strip()}")
 
 
@@ -38,7 +38,7 @@ def _inside(command: str, hands: Hands, vm: str, _options: Options) -> None:
     """Do something inside a VM from which it will hardly answer."""
     quiet = f"({command}) >/dev/null 2>&1 </dev/null &"
     done = hands.guest(vm, f"sh -c {shlex.quote(quiet)}", seconds=_AT_ONCE)
-    if done.status:
+    if done.rc:
         raise TestbedError(f"{vm}: {done.err.strip() or 'it did not answer'}")
 
 
@@ -54,7 +54,7 @@ def _wire(state: str, hands: Hands, vm: str, _options: Options) -> None:
     if len(listed) < 5:
         raise TestbedError(f"{host}: {vm} has no network card")
     done = hands.run(host, *_VIRSH, "domif-setlink", vm, listed[4], state)
-    if done.status:
+    if done.rc:
         raise TestbedError(f"{host}: {vm}: {done.err.strip()}")
 
 

@@ -94,7 +94,7 @@ def on(kind: Kind, host: str) -> Event:
     return Event(1000.0, kind, "gridce", {"host": host})
 
 
-POWER_CUT = Event(1000.0, Kind.FAULT, "alfa01", {"fault": "power"})
+POWER_CUT = Event(1000.0, Kind.FAULT, "alfa01", {"what": "power off"})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""Crash after crash for real, written down as they end, so that a killed campaign goes on.
+
+Source: thesis 7.13.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from threerc.runtime.config import ControllerConfig
+from threerc.runtime.simulation import campaign as simulated
+from threerc.runtime.simulation.simulation import Start
+from threerc.runtime.simulation.timing import Timing
+from threerc.testbed import events, report, trials
+from threerc.testbed.crashes import Crash
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Kind
+from threerc.testbed.faults import FAULTS, VM, Fault
+from threerc.testbed.grip import Grip
+from threerc.testbed.trials import Trial
+
+HISTORY: Final = "history.jsonl"
+_PERIODS: Final = {"thesis": 120.0, "fast": 10.0}
+"""Seconds in which the controllers go once through their schedule: crashes fall anywhere in it."""
+_REPAIR_SECONDS: Final = 600.0
+_POLL: Final = 1.0
+_FORETOLD: Final = 1000
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: so many crashes of each fault, into a folder."""
+
+    faults: tuple[str, ...]
+    crashes: int
+    folder: Path
+    profile: str = "thesis"
+    seed: int = 1
+
+
+class Campaign:
+    """A campaign on a running testbed. Its crashes disturb one another as little as can be."""
+
+    def __init__(self, grip: Grip, asked: Asked, say: Say) -> None:
+        self.grip = grip
+        self.asked = asked
+        self.say = say
+        self.history = asked.folder / HISTORY
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def run(self) -> list[Trial]:
+        """All crashes that are still to be done; the whole history. Raises TestbedError, OSError.
+
+        Interrupted, it ends after those that are under way.
+        """
+        self.asked.folder.mkdir(parents=True, exist_ok=True)
+        done = trials.resume(self.history)
+        todo = list(self._todo(done))
+        if done:
+            self.say(f"{len(done)} crashes are in {self.history} already, {len(todo)} to go")
+        free = [vm for vm in self.grip.config.virtual_machines if self.grip.copies(vm)]
+        workers = min(len(free), most_at_once(self.grip.config))
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            running = [pool.submit(self._work, todo, free) for _ in range(max(1, workers))]
+            try:
+                for each in running:
+                    each.result()
+            except BaseException:
+                self._stop.set()
+                raise
+        return trials.resume(self.history)
+
+    def _todo(self, done: Sequence[Trial]) -> Sequence[tuple[int, Fault]]:
+        """The numbers and faults of the crashes that are not in the history yet."""
+        numbers = {trial.number for trial in done}
+        wanted = [
+            (index * len(self.asked.faults) + offset, FAULTS[name, VM])
+            for index in range(self.asked.crashes)
+            for offset, name in enumerate(self.asked.faults)
+        ]
+        return [(number, fault) for number, fault in wanted if number not in numbers]
+
+    def _work(self, todo: list[tuple[int, Fault]], free: list[str]) -> None:
+        """Take the next crash and a machine that nobody has, until nothing is left to do."""
+        while not self._stop.is_set():
+            with self._lock:
+                if not todo:
+                    return
+                number, fault = todo[0]
+                chance = random.Random(f"{self.asked.seed}/{number}")  # noqa: S311 - repeatable
+                able = [vm for vm in free if self._may(vm, fault)]
+                if not able:
+                    raise TestbedError(f"{fault.name}: no machine may be crashed so")
+                vm = chance.choice(able)
+                todo.pop(0)
+                free.remove(vm)
+            try:
+                self._one(number, fault, vm, chance)
+            finally:
+                with self._lock:
+                    free.append(vm)
+
+    def _may(self, vm: str, fault: Fault) -> bool:
+        return not fault.destructive or self.grip.config.virtual_machines[vm].inst == 1
+
+    def _one(self, number: int, fault: Fault, vm: str, chance: random.Random) -> None:
+        """One crash at a random moment; afterwards the machine is as if nothing had been."""
+        if self._stop.wait(chance.uniform(0.0, _PERIODS[self.asked.profile])):
+            return
+        crash = Crash(self.grip, vm, fault, profile=self.asked.profile)
+        trial = crash.run(number, lambda line: self.say(f"[{number + 1}] {line}"))
+        with self._lock:
+            trials.append(self.history, trial)
+        for wrong in trial.wrong:
+            self.say(f"[{number + 1}] {vm}: WRONG: {wrong}")
+        if trial.crash.total is None:
+            self._repair(vm)
+        # Else its failures would count, and it would be left to a human after the fifth.
+        self.grip.threerc("resume", vm)
+
+    def _repair(self, vm: str) -> None:
+        """Install a machine anew that nobody has brought back."""
+        self.say(f"{vm}: installed anew, since it did not recover")
+        self.grip.threerc("pause", vm, "--why", "the campaign repairs it")
+        since = time.time()
+        for host in self.grip.copies(vm):
+            self.grip.destroy(host, vm)
+        self.grip.boot_link(vm, "install")
+        self.grip.errand("start", self.grip.config.virtual_machines[vm].home, vm)
+        while not any(
+            event.of == vm and event.kind is Kind.BOOTED and event.time > since
+            for event in events.read(self.grip.events_file)
+        ):
+            if time.time() > since + _REPAIR_SECONDS:
+                raise TestbedError(f"{vm} could not be installed anew")
+            time.sleep(_POLL)
+
+
+def most_at_once(config: ControllerConfig) -> int:
+    """How many machines may be down at once without the controllers' brake being put on."""
+    known = len(config.physical_hosts) + len(config.virtual_machines)
+    return max(1, math.floor(config.brake.share * known))
+
+
+def foretell(config: ControllerConfig, history: Sequence[Trial]) -> dict[str, simulated.Campaign]:
+    """What the simulator makes of the same site and faults, with the boots and installations
+    taking as long as they were measured to take.
+    """
+    found: dict[str, simulated.Campaign] = {}
+    for fault in dict.fromkeys(trial.fault for trial in history):
+        own = [t.crash for t in history if t.fault == fault and t.crash.total is not None]
+        if not own:
+            continue
+        boots, installs = [c.boot for c in own], [c.install for c in own if c.install]
+        timing = Timing(pxe=0, boot=statistics.fmean(boots), boot_sigma=statistics.pstdev(boots))
+        if installs:
+            timing = timing.model_copy(
+                update={
+                    "install": statistics.fmean(installs),
+                    "install_sigma": statistics.pstdev(installs),
+                }
+            )
+        found[fault] = simulated.campaign(config, _FORETOLD, fault, start=Start(timing=timing))
+    return found
+
+
+def write_reports(config: ControllerConfig, asked: Asked, history: Sequence[Trial]) -> None:
+    """report.json and report.html, beside the history. Raises OSError."""
+    foretold = foretell(config, history)
+    about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
+    data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
+    (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    page = report.html(history, foretold, about)
+    (asked.folder / "report.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,160 @@
+"""The commands that break a testbed: `crash`, `heal`, `campaign`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from threerc.runtime.command import Command
+
+if TYPE_CHECKING:
+    from threerc.testbed.faults import Fault
+    from threerc.testbed.grip import Grip
+    from threerc.testbed.trials import Trial
+
+_PATH = click.Path(path_type=Path)
+_RUN = click.option("--run", "run_id", metavar="ID", help="Which testbed, where several run.")
+_OPTIONS: Final = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A key of the fault, as in a scenario: mode=hang, silent=alfa01,alfa02.",
+)
+
+
+def _grip(run_id: str | None) -> Grip:
+    from threerc.testbed.client import Testbed
+    from threerc.testbed.grip import Grip
+    from threerc.testbed.runs import find
+
+    return Grip(Testbed(find(run_id)))
+
+
+def _settings(fault: Fault, settings: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in settings:
+        key, equals, value = each.partition("=")
+        if not equals or key not in fault.options:
+            known = ", ".join(fault.options) or "none"
+            raise click.UsageError(f"--set {each}: {fault.name} takes {known}")
+        if key == "mode" and value not in fault.modes:
+            raise click.UsageError(f"--set {each}: one of {', '.join(fault.modes)}")
+        found[key] = value.split(",") if key == "silent" else value
+    return found
+
+
+def _say(line: str) -> None:
+    stamp = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
+    click.echo(f"{stamp} {line}", err=True)
+
+
+@click.command("crash", cls=Command, example="3rc testbed crash gridce poweroff --wait")
+@click.argument("target")
+@click.argument("fault")
+@_OPTIONS
+@click.option("--wait", is_flag=True, help="Wait until it is recovered, and judge that.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@_RUN
+def crash(
+    target: str,
+    fault: str,
+    settings: tuple[str, ...],
+    wait: bool,
+    as_json: bool,
+    run_id: str | None,
+) -> None:
+    """Let a fault strike a machine, a host, a controller, a switch, or (`-`) the whole site.
+
+    With --wait it exits 0 only if the machine was recovered and all is as it has to be.
+    """
+    from threerc.testbed import crashes
+    from threerc.testbed.faults import VM
+
+    grip = _grip(run_id)
+    found = crashes.find_fault(grip, target, fault)
+    options = _settings(found, settings)
+    if not wait:
+        crashes.begin(grip, found, _name(target), options)
+        _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
+        return
+    if found.of != VM:
+        raise click.UsageError("--wait is for the faults of virtual machines")
+    _tell(crashes.Crash(grip, target, found, options).run(0, _say), as_json)
+
+
+def _name(target: str) -> str:
+    return "" if target == "-" else target
+
+
+def _tell(trial: Trial, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(trial) | {"good": trial.good}, indent=2))
+    elif trial.good:
+        total, step = trial.crash.total or 0.0, trial.step or "nothing but itself"
+        click.echo(f"{trial.crash.vm}: back on {trial.after} after {total:.0f} s, by {step}")
+    else:
+        click.echo("\n".join([*trial.story, *(f"WRONG: {each}" for each in trial.wrong)]))
+    sys.exit(0 if trial.good else 1)
+
+
+@click.command("heal", cls=Command, example="3rc testbed heal alfa01 power")
+@click.argument("target")
+@click.argument("fault")
+@_RUN
+def heal(target: str, fault: str, run_id: str | None) -> None:
+    """Undo what is left of a fault."""
+    from threerc.testbed import crashes
+
+    grip = _grip(run_id)
+    crashes.heal(grip, crashes.find_fault(grip, target, fault), _name(target), {})
+
+
+@click.command(
+    "campaign",
+    cls=Command,
+    example="3rc testbed campaign --crashes 100 --fault poweroff",
+)
+@click.option("--crashes", type=click.IntRange(1), default=10, show_default=True, metavar="N")
+@click.option(
+    "--fault", "faults", multiple=True, default=("poweroff",), show_default=True, help="Of a VM."
+)
+@click.option("-o", "--out", type=_PATH, default=Path("campaign"), show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Of which machine, and when.")
+@_RUN
+def campaign(
+    crashes: int, faults: tuple[str, ...], out: Path, seed: int, run_id: str | None
+) -> None:
+    """Crash the machines of a running testbed again and again, and report on it.
+
+    Its history is written as it goes: the same command goes on where it was interrupted.
+    """
+    from threerc.testbed.campaign import Asked, Campaign, write_reports
+    from threerc.testbed.faults import FAULTS, VM
+
+    for name in faults:
+        if (name, VM) not in FAULTS:
+            known = ", ".join(each for each, of in FAULTS if of == VM)
+            raise click.UsageError(f"--fault {name}: there are {known}")
+    grip = _grip(run_id)
+    asked = Asked(faults, crashes, out, profile=_profile(grip), seed=seed)
+    history = Campaign(grip, asked, _say).run()
+    write_reports(grip.config, asked, history)
+    bad = sum(not trial.good for trial in history)
+    click.echo(f"{len(history)} crashes, {bad} of them not recovered as they have to be: {out}")
+    sys.exit(1 if bad else 0)
+
+
+def _profile(grip: Grip) -> str:
+    """That of the run: with the fast one, controllers are daemons."""
+    daemons = grip.daemons[grip.providers("controller")[0]]
+    return "fast" if "controller" in daemons else "thesis"
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (crash, heal, campaign)

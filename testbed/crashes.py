@@ -1,0 +1,238 @@
+"""One crash for real: done, waited for, healed and judged."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from threerc.runtime.config import VirtualMachine
+from threerc.testbed import events as writing
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind
+from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, VM, Fault
+from threerc.testbed.grip import Grip
+from threerc.testbed.judging import Facts, Wanted, judge
+from threerc.testbed.splitting import most_copies, split
+from threerc.testbed.trials import Trial
+
+TMAX: Final = 20
+_POLL: Final = 1.0
+_HEARD_SECONDS: Final = 90.0
+_SLACK: Final = 300.0
+"""Seconds of a bound for what no policy says: detection, schedules, boots on a busy machine."""
+_INSTALL_LOG: Final = "/var/log/3rc-install.log"
+_IS: Final = re.compile(r"this host is (\S+) with (\S+)$", re.MULTILINE)
+_RAN: Final = re.compile(r" running \S*/(\S+)$", re.MULTILINE)
+_LOG_LINES: Final = 200
+Say = Callable[[str], None]
+
+
+def kinds(grip: Grip, name: str) -> tuple[str, ...]:
+    """What a name can be for a fault: a host may be a controller too; a switch is of the site."""
+    config = grip.config
+    found = [VM] if name in config.virtual_machines else []
+    found += [HOST] if name in grip.daemons else []
+    found += [CONTROLLER] if name in config.controllers else []
+    return (*found, SITE)
+
+
+def find_fault(grip: Grip, target: str, name: str) -> Fault:
+    """The fault of that name for that target. Raises TestbedError, which lists those there are."""
+    possible = kinds(grip, target)
+    for kind in possible:
+        if (name, kind) in FAULTS:
+            return FAULTS[name, kind]
+    if possible == (SITE,) and not any(of == SITE and each == name for each, of in FAULTS):
+        raise TestbedError(f"the testbed has no {target}")
+    there = ", ".join(sorted({each for each, of in FAULTS if of in possible}))
+    raise TestbedError(f"{name} cannot happen to {target}; there are {there}")
+
+
+def begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
+    """Let it happen; when that was."""
+    at = time.time()
+    detail = {"fault": fault.name, **options}
+    writing.append(grip.events_file, Event(at, Kind.FAULT, target or "*", detail))
+    fault.begin(grip, target, options)
+    return at
+
+
+def heal(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> None:
+    """Undo what is left of it."""
+    fault.heal(grip, target, options)
+    writing.append(
+        grip.events_file, Event(time.time(), Kind.HEAL, target or "*", {"fault": fault.name})
+    )
+
+
+def bound(grip: Grip, vm: str) -> float:
+    """Seconds within which the site's own policy has to have a virtual machine back."""
+    policy = grip.config.policy(grip.config.virtual_machines[vm])
+    steps, waits = policy.steps, policy.waits
+    ladder = steps.reboot * waits.reboot + (steps.restart + steps.snapshot) * waits.restart
+    ladder += steps.reinstall * waits.reinstall
+    return ladder + grip.config.monitors.down_after * TMAX + _SLACK
+
+
+@dataclass
+class Crash:
+    """One crash of a virtual machine, from before it until it is judged."""
+
+    grip: Grip
+    vm: str
+    fault: Fault
+    options: dict[str, Any] = field(default_factory=dict)
+    profile: str = "thesis"
+
+    def run(self, number: int, say: Say) -> Trial:
+        """All of it. Raises TestbedError where the crash itself cannot be done."""
+        grip, vm = self.grip, self.vm
+        before = grip.where(vm)
+        self._note_heartbeat()
+        at = begin(grip, self.fault, vm, self.options)
+        say(f"{vm}: {self.fault.name} on {before}")
+        within = bound(grip, vm)
+        recovered = self._await_recovery(at, within, say)
+        heal(grip, self.fault, vm, self.options)
+        seen = grip.events()
+        crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX)
+        if not recovered:
+            crash.total = None
+        actions = list(_actions(seen, vm, at))
+        step = str(actions[-1].detail["step"]) if actions else ""
+        reacted = actions[0].time - at if actions else None
+        facts = self._facts(seen, at, before, step)
+        wrong = judge(facts, self._wanted(within, step), crash.total)
+        good = crash.total is not None and not wrong
+        return Trial(
+            number=number,
+            fault=self.fault.name,
+            profile=self.profile,
+            crash=crash,
+            step=step,
+            before=before,
+            after=", ".join(facts.copies),
+            reacted=reacted,
+            wrong=wrong,
+            story=() if good else tuple(_story(seen, vm, at)),
+            logs={} if good else self._logs(),
+        )
+
+    def _note_heartbeat(self) -> None:
+        now = time.time()
+        heard = [hosts[self.vm] for hosts in self.grip.heard().values() if self.vm in hosts]
+        if heard:
+            last = {"last": now - min(heard)}
+            writing.append(self.grip.events_file, Event(now, Kind.HEARTBEAT, self.vm, last))
+
+    def _await_recovery(self, at: float, within: float, say: Say) -> bool:
+        """Wait until its services are up and the controllers have seen that; False: in vain."""
+        told: set[str] = set()
+        while time.time() < at + within:
+            seen = [e for e in self.grip.events() if e.of == self.vm and e.time >= at]
+            for event in _actions(seen, self.vm, at):
+                line = f"{self.vm}: {event.detail['step']} on {event.detail['to']}"
+                if line not in told:
+                    told.add(line)
+                    say(f"{line}, {event.time - at:.0f} s after the crash")
+            if _is_over(seen):
+                say(f"{self.vm}: recovered within {time.time() - at:.0f} s")
+                return True
+            time.sleep(_POLL)
+        say(f"{self.vm}: not recovered after {within:.0f} s")
+        return False
+
+    def _facts(self, seen: Sequence[Event], at: float, before: str, step: str) -> Facts:
+        grip, vm = self.grip, self.vm
+        settings = grip.config.virtual_machines[vm]
+        since = [event for event in seen if event.time >= at]
+        hinfo, middleware = self._installed() if step == "REINSTALL" else ("", ())
+        return Facts(
+            copies=grip.copies(vm),
+            most=most_copies(since, vm, [before]),
+            record=str(grip.status()["virtual_machines"][vm]["host"]),
+            allowed=tuple(grip.config.allowed_hosts(settings)),
+            ganglia=self._heard_again(),
+            link=grip.link(vm),
+            declared=settings.boot.declared if settings.boot else "",
+            hinfo=hinfo,
+            middleware=middleware,
+        )
+
+    def _heard_again(self) -> dict[str, bool]:
+        """Whether each collector hears it: it is given the time of some heartbeats."""
+        end = time.time() + _HEARD_SECONDS
+        while True:
+            heard = {
+                collector: hosts.get(self.vm, TMAX) < TMAX
+                for collector, hosts in self.grip.heard().items()
+            }
+            if all(heard.values()) or time.time() > end:
+                return heard
+            time.sleep(_POLL)
+
+    def _installed(self) -> tuple[str, tuple[str, ...]]:
+        """The HINFO that it has read, and the scripts that it has run."""
+        log = self.grip.read_guest(self.vm, _INSTALL_LOG)
+        found = _IS.search(log)
+        return " ".join(found.groups()) if found else "", tuple(_RAN.findall(log))
+
+    def _wanted(self, within: float, step: str) -> Wanted:
+        settings = self.grip.config.virtual_machines[self.vm]
+        if step != "REINSTALL" or settings.middleware is None:
+            return Wanted(within)
+        hinfo = f"{settings.os} {settings.middleware}"
+        return Wanted(within, hinfo, self._scripts(settings))
+
+    def _scripts(self, settings: VirtualMachine) -> tuple[str, ...]:
+        """What its middleware is made of, as the install server says."""
+        tree = self.grip.testbed.run.folder / "tree"
+        lists = tree.glob(f"*/srv/install/middleware/{settings.middleware}.list")
+        lines = next(lists).read_text(encoding="utf-8").split()
+        return tuple(line.rpartition("/")[2] for line in lines)
+
+    def _logs(self) -> dict[str, str]:
+        """The ends of the logs that tell why."""
+        logs = self.grip.testbed.run.logs
+        wanted = [logs / f"{self.vm}.console.log", *sorted(logs.glob("*/libvirtd.log"))]
+        return {
+            str(path.relative_to(logs)): "\n".join(
+                path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+            )
+            for path in wanted
+            if path.exists()
+        }
+
+
+def _actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
+    return (
+        event
+        for event in seen
+        if event.of == vm
+        and event.time >= at
+        and event.kind is Kind.DECISION
+        and event.detail.get("what") == "action"
+    )
+
+
+def _is_over(seen: Sequence[Event]) -> bool:
+    """Whether it serves, and the controllers have seen it up after that."""
+    booted = max((e.time for e in seen if e.kind is Kind.BOOTED), default=None)
+    return booted is not None and any(
+        event.kind is Kind.DECISION
+        and event.detail.get("what") == "recovered"
+        and event.time >= booted
+        for event in seen
+    )
+
+
+def _story(seen: Sequence[Event], vm: str, at: float) -> Iterator[str]:
+    for event in seen:
+        if event.time >= at and event.of in {vm, "*"}:
+            detail = json.dumps(dict(event.detail), sort_keys=True)
+            yield f"{event.time - at:+8.1f} s {event.kind.value:<10} {detail}"
+

@@ -1,0 +1,250 @@
+"""A running testbed as faults, crashes and judges take hold of it.
+
+Everything that the site itself knows is asked of the site: where a machine runs of libvirt, whether
+it is up of a controller, what was decided of the controllers' log.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from threerc.runtime.config import ControllerConfig, load
+from threerc.runtime.stores.logs import EVENTS
+from threerc.testbed import events
+from threerc.testbed.client import Answer, Testbed
+from threerc.testbed.daemons.program import PROGRAM
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event
+from threerc.testbed.splitting import decision
+
+CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
+_VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
+_DAEMONS: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named", "gmetad": "gmetad"}
+_CONTROLLERS: Final = ("cron", "controller")
+_SECONDS: Final = 60.0
+_LINES: Final = 5000
+
+
+@dataclass(frozen=True)
+class Grip:
+    """The hands of a testbed. All methods raise TestbedError."""
+
+    testbed: Testbed
+
+    @cached_property
+    def config(self) -> ControllerConfig:
+        """What the controllers know."""
+        tree = self.testbed.run.folder / "tree"
+        found = sorted(tree.glob(f"*{CONTROLLER_YAML}"))
+        if not found:
+            raise TestbedError("the site has no controller")
+        return load(found[0])
+
+    @cached_property
+    def daemons(self) -> dict[str, tuple[str, ...]]:
+        """The daemons that each capsule has, running or not."""
+        status = self.testbed.status()
+        return {c["name"]: tuple(d["name"] for d in c["daemons"]) for c in status["capsules"]}
+
+    # -- as faults take hold of it: see faults/base.py
+
+    def run(self, host: str, *command: str, seconds: float = _SECONDS) -> Answer:
+        """Run a program as root in a host's capsule, to its end."""
+        return self.testbed.execute(host, *command, seconds=seconds)
+
+    def guest(self, vm: str, command: str, *, seconds: float = _SECONDS) -> Answer:
+        """Run a shell command as root inside a virtual machine, over ssh."""
+        ssh = self.config.ssh
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": "5",
+            "HostKeyAlias": vm,
+            "StrictHostKeyChecking": "yes",
+            "UserKnownHostsFile": "/etc/3rc/known_hosts",
+        }
+        words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+        address = str(self.config.virtual_machines[vm].address)
+        login = ("ssh", "-i", str(ssh.key), *words, "-l", ssh.user, address, "--", command)
+        return self.run(self.controller, *login, seconds=seconds)
+
+    def where(self, vm: str) -> str:
+        """The physical host under whose libvirtd a virtual machine runs."""
+        found = self.copies(vm)
+        if not found:
+            raise TestbedError(f"{vm} runs on no physical host")
+        return found[0]
+
+    def copies(self, vm: str) -> tuple[str, ...]:
+        """All physical hosts on which it runs."""
+        return tuple(host for host in self.providers("physical") if vm in self._running(host))
+
+    def _running(self, host: str) -> list[str]:
+        if not self._is_on(host):
+            return []
+        return self.run(host, *_VIRSH, "list", "--name").out.split()
+
+    def _is_on(self, host: str) -> bool:
+        capsules = self.testbed.status()["capsules"]
+        return any(c["name"] == host and c["power"] == "on" for c in capsules)
+
+    def power(self, host: str, *, on: bool) -> None:
+        """Cut a host's power, or give it back."""
+        if self._is_on(host) != on:
+            self.testbed.power(host, "on" if on else "off")
+
+    def freeze(self, host: str, *, frozen: bool) -> None:
+        """Stop all processes of a host where they are, or let them go on."""
+        # To all but the shell itself and process 1, which only waits.
+        self.run(host, "sh", "-c", f"kill -{'STOP' if frozen else 'CONT'} -1")
+
+    def cable(self, host: str, *, plugged: bool) -> None:
+        """Pull all of a host's network cables, or plug them in again."""
+        self.testbed.card(host, "mended" if plugged else "cut")
+
+    def switch(self, name: str, *, works: bool) -> None:
+        """Break a switch, or mend it."""
+        self.testbed.switch(name, "up" if works else "down")
+
+    def service(self, host: str, daemon: str, *, runs: bool) -> None:
+        """Stop a host's daemon, or start it again."""
+        if daemon in _CONTROLLERS:  # which of them starts the controller there
+            daemon = next(each for each in _CONTROLLERS if each in self.daemons.get(host, ()))
+        self.testbed.daemon(host, daemon, "on" if runs else "off")
+
+    def halt(self, host: str, daemon: str, *, halted: bool) -> None:
+        """Stop a host's daemon where it is (SIGSTOP), or let it go on."""
+        self.testbed.signal(host, daemon, "STOP" if halted else "CONT")
+
+    def mount(self, host: str, folder: str, *, mounted: bool) -> None:
+        """Take a shared folder away from a host, or give it back.
+
+        What is left is what a folder is on which nothing is mounted: empty.
+        """
+        covered = self.run(host, "findmnt", "-n", "-o", "SOURCE", folder).out.split()[-1:]
+        if mounted and covered == [_COVER]:
+            self._succeed(host, "umount", folder)
+        elif not mounted and covered != [_COVER]:
+            self._succeed(host, "mount", "-t", "tmpfs", "-o", "ro", _COVER, folder)
+
+    def deafen(self, host: str, *, to: tuple[str, ...], port: int, hears: bool) -> None:
+        """Let a host hear nothing on a port of the hosts `to`, or all again."""
+        self.run(host, "nft", "delete", "table", "inet", _COVER)
+        if hears:
+            return
+        addresses = ", ".join(self._address(name) for name in to)
+        rules = f"ip saddr {{ {addresses} }} udp dport {port} drop"
+        chain = "type filter hook input priority 0;"
+        table = f"table inet {_COVER} {{ chain input {{ {chain} {rules} }} }}"
+        self._succeed(host, "nft", table)
+
+    def _address(self, name: str) -> str:
+        found = self.testbed.run.addresses()
+        if name not in found:
+            raise TestbedError(f"{name} has no address")
+        return found[name]
+
+    def _succeed(self, host: str, *command: str) -> str:
+        done = self.run(host, *command)
+        if done.rc:
+            raise TestbedError(f"{host}: {' '.join(command)}: {done.err.strip()}")
+        return done.out
+
+    @property
+    def state_directory(self) -> str:
+        """Where the controllers keep their shared state."""
+        return str(self.config.state_directory)
+
+    def image(self, vm: str) -> str:
+        """The path of a virtual machine's disk on the physical hosts, which share it."""
+        return str(self.config.virtual_machines[vm].image or f"{self.config.images}/{vm}.qcow2")
+
+    def providers(self, role: str) -> tuple[str, ...]:
+        """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
+        if role == "physical":
+            return tuple(self.config.physical_hosts)
+        if role == "controller":
+            return tuple(self.config.controllers)
+        return tuple(host for host, names in self.daemons.items() if _DAEMONS[role] in names)
+
+    # -- as it is
+
+    @property
+    def controller(self) -> str:
+        """A controller's host that is on."""
+        for host in self.providers("controller"):
+            if self._is_on(host):
+                return host
+        raise TestbedError("no controller's host is on")
+
+    def threerc(self, *arguments: str) -> str:
+        """Run `3rc` as the controllers' user on a controller's host; its output."""
+        config = ("--config", CONTROLLER_YAML)
+        user = ("runuser", "-u", self.config.user, "--")
+        return self._succeed(self.controller, *user, PROGRAM, *arguments, *config)
+
+    def status(self) -> dict[str, Any]:
+        """What `3rc status` says."""
+        found: dict[str, Any] = json.loads(self.threerc("status", "--json"))
+        return found
+
+    def heard(self) -> dict[str, dict[str, int]]:
+        """By collector: the hosts that it has heard, and how many seconds ago."""
+        found: dict[str, dict[str, int]] = json.loads(self.errand("heard"))
+        return found
+
+    def errand(self, *words: str) -> str:
+        """Have a controller's code do something: see errands.py."""
+        user = ("runuser", "-u", self.config.user, "--")
+        program = (sys.executable, "-P", "-m", "threerc.testbed.errands", CONTROLLER_YAML)
+        return self._succeed(self.controller, *user, *program, *words)
+
+    def is_up(self, vm: str) -> bool:
+        """Whether the monitor hears a virtual machine, and the controllers know it."""
+        own = self.status()["virtual_machines"][vm]
+        return bool(own["up"] and not own["under_way"])
+
+    def link(self, vm: str) -> str:
+        """The boot file that a virtual machine would boot next."""
+        for host in self.providers("tftp"):
+            (found,) = json.loads(self._succeed(host, PROGRAM, "boot", vm, "--json"))
+            return str(found["boots"])
+        return ""
+
+    def boot_link(self, host: str, target: str) -> None:
+        """Switch a host's boot link, on each TFTP server."""
+        for server in self.providers("tftp"):
+            self._succeed(server, PROGRAM, "boot", host, target)
+
+    def destroy(self, host: str, vm: str) -> None:
+        """Switch a virtual machine off there."""
+        self.run(host, *_VIRSH, "destroy", vm)
+
+    @property
+    def events_file(self) -> Path:
+        """What happened so far."""
+        return self.testbed.run.events
+
+    def events(self) -> list[Event]:
+        """All that was seen so far, the controllers' own decisions among it."""
+        path = f"{self.state_directory}/{EVENTS}"
+        told = self.run(self.controller, "tail", "-n", str(_LINES), path).out
+        decided = [decision(json.loads(line)) for line in told.splitlines() if _is_whole(line)]
+        seen = events.read(self.events_file)
+        return sorted([*seen, *decided], key=lambda event: event.time)
+
+    def read_guest(self, vm: str, path: str) -> str:
+        """A file of a virtual machine; empty where it has none."""
+        return self.guest(vm, f"cat {shlex.quote(path)} 2>/dev/null").out
+
+
+def _is_whole(line: str) -> bool:
+    return line.startswith("{") and line.endswith("}")
+
+
+_COVER: Final = "testbed"
