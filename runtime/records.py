@@ -116,14 +116,26 @@ def line(record: Record, zone: tzinfo | None) -> str:
 
 
 def from_line(text: str, zone: tzinfo | None) -> Record | None:
-    """The record that a line of the thesis's stands for, or None where it is no such line."""
+    """The record that a line of the thesis's stands for, or None where it is no such line.
+
+    A physical host may have its domain there; ours are known without.
+    """
     match text.split():
         case [host, when, ("0" | "1" | "2") as flag]:
             try:
-                moment = datetime.strptime(when, STAMP).replace(tzinfo=zone).timestamp()
+                moment = _earliest(datetime.strptime(when, STAMP).replace(tzinfo=zone))
                 state = _OF_FLAG[int(flag)]
                 tries = int(state is not State.NORMAL)
-                return Record(host=host, last=moment, state=state, tries=tries, up=moment)
-            except ValueError:
+                name = host.partition(".")[0]
+                return Record(host=name, last=moment, state=state, tries=tries, up=moment)
+            except (ValueError, OverflowError):
                 return None
     return None
+
+
+def _earliest(local: datetime) -> float:
+    """A line has no zone: when summer time ends, an hour of the clock comes twice.
+
+    The first is taken, or an action would be read as newer than it was, and even lie ahead.
+    """
+    return min(local.replace(fold=fold).timestamp() for fold in (0, 1))

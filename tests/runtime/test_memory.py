@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import time
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -148,6 +150,42 @@ def test_what_the_thesis_s_line_says_was_done_counts_as_tried(flag: int, tries: 
     record = from_line(f"alfa01 2008-12-13/13:12:01 {flag}", UTC)
     assert record is not None
     assert record.tries == tries
+
+
+@pytest.mark.parametrize(
+    ("moment", "read"),
+    [
+        ("2026-10-25T00:30+00:00", "2026-10-25T00:30+00:00"),  # 02:30, for the first time
+        ("2026-10-25T01:30+00:00", "2026-10-25T00:30+00:00"),  # 02:30 again
+        ("2026-10-25T02:30+00:00", "2026-10-25T02:30+00:00"),
+        ("2026-03-29T01:30+00:00", "2026-03-29T01:30+00:00"),
+    ],
+)
+@pytest.mark.parametrize("zone", [ZoneInfo("Europe/Rome"), None], ids=["given", "the machine's"])
+def test_of_an_hour_that_comes_twice_the_first_is_read(
+    moment: str, read: str, zone: ZoneInfo | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    time.tzset()
+    done = datetime.fromisoformat(moment).timestamp()
+    record = from_line(line(Record(host="alfa01", last=done), zone), zone)
+    assert record is not None
+    assert record.last == datetime.fromisoformat(read).timestamp() <= done
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_an_hour_that_never_was_is_read_as_early_as_can_be() -> None:
+    """Written by a clock that had missed the change."""
+    record = from_line("alfa01 2026-03-29/02:30:00 1", ZoneInfo("Europe/Rome"))
+    assert record is not None
+    assert record.last == datetime.fromisoformat("2026-03-29T00:30+00:00").timestamp()
+
+
+def test_a_host_in_a_line_may_have_its_domain() -> None:
+    record = from_line("alfa04.sns.it 2008-12-14/04:31:01 2", UTC)
+    assert record is not None
+    assert (record.host, record.state) == ("alfa04", State.RESTARTED)
 
 
 def test_a_line_from_the_future_is_as_old_as_it_is_known() -> None:
