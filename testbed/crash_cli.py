@@ -157,4 +157,29 @@ def _profile(grip: Grip) -> str:
     return "fast" if "controller" in daemons else "thesis"
 
 
-COMMANDS: Final[tuple[click.Command, ...]] = (crash, heal, campaign)
+@click.command(
+    "play",
+    cls=Command,
+    example="3rc testbed play tests/scenarios/gridce-2008-12-14 --compare",
+)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--compare", is_flag=True, help="Exit 1 where the simulator says otherwise.")
+@_RUN
+def play(folder: Path, compare: bool, run_id: str | None) -> None:
+    """Play a scenario of the simulator for real, and lay both histories side by side."""
+    from threerc.runtime.simulation.load import load
+    from threerc.runtime.simulation.run import run
+    from threerc.testbed import scenarios, stories
+
+    scenario, config = load(folder)
+    theirs = scenarios.play(_grip(run_id), scenario, _say)
+    ours = {vm: story for vm, story in stories.simulated(run(scenario, config)).items()
+            if vm in theirs}  # fmt: skip
+    click.echo("\n".join(stories.beside(ours, theirs)))
+    different = stories.differences(ours, theirs)
+    for each in different:
+        click.echo(f"DIFFERENT: {each}")
+    sys.exit(1 if compare and different else 0)
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (crash, heal, play, campaign)
