@@ -1,4 +1,4 @@
-"""A scenario of the simulator, played for real: the same faults and operators, at the same times."""
+"""A scenario of the simulator, played for real: the same faults at the same times."""
 
 from __future__ import annotations
 
