@@ -8,6 +8,7 @@ from threerc.runtime.journal import Case
 from threerc.runtime.memory import ALL
 from threerc.runtime.recovery import Decision, Outcome, Situation
 from threerc.runtime.round import Plan, Round
+from threerc.runtime.world import Probed
 
 
 class Decider:
@@ -40,12 +41,14 @@ class Decider:
         if self.config.monitors.probe == "none" or not vms:
             return {}
         try:
-            answering = self.turn.world.answers(vms)
+            probed = self.turn.world.answers(vms)
         except MonitorLost as error:
-            return dict.fromkeys(vms, f"it cannot be asked whether it is dead: {error}")
-        return dict.fromkeys(
-            answering, "the monitor has lost it, but it answers when asked directly"
-        )
+            probed = Probed(frozenset(), dict.fromkeys(vms, str(error)))
+        self.turn.probed = probed
+        alive = "the monitor has lost it, but it answers when asked directly"
+        cannot = "it cannot be asked whether it is dead"
+        doubts = {vm: f"{cannot}: {why}" for vm, why in probed.unasked.items()}
+        return {**dict.fromkeys(probed.answer, alive), **doubts}
 
     def _hands_off(self, vm: str) -> str:
         """Why a VM that is down is none of the controllers' business, or nothing."""
@@ -68,8 +71,8 @@ class Decider:
         policy = self.config.policy(settings)
         record = self.memory.held[vm].record
         elapsed = self.memory.elapsed(vm, record)
-        intent = record.intent
-        if intent is not None and elapsed <= 2 * self.config.deadline:
+        intent = self.view.under_way(vm)
+        if intent is not None:
             reason = f"{intent.by} is at it: {intent.step} on {intent.to}"
             idle = self.turn.idle(vm, reason, silent=False)
             return Plan(idle, Decision(Outcome.WAIT, reason), record, record)
@@ -98,10 +101,12 @@ class Decider:
 
     def _waits_for(self, vm: str) -> str:
         """A VM that this one starts after, and that is still being recovered."""
+        alive = self.turn.probed.answer
         for other in self.config.virtual_machines[vm].start_after:
             held = self.memory.held.get(other)
             given_up = held is not None and bool(held.record.left)
-            if other in self.view.down and not given_up and not self._hands_off(other):
+            down = other in self.view.down and other not in alive
+            if down and not given_up and not self._hands_off(other):
                 return other
         return ""
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import ValidationError
-
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import Part
 from threerc.runtime.errors import Conflict, StoreLost
 from threerc.runtime.records import Record
+from threerc.runtime.wording import briefly
 from threerc.runtime.world import Store, Versioned
 
 _VM, _PAUSED, _MAINTENANCE, _INSTALLED = "vm/", "paused/", "maintenance/", "installed/"
@@ -270,12 +269,8 @@ def _read(kind: type[_Value], key: str, found: Versioned) -> _Value:
     """A value of the shared state. Raises StoreLost that names the key of a damaged one."""
     try:
         return kind.model_validate(found.value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise StoreLost(
-            f"{key} is none of ours; mend it by hand: {where}: {first['msg']}"
-        ) from None
+    except ValueError as error:
+        raise StoreLost(f"{key} is none of ours; mend it by hand: {briefly(error)}") from None
 
 
 def load_records(store: Store) -> dict[str, Record]:

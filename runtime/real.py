@@ -44,9 +44,10 @@ class RealWorld:
 
     def answers(self, hosts: Iterable[str]) -> Probed:
         """Those of the VMs and physical hosts that answer the probe."""
-        known = {**self.config.physical_hosts, **self.config.virtual_machines}
+        physical, virtual = self.config.physical_hosts, self.config.virtual_machines
+        found = {name: (physical.get(name) or virtual[name]).address for name in hosts}
         domain = self.config.domain
-        addresses = {name: str(known[name].address or f"{name}.{domain}") for name in hosts}
+        addresses = {name: str(it or f"{name}.{domain}") for name, it in found.items()}
         return answering(addresses, self.config.monitors.probe)
 
     def hypervisor(self, host: str, leave: Leave | None = None) -> Hypervisor:

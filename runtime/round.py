@@ -15,7 +15,7 @@ from threerc.runtime.placement import Choice
 from threerc.runtime.records import Record
 from threerc.runtime.recovery import Decision, Outcome
 from threerc.runtime.view import View
-from threerc.runtime.world import World
+from threerc.runtime.world import Probed, World
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Report:
 
 
 _NOWHERE: Final = Choice(None, {})
+_NOBODY: Final = Probed(frozenset())
 
 
 @dataclass
@@ -57,12 +58,16 @@ class Plan:
 
 @dataclass
 class Round:
-    """One tick. Without `act` nothing is done or written, only said."""
+    """One tick. Without `act` nothing is done or written, only said.
+
+    `probed` is what came of asking those directly that are down, where the site wants that.
+    """
 
     world: World
     view: View
     report: Report
     act: bool
+    probed: Probed = _NOBODY
 
     @property
     def config(self) -> ControllerConfig:

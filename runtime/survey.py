@@ -11,9 +11,10 @@ from functools import partial
 from typing import Final
 
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import ControllerError, Unreachable
+from threerc.runtime.errors import ControllerError, MonitorLost, Unreachable
+from threerc.runtime.round import Round
 from threerc.runtime.view import View
-from threerc.runtime.world import World
+from threerc.runtime.world import Probed, World
 
 _ASKING: Final = 0.25
 _FENCING: Final = 0.5
@@ -45,12 +46,13 @@ class Survey:
             else:
                 self.running[name] = answer
 
-    def fence(self, world: World, view: View, hosts: Iterable[str]) -> None:
+    def fence(self, turn: Round, hosts: Iterable[str]) -> None:
         """See lost hosts dead: by their power, or by the site's policy (thesis 2.14)."""
-        config = view.config
         asked = sorted(set(hosts) & self.lost.keys())
-        jobs = {name: partial(_fence, world, view, name) for name in asked}
-        for name, answer in world.together(jobs, config.deadline * _FENCING).items():
+        signs = Signs(turn.view, _probe(turn, asked))
+        jobs = {name: partial(_fence, turn.world, signs, name) for name in asked}
+        seconds = turn.config.deadline * _FENCING
+        for name, answer in turn.world.together(jobs, seconds).items():
             if isinstance(answer, str):
                 self.dead[name] = answer
             elif isinstance(answer, ControllerError):
@@ -63,39 +65,87 @@ class Survey:
         return tuple(sorted(name for name, vms in self.running.items() if vm in vms))
 
 
-def _fence(world: World, view: View, host: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The signs of life on lost hosts: the monitor's, and those of a probe where there is one."""
+
+    view: View
+    probed: Probed
+
+    def living(self, host: str) -> str:
+        """Who is alive on a host, as far as can be seen from here; or nothing."""
+        view, answering = self.view, self.probed.answer
+        for vm in view.vms_about(host):
+            where = "on it" if view.owners[vm] == host else "which may be on it,"
+            if vm not in view.down:
+                return f"{vm} {where} is alive"
+            if vm in answering:
+                return f"{vm} {where} answers when asked directly"
+        if host in answering:
+            return "it answers when asked directly"
+        return "" if host in view.down else "it is alive itself"
+
+    def doubt(self, host: str) -> str:
+        """Why it is too early to say that nobody lives on a host, or nothing.
+
+        All of it passes. What was never seen, or is paused, is no reason: where the host and all
+        on it are silent it would keep a dead host from being fenced for ever.
+        """
+        view = self.view
+        if host in self.probed.unasked:
+            return f"it cannot be asked whether it is dead: {self.probed.unasked[host]}"
+        for name in (host, *view.vms_about(host)):
+            forgotten = view.forgotten(name)
+            if forgotten is not None and (name == host or view.known(name)):
+                return f"the monitor does not know {name}, for {forgotten:.0f} s now"
+        for vm in view.vms_about(host):
+            intent = view.under_way(vm)
+            if intent is not None and intent.to == host:
+                return f"{intent.by} is at it: {intent.step} of {vm} there"
+        return ""
+
+
+def _probe(turn: Round, hosts: Iterable[str]) -> Probed:
+    """Ask hosts directly, and the VMs that may be on them, where the site wants that."""
+    names = dict.fromkeys(hosts)
+    if turn.config.monitors.probe == "none" or not names:
+        return turn.probed
+    names |= dict.fromkeys(vm for host in names for vm in turn.view.vms_about(host))
+    try:
+        found = turn.world.answers(names)
+    except MonitorLost as error:
+        found = Probed(frozenset(), dict.fromkeys(names, str(error)))
+    return Probed(found.answer | turn.probed.answer, found.unasked)
+
+
+def _fence(world: World, signs: Signs, host: str) -> str:
     """How a lost host is known to be dead. Raises Unreachable where it is not."""
+    living = signs.living(host)
     power = world.power(host)
     if power is None:
-        return _policy(view, host, "nothing can cut its power")
-    hurt = _hurt(view, host)
+        return _policy(signs.view, host, "nothing can cut its power", living)
+    hurt = living or signs.doubt(host)
     if hurt:
         raise Unreachable(f"{host} does not answer, but {hurt}: its power is not cut")
     try:
         power.off()
         on = power.is_on()
     except ControllerError as error:
-        return _policy(view, host, f"its power cannot be cut ({error})")
+        return _policy(signs.view, host, f"its power cannot be cut ({error})", living)
     if on:
-        return _policy(view, host, "its power is on after it was cut")
+        return _policy(signs.view, host, "its power is on after it was cut", living)
     return f"the power of {host} was cut"
 
 
-def _hurt(view: View, host: str) -> str:
-    """Who would be hurt if the power of a host were cut."""
-    living = [vm for vm in view.vms_on(host) if vm not in view.down]
-    if living:
-        return f"{living[0]} on it is alive"
-    return "it is alive itself" if host not in view.down else ""
-
-
-def _policy(view: View, host: str, why: str) -> str:
+def _policy(view: View, host: str, why: str, living: str) -> str:
     """Go on without having seen the old copy dead, where the site says so. Raises Unreachable."""
     split = view.config.split_brain
     if split.policy == "wait":
         raise Unreachable(f"{host} does not answer and {why}: the old copy may be alive")
+    if living:
+        raise Unreachable(f"{host} does not answer and {why}, but {living}: so may be the old copy")
     silent = view.silent(host)
-    if host not in view.down or silent < split.after:
+    if silent < split.after:
         raise Unreachable(
             f"{host} does not answer and {why}: the old copy may be alive; the site's policy goes "
             f"on when it has been silent for {split.after} s, by now {silent:.0f}"

@@ -11,6 +11,7 @@ from threerc.runtime.config import ControllerConfig
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import TMAX, Observation
 from threerc.runtime.placement import Host, Request
+from threerc.runtime.records import Intent
 
 
 @dataclass
@@ -97,6 +98,27 @@ class View:
     def vms_on(self, host: str) -> list[str]:
         """The VMs of a host, sorted."""
         return sorted(self._by_host.get(host, ()))
+
+    def vms_about(self, host: str) -> list[str]:
+        """The VMs that may be on a host: its own, and those that were begun to be sent there."""
+        return sorted({*self._by_host.get(host, ()), *self._sent_to.get(host, ())})
+
+    @cached_property
+    def _sent_to(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for vm in self.owners:
+            held = self.memory.held.get(vm)
+            if held is not None and held.record.intent is not None:
+                found.setdefault(held.record.intent.to, []).append(vm)
+        return found
+
+    def under_way(self, vm: str) -> Intent | None:
+        """The action on a VM that somebody has begun and may still be at."""
+        held = self.memory.held.get(vm)
+        if held is None or held.record.intent is None:
+            return None
+        elapsed = self.memory.elapsed(vm, held.record)
+        return held.record.intent if elapsed <= 2 * self.config.deadline else None
 
     @cached_property
     def _by_host(self) -> Mapping[str, list[str]]:

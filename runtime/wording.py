@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
+from pydantic import ValidationError
 
 _PHRASES: Final = {
     "missing": "is missing",
@@ -45,6 +46,16 @@ def problem(error: Mapping[str, Any], text: str) -> str:
     simple = simple and "://" not in str(value)  # it may hold a password
     shown = f", got `{_short(value)}`" if simple else ""
     return f":{where}: {name + ': ' if name else ''}{phrase}{shown}"
+
+
+def briefly(error: ValueError) -> str:
+    """The first of pydantic's errors about data that has no lines: `vms.0: has to be text`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    name = ".".join(map(str, first["loc"]))
+    phrase = _PHRASES.get(first["type"], first["msg"].replace("Input should", "has to"))
+    return f"{name}: {phrase}" if name else phrase
 
 
 def place(text: str, loc: tuple[Any, ...]) -> tuple[list[Any], str]:

@@ -112,8 +112,8 @@ class World(Protocol):
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
 
-    def answers(self, vms: Iterable[str]) -> Probed:
-        """Those of the VMs that answer when they are asked directly; none without a probe.
+    def answers(self, hosts: Iterable[str]) -> Probed:
+        """Those of VMs and physical hosts that answer when asked directly; none without a probe.
 
         Raises MonitorLost where nobody can be asked.
         """
