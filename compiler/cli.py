@@ -266,14 +266,15 @@ def init_command(nodes: int, expanded: bool) -> None:
 def boot_command(hosts: str, target: str | None, root: Path, as_json: bool) -> None:
     """Show what hosts boot next, or switch it; to be run on the TFTP host.
 
-    HOST is a host's name or a range of names. The switch is one rename for each link.
+    HOST is a host's name, a range of names, or several of these with commas in between. The switch
+    is one rename for each link.
     """
-    from threerc.compiler.source.ranges import RangeError, expand, is_range
+    from threerc.compiler.source.ranges import RangeError, listed
     from threerc.runtime.bootlinks import BootError, BootLinks
 
     try:
         links = BootLinks.load(root)
-        found = links.find(expand(hosts) if is_range(hosts) else [hosts])
+        found = links.find(listed(hosts))
         if target is not None:
             links.switch(found, target)
     except (BootError, RangeError) as error:

@@ -6,7 +6,8 @@ import json
 import logging
 import socket
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from threerc.runtime.command import Command
 
 if TYPE_CHECKING:
     from threerc.runtime.config import ControllerConfig
+    from threerc.runtime.metrics import Figures
     from threerc.runtime.view import View
     from threerc.runtime.world import Store
 
@@ -26,9 +28,12 @@ _CONFIG = click.option(
     type=click.Path(path_type=Path),
     default=CONFIG,
     show_default=True,
-    help="The compiled controller.yaml.",
+    metavar="FILE",
+    help="What `3rc build` writes as CONTROLLER/etc/3rc/controller.yaml.",
 )
-_AS = click.option("--as", "me", metavar="HOST", help="The controller's host. [default: this one]")
+_AS = click.option(
+    "--as", "me", metavar="HOST", help="Which of the site's controllers to be. [default: this host]"
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
@@ -43,8 +48,27 @@ def _name(config: ControllerConfig, me: str | None) -> str:
     name = me or socket.gethostname().partition(".")[0]
     if name not in config.controllers:
         known = ", ".join(config.controllers) or "none"
-        raise click.UsageError(f"{name} is no controller of {config.site} (these are: {known})")
+        message = f"{name} is no controller of {config.site} (these are: {known})"
+        raise click.UsageError(f"{message}; say with --as HOST which one to be")
     return name
+
+
+def _only_one_of(**given: object) -> None:
+    """Refuse options that make no sense together, rather than to ignore one. Raises UsageError."""
+    names = ["--" + name.replace("_", "-") for name, value in given.items() if value]
+    if len(names) > 1:
+        raise click.UsageError(f"{' and '.join(names)} do not go together")
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """A name that the site does not have is a mistake of whoever typed it. Raises UsageError."""
+    from threerc.runtime.operators import Unknown
+
+    try:
+        yield
+    except Unknown as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _store(config: ControllerConfig) -> Store:
@@ -80,6 +104,11 @@ def controller_command(
     from threerc.runtime.metrics import Figures
     from threerc.runtime.real import RealWorld
 
+    _only_one_of(every=every, once=once, create_state=create_state)
+    _only_one_of(every=every, dry_run=dry_run, create_state=create_state)
+    _only_one_of(json=as_json, create_state=create_state)
+    if as_json and not (once or dry_run):
+        raise click.UsageError("--json needs --once or --dry-run: a daemon answers nobody")
     logging.basicConfig(format="3rc: %(message)s")
     config = _load(config_file)
     if create_state:
@@ -89,7 +118,7 @@ def controller_command(
     world = RealWorld(config, figures.me)
     if not once and not dry_run:
         if config.metrics.port is not None:
-            figures.serve(config.metrics.port)
+            _serve(figures, config.metrics.port)
         run(world, config, figures, every)
         return
     # What is only said is in nobody's way.
@@ -99,6 +128,13 @@ def controller_command(
         click.echo(json.dumps(report.events, indent=2))
     elif dry_run or sys.stdout.isatty():
         click.echo("\n".join(report.lines("would " if dry_run else "")))
+
+
+def _serve(figures: Figures, port: int) -> None:
+    try:
+        figures.serve(port)
+    except OSError as error:
+        raise click.ClickException(f"no metrics on port {port}: {error.strerror}") from None
 
 
 def _create_state(config: ControllerConfig) -> None:
@@ -135,6 +171,7 @@ def status_command(config_file: Path, text: bool, as_json: bool) -> None:
     from threerc.runtime.monitors.text import status_text
     from threerc.runtime.status import status, status_lines
 
+    _only_one_of(text=text, json=as_json)
     config = _load(config_file)
     view, lost = _look(config, next(iter(config.controllers), ""))
     if lost:
@@ -155,12 +192,12 @@ def status_command(config_file: Path, text: bool, as_json: bool) -> None:
 @_JSON
 def explain_command(vm: str, config_file: Path, last: int, as_json: bool) -> None:
     """Tell the whole story of a virtual machine: what was seen, refused, done, and why."""
-    from threerc.runtime.operators import Unknown
+    from threerc.runtime.operators import known_vm
     from threerc.runtime.status import story, story_lines, word_lines
 
     config = _load(config_file)
-    if vm not in config.virtual_machines:
-        raise Unknown(f"{config.site} has no virtual machine {vm}")
+    with _usage():
+        known_vm(config, vm)
     store = _store(config)
     events = story(vm, store.events(vm, last))
     if as_json:
@@ -185,7 +222,8 @@ def pause_command(vm: str | None, config_file: Path, why: str) -> None:
     from threerc.runtime.operators import pause
 
     config = _load(config_file)
-    _told(pause(_store(config), config, vm, why))
+    with _usage():
+        _told(pause(_store(config), config, vm, why))
 
 
 @click.command("resume", cls=Command, example="3rc resume gridce")
@@ -196,7 +234,8 @@ def resume_command(vm: str | None, config_file: Path) -> None:
     from threerc.runtime.operators import resume
 
     config = _load(config_file)
-    _told(resume(_store(config), config, vm))
+    with _usage():
+        _told(resume(_store(config), config, vm))
 
 
 @click.command("maintenance", cls=Command, example="3rc maintenance alfa01 --drain")
@@ -208,11 +247,16 @@ def maintenance_command(host: str, config_file: Path, drain: bool, end: bool) ->
     """Send no virtual machine to a physical host."""
     from threerc.runtime.operators import end_maintenance, maintain
 
+    _only_one_of(drain=drain, end=end)
     config = _load(config_file)
     store = _store(config)
-    _told(
-        end_maintenance(store, config, host) if end else maintain(store, config, host, drain=drain)
-    )
+    with _usage():
+        said = (
+            end_maintenance(store, config, host)
+            if end
+            else maintain(store, config, host, drain=drain)
+        )
+    _told(said)
 
 
 @click.command("release", cls=Command, example="3rc release")
@@ -232,7 +276,8 @@ def installed_command(vm: str, config_file: Path) -> None:
     from threerc.runtime.operators import installed
 
     config = _load(config_file)
-    _told(installed(_store(config), config, vm))
+    with _usage():
+        _told(installed(_store(config), config, vm))
 
 
 COMMANDS = (

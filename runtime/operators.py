@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError
@@ -86,14 +89,30 @@ def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
 def _known_vm(config: ControllerConfig, vm: str | None) -> str:
     if vm is None:
         return ALL
-    if vm not in config.virtual_machines:
-        raise Unknown(f"{config.site} has no virtual machine {vm}")
+    known_vm(config, vm)
     return vm
 
 
+def known_vm(config: ControllerConfig, vm: str) -> None:
+    """Raises Unknown where there is no such VM, with what may be meant."""
+    if vm in config.physical_hosts:
+        raise Unknown(f"{vm} is a physical host, no virtual machine: see `3rc maintenance {vm}`")
+    if vm not in config.virtual_machines:
+        hint = _near(vm, config.virtual_machines)
+        raise Unknown(f"{config.site} has no virtual machine {vm}{hint}")
+
+
 def _known_host(config: ControllerConfig, host: str) -> None:
+    if host in config.virtual_machines:
+        raise Unknown(f"{host} is a virtual machine, no physical host: see `3rc pause {host}`")
     if host not in config.physical_hosts:
-        raise Unknown(f"{config.site} has no physical host {host}")
+        hint = _near(host, config.physical_hosts)
+        raise Unknown(f"{config.site} has no physical host {host}{hint}")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, sorted(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _called(name: str) -> str:

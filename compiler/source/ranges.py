@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""One that parts names, not numbers within brackets."""
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 MOST_HOSTS = 1_000_000
@@ -37,6 +39,15 @@ def expand(name: str) -> list[str]:
         if total > MOST_HOSTS:
             raise RangeError(f"`{name}` stands for more than {MOST_HOSTS:,} names")
     return ["".join(parts) for parts in product(*choices)]
+
+
+def listed(text: str) -> list[str]:
+    """The names in `wn[001-040,050],gridce`, each once. Raises RangeError."""
+    parts = [part.strip() for part in _COMMA.split(text)]
+    if not all(parts):
+        raise RangeError(f"`{text}` has a comma without a name before or after it")
+    expanded = (expand(part) if is_range(part) else [part] for part in parts)
+    return list(dict.fromkeys(name for each in expanded for name in each))
 
 
 def _numbers(spans: str) -> list[str]:

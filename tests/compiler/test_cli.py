@@ -289,6 +289,8 @@ def test_boot_shows_and_switches_a_range(tmp_path: Path) -> None:
     assert shown.stdout == "wn01 C0A80201 disk1\nwn02 C0A80202 disk1\n"
     switched = threerc("boot", "wn[01-02]", "disk2", *root, cwd=tmp_path)
     assert switched.stdout.splitlines()[0] == "wn01 C0A80201 disk2 (declared: disk1)"
+    listed = threerc("boot", "wn01,wn[02]", *root, cwd=tmp_path)
+    assert listed.stdout == switched.stdout
     refused = threerc("boot", "gridce", "disk1", *root, cwd=tmp_path)
     assert refused.returncode == 1
     assert refused.stderr == "Error: gridce cannot boot `disk1`, only: local, install\n"

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threerc.compiler.source import ranges
-from threerc.compiler.source.ranges import RangeError, addresses, expand, is_range, macs, names
+from threerc.compiler.source.ranges import (
+    RangeError,
+    addresses,
+    expand,
+    is_range,
+    listed,
+    macs,
+    names,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,25 @@ from threerc.compiler.source.ranges import RangeError, addresses, expand, is_ran
 )
 def test_names(text: str, found: list[str]) -> None:
     assert expand(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a", ["a"]),
+        ("a,b", ["a", "b"]),
+        ("wn[1-2,4], ce,wn2", ["wn1", "wn2", "wn4", "ce"]),
+        ("r[1,2]n[1,2],x", ["r1n1", "r1n2", "r2n1", "r2n2", "x"]),
+    ],
+)
+def test_lists_of_names(text: str, found: list[str]) -> None:
+    assert listed(text) == found
+
+
+@pytest.mark.parametrize("text", ["a,", ",a", "a,,b", ",", "", "a,wn[1"])
+def test_no_lists_of_names(text: str) -> None:
+    with pytest.raises(RangeError):
+        listed(text)
 
 
 @pytest.mark.parametrize(

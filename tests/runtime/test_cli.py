@@ -1,0 +1,109 @@
+"""The commands of the running site: what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.runtime.tiny_world import config
+from threerc.runtime.cli import COMMANDS
+from threerc.runtime.config import dump
+from threerc.runtime.stores.directory import DirectoryStore
+
+NOBODY = {"host": "bibe", "address": "127.0.0.1", "port": 1}
+
+
+def site(folder: Path, **settings: Any) -> Path:
+    """A controller.yaml whose monitor does not answer, and its state."""
+    monitors = {"cluster": "tiny", "poll_interval": 15, "collectors": [NOBODY]}
+    written = config(state_directory=str(folder / "ha"), monitors=monitors, **settings)
+    path = folder / "controller.yaml"
+    path.write_text(dump(written))
+    DirectoryStore.create(folder / "ha")
+    return path
+
+
+def run(folder: Path, name: str, *arguments: str, **settings: Any) -> Result:
+    command = next(each for each in COMMANDS if each.name == name)
+    path = site(folder, **settings)
+    return CliRunner().invoke(command, [*arguments, "--config", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("controller --once --every 5", "--every and --once do not go together"),
+        ("controller --dry-run --every 5", "--every and --dry-run do not go together"),
+        ("controller --create-state --once", "--once and --create-state do not go together"),
+        ("controller --create-state --json", "--json and --create-state do not go together"),
+        ("controller --json", "--json needs --once or --dry-run"),
+        ("controller --once --as alfa01", "say with --as HOST which one to be"),
+        ("status --text --json", "--text and --json do not go together"),
+        ("maintenance alfa01 --drain --end", "--drain and --end do not go together"),
+        ("maintenance gridce", "gridce is a virtual machine, no physical host: see `3rc pause"),
+        ("maintenance alfa", "tiny has no physical host alfa; did you mean alfa0"),
+        ("pause alfa01", "alfa01 is a physical host, no virtual machine: see `3rc maintenance"),
+        ("pause gridze", "tiny has no virtual machine gridze; did you mean gridce?"),
+        ("resume xyz", "tiny has no virtual machine xyz\n"),
+        ("installed alfa01", "alfa01 is a physical host"),
+        ("explain alfa01", "alfa01 is a physical host"),
+    ],
+)
+def test_a_mistake_in_what_was_typed_exits_2_and_says_what_to_type(
+    tmp_path: Path, arguments: str, words: str
+) -> None:
+    done = run(tmp_path, *arguments.split())
+    assert done.exit_code == 2
+    assert words in done.output
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--text",)])
+def test_a_site_without_controllers_has_a_status_too(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    done = run(tmp_path, "status", *options, controllers={})
+    assert done.exit_code == 0, done.exception
+    assert "no monitor has fresh data" in done.output
+
+
+def test_a_dry_run_takes_no_lock_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "controller", "--once", "--dry-run", "--as", "bibe")
+    assert "no monitor has fresh data" in done.output
+    assert not list((tmp_path / "ha").glob(".*"))
+    assert not list((tmp_path / "ha" / "state").glob("[a-z]*"))
+
+
+def test_a_story_ends_with_what_holds_now(tmp_path: Path) -> None:
+    assert run(tmp_path, "controller", "--once", "--as", "bibe").exit_code == 0
+    told = run(tmp_path, "explain", "gridce").output.splitlines()
+    assert "bibe: no monitor has fresh data" in told[0]
+    assert told[-1].startswith("now: no monitor has fresh data")
+    data = json.loads(run(tmp_path, "explain", "gridce", "--json").output)
+    assert [event["kind"] for event in data] == ["standstill"]
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104 - as the metrics do
+        port = taken.getsockname()[1]
+        done = run(tmp_path, "controller", "--as", "bibe", metrics={"port": port})
+    assert done.exit_code == 1
+    assert f"no metrics on port {port}: Address already in use" in done.output
+
+
+def test_a_tick_is_over_although_nobody_can_be_told(tmp_path: Path) -> None:
+    """Were the command still alive, its output would hold us up."""
+    path = site(tmp_path, notify={"command": ("sh", "-c", "sleep 1000")})
+    code = "from threerc.compiler.cli import main; main()"
+    command = [sys.executable, "-c", code, "controller", "--config", str(path), "--as", "bibe"]
+    done = subprocess.run(
+        [*command, "--once"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert "nobody was told: no answer from sh within 10 s" in done.stderr
