@@ -1,0 +1,118 @@
+"""What the watcher makes of libvirt's events and of what machines say."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from threerc.testbed.events import Event, Kind
+from threerc.testbed.watching import Console, event_of, said
+
+STAMP = "2026-11-25 03:24:32.250+0000"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "what"),
+    [
+        ("event 'lifecycle' for domain 'vm1': Started Booted", Kind.STARTED, "started booted"),
+        (
+            "event 'lifecycle' for domain 'vm1': Stopped Destroyed",
+            Kind.STOPPED,
+            "stopped destroyed",
+        ),
+        ("event 'lifecycle' for domain 'vm1': Stopped Crashed", Kind.STOPPED, "stopped crashed"),
+        ("event 'lifecycle' for domain 'vm1': Suspended Paused", Kind.STOPPED, "suspended paused"),
+        ("event 'reboot' for domain 'vm1'", Kind.NOTE, "reboot"),
+    ],
+)
+def test_what_libvirt_tells(line: str, kind: Kind, what: str) -> None:
+    event = event_of(f"{STAMP}: {line}\n", "ph1")
+    assert event == Event(1795577072.25, kind, "vm1", {"host": "ph1", "what": what})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{STAMP}: event 'lifecycle' for domain 'vm1': Defined Added",
+        f"{STAMP}: event 'rtc-change' for domain 'vm1': 3",
+        "events received: 0",
+        "",
+    ],
+)
+def test_what_is_of_no_interest(line: str) -> None:
+    assert event_of(line, "ph1") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "phase", "text"),
+    [
+        ("3RC-INSTALL unpack 12.5", Kind.INSTALLING, "unpack", "12.5"),
+        ("3RC-INSTALL installed 30.1", Kind.INSTALLED, "installed", "30.1"),
+        ("3RC-INSTALL failed no /dev/sda", Kind.INSTALLING, "failed", "no /dev/sda"),
+        ("3RC-BOOT ssh 4.2", Kind.NOTE, "ssh", "4.2"),
+        ("[    1.0] x 3RC-BOOT gmond 4.9", Kind.BOOTED, "gmond", "4.9"),
+    ],
+)  # fmt: skip
+def test_what_a_machine_says(line: str, kind: Kind, phase: str, text: str) -> None:
+    event = said(line, "vm1", 5.0)
+    assert event is not None
+    assert (event.time, event.kind, event.of) == (5.0, kind, "vm1")
+    assert (event.detail["phase"], event.detail["text"]) == (phase, text)
+
+
+def test_most_of_what_a_machine_says_is_no_event() -> None:
+    assert said("Debian GNU/Linux 12 vm1 ttyS0", "vm1", 5.0) is None
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[tuple[int, Console]]:
+    """A machine's end of a serial line, and the console at the other."""
+    own, other = os.openpty()
+    tty.setraw(other)
+    os.set_blocking(other, False)
+    console = Console("vm1", other, tmp_path / "log", tmp_path / "vm1")
+    yield own, console
+    os.close(own)
+    console.close()
+
+
+def test_the_log_has_whole_lines_with_times(machine: tuple[int, Console], tmp_path: Path) -> None:
+    own, console = machine
+    os.write(own, b"Linux version 6.1\r\n3RC-INSTALL net")
+    assert console.read() == []
+    os.write(own, b"work 3.0\r\n")
+    (event,) = console.read() or []
+    assert (event.kind, event.detail["phase"]) == (Kind.INSTALLING, "network")
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert first.endswith(" Linux version 6.1")
+    assert second.endswith(" 3RC-INSTALL network 3.0")
+    assert first.startswith("20")
+
+
+def test_who_connects_sees_and_types(machine: tuple[int, Console], tmp_path: Path) -> None:
+    own, console = machine
+    with socket.socket(socket.AF_UNIX) as person:
+        person.connect(str(tmp_path / "vm1"))
+        client, _ = console.listener.accept()
+        console.clients.append(client)
+        os.write(own, b"login: ")
+        assert console.read() == []
+        assert person.recv(100) == b"login: "
+        person.sendall(b"root\n")
+        assert console.type(client)
+        assert os.read(own, 100) == b"root\n"
+    assert not console.type(client)
+
+
+def test_a_console_ends_with_its_machine(tmp_path: Path) -> None:
+    own, other = os.openpty()
+    os.set_blocking(other, False)
+    console = Console("vm1", other, tmp_path / "log", tmp_path / "vm1")
+    os.close(own)
+    assert console.read() is None
+    console.close()
