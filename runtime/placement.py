@@ -8,10 +8,11 @@ dead host's VMs spread evenly and a large one is not left out because small ones
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
-from typing import Final
+from typing import Final, NamedTuple
 
 
 @dataclass(slots=True)
@@ -114,15 +115,44 @@ def _why_not(request: Request, host: Host) -> str:
     return host.refuses(request) or (_AVOIDED if host.name in request.avoid else "")
 
 
+class _Even(NamedTuple):
+    """Of the hosts that may take a VM: how many VMs each has, how many are sent to each at most.
+
+    The mean is one too many, so that it is never 0.
+    """
+
+    mean: float
+    share: int
+
+
+def _burden(host: Host, even: _Even) -> tuple[bool, float, str]:
+    """What a host carries already, to compare hosts by: VMs and load, each as a share."""
+    load = (host.load or 0.0) / host.maxl if host.maxl else 0.0
+    return (host.sent >= even.share, host.vms / even.mean + load, host.name)
+
+
 class _Placer:
     def __init__(self, hosts: Mapping[str, Host], wanted: Sequence[Request]) -> None:
         self.hosts = hosts
         self.placed: dict[str, tuple[Request, Host]] = {}
         self.refusals: dict[str, dict[str, str]] = {}
-        up = [host for host in hosts.values() if not host.why_not]
-        self.mean = 1 + sum(host.vms for host in up) / max(1, len(up))
-        moving = sum(bool(self._at_home(request)) for request in wanted)
-        self.share = ceil(moving / max(1, len(up))) + 1
+        self.evens = self._evens(wanted)
+
+    def _evens(self, wanted: Sequence[Request]) -> dict[int, _Even]:
+        """What is even for each VM, by the identity of the object that says where it may go.
+
+        Most VMs share one such object, or a large site would take long.
+        """
+        free = frozenset(name for name, host in self.hosts.items() if not host.why_not)
+        sets = {id(request.allowed): free.intersection(request.allowed) for request in wanted}
+        moving = Counter(sets[id(request.allowed)] for request in wanted if self._at_home(request))
+        evens: dict[frozenset[str], _Even] = {}
+        for names in set(sets.values()):
+            count = max(1, len(names))
+            mean = 1 + sum(self.hosts[name].vms for name in names) / count
+            sent = sum(number for each, number in moving.items() if each <= names)
+            evens[names] = _Even(mean, ceil(sent / count) + 1)
+        return {key: evens[names] for key, names in sets.items()}
 
     def _at_home(self, request: Request) -> str:
         home = self.hosts.get(request.home)
@@ -178,14 +208,10 @@ class _Placer:
                 free.append(host)
         self.refusals[request.vm] = refused
         if free:
-            return min(free, key=self._burden)
+            even = self.evens[id(request.allowed)]
+            return min(free, key=lambda host: _burden(host, even))
         avoided = (name for name in request.avoid if name in request.allowed)
         return next((self.hosts[name] for name in avoided if refused[name] == _AVOIDED), None)
-
-    def _burden(self, host: Host) -> tuple[bool, float, str]:
-        """What a host carries already, to compare hosts by: VMs and load, each as a share."""
-        load = (host.load or 0.0) / host.maxl if host.maxl else 0.0
-        return (host.sent >= self.share, host.vms / self.mean + load, host.name)
 
     def _make_room(self, request: Request) -> bool:
         """Place a VM by sending one placed before to another host."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import cycle, islice
 from math import ceil, inf
 
 from hypothesis import given
@@ -180,3 +181,29 @@ def test_no_bound_is_ever_broken(
         groups = [each.group for each in here if each.group]
         assert len(groups) == len(set(groups))
         assert host.sent == host.vms == len(here)
+
+
+def test_shares_are_fair_among_the_hosts_that_may_take_them() -> None:
+    """Not among all: of three that may take a dead host's VMs a busy one gets no more either."""
+    up = {
+        f"k{n}": Host(f"k{n}", maxl=10, load=load, vms=10) for n, load in enumerate((9, 0.5, 0.5))
+    }
+    up |= {f"x{n}": Host(f"x{n}", maxl=10, load=1.0, vms=100) for n in range(9)}
+    up["dead"] = Host("dead", why_not="down")
+    allowed = ("dead", "k0", "k1", "k2")
+    moved = place([Request(f"v{n:03}", "dead", allowed) for n in range(100)], up)
+    assert Counter(choice.host for choice in moved.values()) == {"k0": 30, "k1": 35, "k2": 35}
+
+
+def test_the_load_counts_as_much_as_it_does_among_those_hosts() -> None:
+    """Many VMs elsewhere made a host with a few more look as good as one that is much busier."""
+    up = {"a": Host("a", maxl=10, load=3.0, vms=2), "b": Host("b", maxl=10, load=1.0, vms=6)}
+    up |= {f"x{n}": Host(f"x{n}", maxl=10, vms=200) for n in range(9)}
+    assert place([Request("v", "", ("a", "b"))], up)["v"].host == "a"
+
+
+def test_those_with_less_choice_are_as_many_as_there_are_hosts_for_them() -> None:
+    up = {name: Host(name) for name in "abcd"} | {"dead": Host("dead", why_not="down")}
+    choices = islice(cycle((("dead", "a", "b"), ("dead", "a", "b", "c", "d"))), 40)
+    moved = place([Request(f"v{n:02}", "dead", each) for n, each in enumerate(choices)], up)
+    assert Counter(choice.host for choice in moved.values()) == dict.fromkeys("abcd", 10)
