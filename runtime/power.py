@@ -1,6 +1,7 @@
 """Cutting a physical host's power, so that nothing on it can be alive (thesis 2.14).
 
-`off` returns when the board itself says that the host is off, not when it has taken the order.
+`off` returns when the board itself says that the host is off, not when it has taken the order, and
+gives no order when its time is over: nobody waits for it then, and the host may be needed again.
 Passwords are read when they are needed, and never stand on a command line.
 
 Source: ipmitool(1); DMTF DSP0266 (Redfish); FenceAgentAPI of ClusterLabs.
@@ -9,7 +10,6 @@ Source: ipmitool(1); DMTF DSP0266 (Redfish); FenceAgentAPI of ClusterLabs.
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
 import re
@@ -17,6 +17,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +25,16 @@ from threerc.runtime import world
 from threerc.runtime.config import BoardPower, ControllerConfig, FencePower, Secret
 from threerc.runtime.errors import Refused, Unreachable
 from threerc.runtime.programs import Answer, run
+from threerc.runtime.web import NoAnswer, Server
 
 _LOOK_SECONDS: Final = 1.0
+_SHARE: Final = 0.5
+"""Of the deadline; runtime/survey.py waits no longer either."""
 _CALL_SECONDS: Final = 20.0
 _IPMI_PORT: Final = 623
+_HTTPS_PORT: Final = 443
 _STATUS_ON: Final = 0
 _STATUS_OFF: Final = 2
-_LIMIT: Final = 1 << 20
-"""Bytes of a board's answer."""
 _SYSTEMS: Final = "/redfish/v1/Systems"
 _PATH: Final = re.compile(r"/[A-Za-z0-9._~:/@#%+-]*")
 
@@ -41,11 +44,12 @@ def open_power(config: ControllerConfig, host: str) -> world.Power | None:
     ph = config.physical_hosts.get(host)
     if ph is None or ph.power is None:
         return None
+    seconds = config.deadline * _SHARE
     if isinstance(ph.power, FencePower):
-        return Fence(host, ph.power, config.deadline)
+        return Fence(host, ph.power, seconds)
     if ph.power.kind == "ipmi":
-        return Ipmi(host, ph.power, config.deadline)
-    return Redfish(host, ph.power, config.deadline)
+        return Ipmi(host, ph.power, seconds)
+    return Redfish(host, ph.power, seconds)
 
 
 def secret(kept: Secret) -> str:
@@ -65,30 +69,45 @@ def secret(kept: Secret) -> str:
 
 
 class _Switch(ABC):
-    """What all kinds share: off is off only when it is seen."""
+    """What all kinds share: off is off only when it is seen.
+
+    All that `off`, or `is_on`, asks of the board has to be over after `seconds`.
+    """
 
     def __init__(self, host: str, seconds: float) -> None:
         self.host = host
         self.seconds = seconds
+        self._end = 0.0
 
     def off(self) -> None:
         """Cut it; returns when the management board says that it is off."""
-        deadline = time.monotonic() + self.seconds
         if not self.is_on():
             return
         self._cut()
-        while self.is_on():
-            if time.monotonic() > deadline:
+        while self._says_on():
+            if self._end - time.monotonic() < 2 * _LOOK_SECONDS:  # to wait, and to look again
                 raise Refused(f"{self.host}: still on {self.seconds:g} s after its power was cut")
             time.sleep(_LOOK_SECONDS)
 
-    @abstractmethod
     def is_on(self) -> bool:
         """Whether it is on."""
+        self._end = time.monotonic() + self.seconds
+        return self._says_on()
+
+    @abstractmethod
+    def _says_on(self) -> bool:
+        """Whether the board says that it is on."""
 
     @abstractmethod
     def _cut(self) -> None:
         """Order it to be cut."""
+
+    def _left(self) -> float:
+        """Seconds for the next call. Raises Unreachable."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise Unreachable(f"{self.host}: its board took longer than {self.seconds:g} s")
+        return left
 
     def _run(
         self,
@@ -110,8 +129,7 @@ class Ipmi(_Switch):
         super().__init__(host, seconds)
         self.power = power
 
-    def is_on(self) -> bool:
-        """Whether it is on."""
+    def _says_on(self) -> bool:
         said = self._ipmitool("status")
         match said.strip().rpartition(" ")[2]:
             case "on":
@@ -130,7 +148,7 @@ class Ipmi(_Switch):
             login += ["-C", str(self.power.cipher)]
         answer = self._run(
             ["ipmitool", "-I", "lanplus", *board, *login, "chassis", "power", command],
-            min(self.seconds, _CALL_SECONDS),
+            min(self._left(), _CALL_SECONDS),
             environment={"IPMITOOL_PASSWORD": secret(self.power.password)},
         )
         if answer.status != 0:
@@ -146,8 +164,7 @@ class Fence(_Switch):
         super().__init__(host, seconds)
         self.power = power
 
-    def is_on(self) -> bool:
-        """Whether it is on."""
+    def _says_on(self) -> bool:
         answer = self._agent("status")
         if answer.status not in {_STATUS_ON, _STATUS_OFF}:
             raise Unreachable(f"{self.host}: {self.power.agent}: {answer.reason}")
@@ -163,7 +180,7 @@ class Fence(_Switch):
         if self.power.password is not None:
             options["password"] = secret(self.power.password)
         text = "".join(f"{name}={value}\n" for name, value in options.items())
-        return self._run([self.power.agent], self.seconds, text)
+        return self._run([self.power.agent], self._left(), text)
 
 
 class Redfish(_Switch):
@@ -173,8 +190,8 @@ class Redfish(_Switch):
         super().__init__(host, seconds)
         self.power = power
 
-    def is_on(self) -> bool:
-        """Whether it is on; also while it is being switched on or off."""
+    def _says_on(self) -> bool:
+        """Also while it is being switched on or off."""
         state = self._system().get("PowerState")
         if not isinstance(state, str):
             raise Refused(f"{self.host}: its board does not say whether it is on")
@@ -204,23 +221,21 @@ class Redfish(_Switch):
             "Accept": "application/json",
             "Content-Type": "application/json",
         }
-        connection = http.client.HTTPSConnection(
-            str(self.power.address),
-            self.power.port or http.client.HTTPS_PORT,
-            timeout=min(self.seconds, _CALL_SECONDS),
-            context=self._tls(),
-        )
         try:
-            connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            text = answer.read(_LIMIT)
-        except (OSError, http.client.HTTPException) as error:
+            with closing(self._server()) as server:
+                seconds = min(self._left(), _CALL_SECONDS)
+                text = json.dumps(body) if body else None
+                answer = server.ask(method, path, seconds, text, headers)
+        except NoAnswer as error:
             raise Unreachable(f"{self.host}: its board: {error}") from None
-        finally:
-            connection.close()
         if answer.status // 100 != 2:
-            raise Refused(f"{self.host}: {method} {path}: {answer.status} {answer.reason}")
-        return self._parsed(text)
+            raise Refused(f"{self.host}: {method} {path}: {answer.status}")
+        return self._parsed(answer.body)
+
+    def _server(self) -> Server:
+        address = self.power.address
+        host = f"[{address}]" if ":" in str(address) else str(address)
+        return Server(f"https://{host}:{self.power.port or _HTTPS_PORT}", self._tls())
 
     def _tls(self) -> ssl.SSLContext:
         """Boards are known by their certificate, which seldom names their address."""

@@ -14,8 +14,9 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_ipmi_cuts_the_power(ipmi: Board, password: Path) -> None:
 
 def test_ipmi_does_not_take_an_order_for_a_deed(ipmi: Board, password: Path) -> None:
     ipmi.state.with_name("power.stuck").touch()
-    with pytest.raises(Refused, match="alfa01: still on 8 s after its power was cut"):
+    with pytest.raises(Refused, match="alfa01: still on 4 s after its power was cut"):
         power_of(ipmi.told(password), deadline=8).off()
 
 
@@ -324,6 +325,7 @@ class Answers(BaseHTTPRequestHandler):
     """A board that answers as it is told; sushy's emulator cannot be made to misbehave."""
 
     says: ClassVar[Callable[[str], tuple[int, bytes]]]
+    pause: ClassVar[float]
 
     def do_GET(self) -> None:
         status, body = type(self).says(self.path)
@@ -331,7 +333,13 @@ class Answers(BaseHTTPRequestHandler):
         self.send_header("Location", "https://127.0.0.1:1/")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if not self.pause:
+            self.wfile.write(body)
+            return
+        with suppress(OSError):
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.pause)
 
     def do_POST(self) -> None:
         self.do_GET()
@@ -341,8 +349,11 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answering(certificate: Path, says: Callable[[str], tuple[int, bytes]]) -> Iterator[int]:
-    handler = type("Told", (Answers,), {"says": staticmethod(says)})
+def answering(
+    certificate: Path, says: Callable[[str], tuple[int, bytes]], pause: float = 0
+) -> Iterator[int]:
+    """A board's port; `pause` are seconds between the bytes that it says."""
+    handler = type("Told", (Answers,), {"says": staticmethod(says), "pause": pause})
     server = ThreadingHTTPServer((ADDRESS, 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_suffix(".key"))
@@ -417,6 +428,18 @@ def test_redfish_of_a_board_that_hangs(certificate: Path, password: Path) -> Non
             power_of(told, deadline=1).off()
 
 
+def test_redfish_of_a_board_that_never_comes_to_an_end(certificate: Path, password: Path) -> None:
+    """A byte now and then would hold a client for ever that only bounds each."""
+
+    def drip(_: str) -> tuple[int, bytes]:
+        return 200, b" " * 100_000
+
+    with answering(certificate, drip, pause=0.05) as port:
+        told = board("redfish", port, {"file": str(password)}, certificate=str(certificate))
+        with pytest.raises(Unreachable, match="alfa01: its board: no whole answer within"):
+            power_of(told, deadline=2).off()
+
+
 # -- fence agents
 
 
@@ -439,6 +462,21 @@ def test_a_fence_agent_that_is_not_there_or_fails(monkeypatch: pytest.MonkeyPatc
         power_of({"kind": "fence", "agent": "fence_none"}).off()
     with pytest.raises(Unreachable, match="alfa01: fence_ipmilan"):
         power_of({"kind": "fence", "agent": "fence_ipmilan", "options": {"username": "x"}}).off()
+
+
+def test_no_order_is_given_when_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the deadline is what anybody waits for."""
+    program = tmp_path / "fence_slow"
+    program.write_text(
+        f"#!/bin/sh\nif grep -q off; then touch {tmp_path}/cut; else sleep 1.5; fi\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(Unreachable, match="alfa01: no answer from fence_slow within"):
+        power_of({"kind": "fence", "agent": "fence_slow"}, deadline=2).off()
+    assert not (tmp_path / "cut").exists()
 
 
 def test_a_fence_agent_gets_the_password_on_its_input(
