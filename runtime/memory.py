@@ -151,7 +151,7 @@ class Memory:
             if key == _SEEN + self.me:
                 self._seen_version = found.version
                 self.last_tick, self.absent = look.tick, look.absent
-                self._marks, self._before = look.marks, look.earlier
+                self._marks, self._before = dict(look.marks), dict(look.earlier)
 
     def _look_at(self, look: Look) -> None:
         """Heed a controller's last tick. What lies ahead of this clock says nothing."""
@@ -268,7 +268,7 @@ class Memory:
 def _read(kind: type[_Value], key: str, found: Versioned) -> _Value:
     """A value of the shared state. Raises StoreLost that names the key of a damaged one."""
     try:
-        return kind.model_validate(found.value)
+        return found.read(kind)
     except ValueError as error:
         raise StoreLost(f"{key} is none of ours; mend it by hand: {briefly(error)}") from None
 

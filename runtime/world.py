@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from threerc.runtime.config import Part
 from threerc.runtime.observation import Observation
 
 Job = Callable[[], Any]
 Leave = Callable[[], float]
 """The seconds that an action may still take. Raises Conflict, StoreLost where it may not go on."""
+
+_Model = TypeVar("_Model", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,16 @@ class Versioned:
 
     version: int
     value: Mapping[str, Any]
+    _models: list[Part] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def read(self, kind: type[_Model]) -> _Model:
+        """What the value stands for, checked once and then shared. Raises ValidationError."""
+        for known in self._models:
+            if isinstance(known, kind):
+                return known
+        found = kind.model_validate(self.value)
+        self._models.append(found)
+        return found
 
 
 class Probed(NamedTuple):
