@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,9 @@ _EVENT: Final = re.compile(r"(\S+ \S+): event '([\w-]+)' for domain '?(.+?)'?(?:
 _STARTED: Final = ("Started", "Resumed")
 _STOPPED: Final = ("Stopped", "Suspended", "Crashed")
 _SAID: Final = re.compile(r"3RC-(INSTALL|BOOT) (\S+)(?: (.*))?")
-_LAST_SERVICE: Final = "gmond"
+_SERVICES: Final = frozenset({"ssh", "gmond"})
+"""What a machine has to have started, in whatever order, to be up."""
+_KERNEL: Final = "] Linux version "
 _CHUNK: Final = 1 << 16
 _CALL_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.5
@@ -60,8 +62,7 @@ def said(line: str, vm: str, when: float) -> Event | None:
     source, phase, rest = match.groups()
     detail = {"phase": phase, "text": (rest or "").strip()}
     if source == "BOOT":
-        kind = Kind.BOOTED if phase == _LAST_SERVICE else Kind.NOTE
-        return Event(when, kind, vm, {**detail, "what": f"boot: {phase}"})
+        return Event(when, Kind.NOTE, vm, {**detail, "what": f"boot: {phase}"})
     kind = Kind.INSTALLED if phase == "installed" else Kind.INSTALLING
     return Event(when, kind, vm, {**detail, "what": f"installer: {phase}"})
 
@@ -81,6 +82,7 @@ class Console:
         self._log = log.open("a", encoding="utf-8", buffering=1)
         self._line = ""
         self._began = 0.0
+        self._services: set[str] = set()
 
     def read(self) -> list[Event] | None:
         """Take what the machine has said; what its lines tell. None: it is gone."""
@@ -112,8 +114,20 @@ class Console:
         stamp = datetime.fromtimestamp(self._began).astimezone().isoformat(" ", "milliseconds")
         with suppress(OSError):  # a full disk is no reason to stop
             self._log.write(f"{stamp} {line}\n")
+        if _KERNEL in line:
+            self._services.clear()
         event = said(line, self.vm, self._began)
-        return [] if event is None else [event]
+        if event is None:
+            return []
+        return [event, *self._booted(event)]
+
+    def _booted(self, event: Event) -> Iterator[Event]:
+        """It is up with the last of its services."""
+        if event.kind is Kind.NOTE and event.detail["phase"] in _SERVICES:
+            self._services.add(event.detail["phase"])
+            if self._services == _SERVICES:
+                self._services.clear()
+                yield Event(event.time, Kind.BOOTED, self.vm, {"what": "boot: all services"})
 
     def type(self, client: socket.socket) -> bool:
         """Hand what a client types to the machine; false: the client is gone."""

@@ -55,7 +55,7 @@ def test_what_is_of_no_interest(line: str) -> None:
         ("3RC-INSTALL installed 30.1", Kind.INSTALLED, "installed", "30.1"),
         ("3RC-INSTALL failed no /dev/sda", Kind.INSTALLING, "failed", "no /dev/sda"),
         ("3RC-BOOT ssh 4.2", Kind.NOTE, "ssh", "4.2"),
-        ("[    1.0] x 3RC-BOOT gmond 4.9", Kind.BOOTED, "gmond", "4.9"),
+        ("[    1.0] x 3RC-BOOT gmond 4.9", Kind.NOTE, "gmond", "4.9"),
     ],
 )  # fmt: skip
 def test_what_a_machine_says(line: str, kind: Kind, phase: str, text: str) -> None:
@@ -92,6 +92,21 @@ def test_the_log_has_whole_lines_with_times(machine: tuple[int, Console], tmp_pa
     assert first.endswith(" Linux version 6.1")
     assert second.endswith(" 3RC-INSTALL network 3.0")
     assert first.startswith("20")
+
+
+def test_a_machine_is_up_with_the_last_of_its_services(machine: tuple[int, Console]) -> None:
+    own, console = machine
+
+    def kinds(*lines: str) -> list[Kind]:
+        os.write(own, "".join(f"{line}\r\n" for line in lines).encode())
+        return [event.kind for event in console.read() or []]
+
+    assert kinds("3RC-BOOT gmond 4.9") == [Kind.NOTE]
+    assert kinds("3RC-BOOT ssh 5.0") == [Kind.NOTE, Kind.BOOTED]
+    # It dies in the middle of the next start: what was up then is not any more.
+    assert kinds("3RC-BOOT ssh 4.0") == [Kind.NOTE]
+    assert kinds("[    0.000000] Linux version 6.1", "3RC-BOOT gmond 4.5") == [Kind.NOTE]
+    assert kinds("3RC-BOOT ssh 4.6") == [Kind.NOTE, Kind.BOOTED]
 
 
 def test_who_connects_sees_and_types(machine: tuple[int, Console], tmp_path: Path) -> None:
