@@ -17,7 +17,7 @@ from threerc.runtime.drain import drain
 from threerc.runtime.errors import Conflict, MonitorLost
 from threerc.runtime.memory import Memory
 from threerc.runtime.ordering import Orderer
-from threerc.runtime.retelling import news
+from threerc.runtime.retelling import News
 from threerc.runtime.round import Report, Round
 from threerc.runtime.upkeep import keep_up
 from threerc.runtime.view import View
@@ -132,9 +132,11 @@ def _stand_still(turn: Round) -> None:
 def _say(world: World, me: str, report: Report) -> None:
     """Write the logs, and notify of all but waits. What was told lately is not told again."""
     lines = [line for case in report.cases for line in case.lines(report.time, world.zone)]
-    events = news(world.store, me, report.time, report.events)
-    if lines or events:
-        world.store.log(lines, events)
-    loud = [event for event in events if event["kind"] != "wait"]
+    news = News(world.store, me, report.time, report.events)
+    if lines or news.fresh:
+        world.store.log(lines, news.fresh)
+    loud = [event for event in news.fresh if event["kind"] != "wait"]
     if loud:
         world.tell(loud)
+    # Only now: whoever dies before has told nobody, and is to tell it again.
+    news.remember()

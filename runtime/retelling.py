@@ -6,7 +6,8 @@ So people learn why nothing is done just now from either controller, wherever it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from threerc.runtime.errors import Conflict, StoreLost
@@ -40,34 +41,39 @@ def gist(reason: str) -> str:
     return " ".join(word for word in words if not word[:1].isdigit())
 
 
-def news(
-    store: Store, me: str, now: float, events: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Those of a tick's events that say something new; what they say is remembered for the next.
+class News:
+    """The events of one tick: those that say something new, to be remembered when they are told.
 
-    Where that cannot be written all is told. Raises StoreLost where it cannot be read.
+    Raises StoreLost where it cannot be read what was told before.
     """
-    found = store.get(_TOLD + me)
-    before = {} if found is None else _loaded(found.value)
-    standing: dict[_Key, Standing] = {}
-    fresh: list[dict[str, Any]] = []
-    for event in events:
+
+    def __init__(self, store: Store, me: str, now: float, events: Iterable[dict[str, Any]]) -> None:
+        self._store = store
+        self._key = _TOLD + me
+        self._found = store.get(self._key)
+        self._before = {} if self._found is None else _loaded(self._found.value)
+        self._standing: dict[_Key, Standing] = {}
+        self.fresh = [event for event in events if self._is_new(event, now)]
+
+    def _is_new(self, event: Mapping[str, Any], now: float) -> bool:
         if event["kind"] in _ALWAYS:
-            fresh.append(event)
-            continue
+            return True
         kind, reason = str(event["kind"]), str(event["reason"])
         key = (str(event.get("vm", SITE)), kind, gist(reason))
-        known = before.get(key)
-        if known is None or not 0 <= now - known.told < AGAIN:
-            fresh.append(event)
+        known = self._before.get(key)
+        heard = known is not None and 0 <= now - known.told < AGAIN
+        if known is None or not heard:
             known = Standing(kind, reason, known.since if known else now, now)
-        standing[key] = known
-    if standing != before:
-        try:
-            store.put(_TOLD + me, _dumped(standing), found.version if found else 0)
-        except (Conflict, StoreLost):
-            return list(events)
-    return fresh
+        self._standing[key] = known
+        return not heard
+
+    def remember(self) -> None:
+        """Note what was told. Where that cannot be written, it is told again in the next tick."""
+        if self._standing == self._before:
+            return
+        version = self._found.version if self._found else 0
+        with suppress(Conflict, StoreLost):
+            self._store.put(self._key, _dumped(self._standing), version)
 
 
 def standing(store: Store) -> dict[str, list[tuple[str, Standing]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.runtime.tiny_world import TinyHost, TinyWorld, config
 from threerc.runtime.controller import tick
 from threerc.runtime.errors import StoreLost
-from threerc.runtime.retelling import AGAIN, gist, news
+from threerc.runtime.retelling import AGAIN, News, gist
 from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.status import word_lines
 
@@ -27,6 +28,15 @@ def world() -> TinyWorld:
 
 def wait(vm: str, reason: str) -> dict[str, Any]:
     return {"time": 0.0, "controller": "bibe", "vm": vm, "kind": "wait", "reason": reason}
+
+
+def news(
+    store: MemoryStore, me: str, now: float, events: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is new, told and remembered."""
+    told = News(store, me, now, events)
+    told.remember()
+    return told.fresh
 
 
 def test_machines_that_were_never_started_do_not_fill_the_disk(world: TinyWorld) -> None:
@@ -93,16 +103,35 @@ def test_actions_are_always_told() -> None:
     assert news(store, "bibe", 0.0, [event]) == news(store, "bibe", 1.0, [event]) == [event]
 
 
-def test_where_it_cannot_be_remembered_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MemoryStore()
-    news(store, "bibe", 0.0, [wait("a", "x")])
-
-    def full(*_: object) -> int:
+@pytest.mark.parametrize("method", ["log", "put"])
+def test_what_could_not_be_told_or_remembered_is_told_again(
+    world: TinyWorld, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def full(*_: object) -> None:
         raise StoreLost("no space left")
 
-    monkeypatch.setattr(store, "put", full)
-    events = [wait("a", "x"), wait("b", "x")]
-    assert news(store, "bibe", 1.0, events) == events
+    news = News(world.store, "bibe", 0.0, [wait("a", "x")])
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, method, full)
+        with suppress(StoreLost):
+            world.store.log([], news.fresh)
+            news.remember()
+    assert News(world.store, "bibe", 1.0, [wait("a", "x")]).fresh
+
+
+def test_a_tick_whose_log_is_full_tells_it_in_the_next_one(
+    world: TinyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreLost("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "log", full)
+        with pytest.raises(StoreLost):
+            tick(world, SITE, "bibe")
+    world.time += 60
+    tick(world, SITE, "bibe")
+    assert {event["vm"] for event in world.store.events() if event["kind"] == "wait"} == {*NEVER}
 
 
 @pytest.mark.parametrize("value", [{}, {"standing": 1}, {"standing": [[1]]}, {"standing": [None]}])
