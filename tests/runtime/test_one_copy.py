@@ -12,21 +12,24 @@ from tests.runtime.tiny_world import Died, TinyHost, TinyWorld, config
 from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
+from threerc.runtime.ordering import Orderer
 from threerc.runtime.records import Intent, Record, State
 from threerc.runtime.world import Leave
 
 SSH = (True, False)
-KILL = ("ok", "refused", "lost", "unheard")
-START = ("ok", "refused", "lost", "unheard")
-POWER = ("none", "ok", "refused", "stuck")
+KILL = ("ok", "refused", "lost", "unheard", "late")
+START = ("ok", "refused", "lost", "unheard", "late")
+POWER = ("none", "ok", "refused", "stuck", "late")
 WHERE = ("alfa01", "alfa02", "")
 """Where the copy really is: where it should be, where somebody has moved it, nowhere."""
 
 
-def worlds(*, host_is_silent: bool) -> list[TinyWorld]:
+def worlds(*, host_is_silent: bool, late: bool = True) -> list[TinyWorld]:
     """A world for every combination of what can go wrong; gridce is silent in all of them."""
     found: list[TinyWorld] = []
     for ssh, kill, start, power, where in itertools.product(SSH, KILL, START, POWER, WHERE):
+        if "late" in (kill, start, power) and not late:
+            continue
         hosts = {
             "alfa01": TinyHost(ssh=ssh, kill=kill, power=power),
             "alfa02": TinyHost(start=start, running={"other"}),
@@ -45,7 +48,8 @@ def ticks(world: TinyWorld, site: ControllerConfig, count: int) -> None:
     for number in range(count):
         with suppress(Died):
             tick(world, site, ("bibe", "bussolo")[number % 2])
-        world.time += 60
+        with suppress(Died):
+            world.pass_time(60)
         for host in world.silent:
             world.silent[host] += 60
 
@@ -54,16 +58,33 @@ def ticks(world: TinyWorld, site: ControllerConfig, count: int) -> None:
 def test_with_every_combination_of_failures(host_is_silent: bool) -> None:
     started = 0
     for world in worlds(host_is_silent=host_is_silent):
-        ticks(world, config(), 12)
+        ticks(world, config(), 2)
+        world.loads["alfa03"] = 11.0  # the next one chooses another host, but for what goes on late
+        ticks(world, config(), 10)
         assert world.most <= 1, world.hosts
         started += world.most
     assert started > 20  # or it would prove nothing
 
 
+def test_without_asking_for_leave_what_goes_on_late_starts_a_second_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or the worlds above would not show that it is needed."""
+    monkeypatch.setattr(Orderer, "_leave", lambda _self, _vm: 60.0)
+    found = [
+        world for world in worlds(host_is_silent=False) if world.hosts["alfa01"].kill == "late"
+    ]
+    for world in found:
+        ticks(world, config(), 2)
+        world.loads["alfa03"] = 11.0
+        ticks(world, config(), 10)
+    assert any(world.most > 1 for world in found)
+
+
 def test_when_a_controller_dies_in_the_middle_of_anything() -> None:
     """Of each tick's calls to the outside, each is once the last that it made."""
     for dies_at in range(1, 12):
-        for world in worlds(host_is_silent=True):
+        for world in worlds(host_is_silent=True, late=False):
             world.dies_at = dies_at
             ticks(world, config(), 12)
             assert world.most <= 1, (dies_at, world.hosts)

@@ -5,10 +5,13 @@ Not a simulation of time: a test sets what each host does when it is asked, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import partial
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError, MonitorLost, Refused, Unreachable
@@ -18,6 +21,10 @@ from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.world import Job, Leave, Probed
 
 START = 1_000_000.0
+LATE = 300.0
+"""After so many seconds comes what is late: others have taken over by then."""
+LATE_START = 120.0
+"""A start comes no later than twice the time of an action: against a later one only locks help."""
 
 
 def config(**settings: Any) -> ControllerConfig:
@@ -48,6 +55,16 @@ def config(**settings: Any) -> ControllerConfig:
     return ControllerConfig.model_validate(data | settings)
 
 
+_HANGS = object()
+
+
+def _result(job: Job) -> Any:
+    try:
+        return job()
+    except ControllerError as error:
+        return error
+
+
 class Died(BaseException):
     """The controller's own end, which nothing of it can catch."""
 
@@ -56,8 +73,9 @@ class Died(BaseException):
 class TinyHost:
     """One physical host: what it does when it is asked, and what runs on it.
 
-    `kill` and `start` are `ok`, `refused`, `lost` (nothing happened, nobody knows) or `unheard`
-    (it happened, nobody knows).
+    `kill` and `start` are `ok`, `refused`, `lost` (nothing happened, nobody knows), `unheard` (it
+    happened, nobody knows) or `late`: the first time it happens when nobody waits for it any more,
+    and whoever ordered it goes on from there; after that it is `ok`.
     """
 
     ssh: bool = True
@@ -65,6 +83,13 @@ class TinyHost:
     start: str = "ok"
     power: str = "none"
     running: set[str] = field(default_factory=set)
+
+    def take(self, what: str) -> str:
+        """How it does what it is told this time: `kill`, `start` or `power`."""
+        how = str(getattr(self, what))
+        if how == "late":
+            setattr(self, what, "ok")
+        return how
 
 
 class TinyHypervisor:
@@ -87,10 +112,13 @@ class TinyHypervisor:
         self._reach()
         return frozenset(self.host.running)
 
-    def _do(self, how: str, wanted: set[str]) -> None:
+    def _do(self, what: str, order: Callable[[], None], late: float = LATE) -> None:
         self._reach()
-        if how in ("ok", "unheard"):
-            self.host.running = wanted
+        how = self.host.take(what)
+        if how == "late":
+            self.world.hang(late)
+        if how in ("ok", "unheard", "late"):
+            order()
         if how == "refused":
             raise Refused("no")
         if how in ("lost", "unheard"):
@@ -98,12 +126,12 @@ class TinyHypervisor:
 
     def kill(self, vm: str) -> None:
         """Switch off."""
-        self._do(self.host.kill, self.host.running - {vm})
+        self._do("kill", lambda: self.host.running.discard(vm))
 
     def start(self, vm: str) -> None:
         """Switch on."""
         try:
-            self._do(self.host.start, self.host.running | {vm})
+            self._do("start", lambda: self.host.running.add(vm), LATE_START)
         finally:
             self.world.most = max(self.world.most, self.world.copies(vm))
             self.world.count()
@@ -114,12 +142,13 @@ class TinyHypervisor:
 
     def migrate(self, vm: str, to: str) -> None:
         """Move."""
-        self._do("ok", self.host.running - {vm})
+        self._reach()
+        self.host.running.discard(vm)
         self.world.hosts[to].running.add(vm)
 
 
 class TinyPower:
-    """The power of a TinyHost: `ok`, `refused`, `stuck` (says off, is on)."""
+    """The power of a TinyHost: `ok`, `refused`, `stuck` (says off, is on), `late`."""
 
     def __init__(self, world: TinyWorld, host: TinyHost) -> None:
         self.world = world
@@ -128,9 +157,12 @@ class TinyPower:
     def off(self) -> None:
         """Cut it."""
         self.world.count()
-        if self.host.power == "refused":
+        how = self.host.take("power")
+        if how == "refused":
             raise Refused("wrong password")
-        if self.host.power == "ok":
+        if how == "late":
+            self.world.hang(LATE)
+        if how in ("ok", "late"):
             self.host.running = set()
             self.host.ssh = False
 
@@ -165,6 +197,7 @@ class TinyWorld:
     dies_at: int = 0
     most: int = 0
     mute: bool = False
+    hanging: list[tuple[float, Any]] = field(default_factory=list)
     unasked: frozenset[str] = frozenset()
     zone = UTC
 
@@ -219,17 +252,32 @@ class TinyWorld:
     def together(
         self,
         jobs: Mapping[str, Job],
-        seconds: float,  # noqa: ARG002
+        seconds: float,
         hosts: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol's
     ) -> Mapping[str, Any]:
-        """One after another."""
+        """One after another; one that hangs is left alone, and goes on later."""
         results: dict[str, Any] = {}
         for name, job in jobs.items():
-            try:
-                results[name] = job()
-            except ControllerError as error:
-                results[name] = error
+            result = greenlet(partial(_result, job)).switch()
+            late = Unreachable(f"not done within {seconds:g} s")
+            results[name] = late if result is _HANGS else result
         return results
+
+    def hang(self, seconds: float) -> None:
+        """Let the job that calls go on so much later."""
+        job = getcurrent()
+        assert job.parent is not None
+        self.hanging.append((self.time + seconds, job))
+        job.parent.switch(_HANGS)
+
+    def pass_time(self, seconds: float) -> None:
+        """Until the next tick; what has hung for long enough goes on before it."""
+        self.time += seconds
+        due = [job for moment, job in self.hanging if moment <= self.time]
+        self.hanging = [each for each in self.hanging if each[0] > self.time]
+        for job in due:
+            job.parent = getcurrent()
+            job.switch()
 
     def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Remember what was told."""

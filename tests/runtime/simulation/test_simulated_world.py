@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.runtime.simulation.support import SITE, outcome, scenario, small
+from threerc.runtime.errors import Unreachable
 from threerc.runtime.observation import Observation
 from threerc.runtime.simulation.guests import Stage
 from threerc.runtime.simulation.invariants import TWO_COPIES
+from threerc.runtime.simulation.machines import Ssh
 from threerc.runtime.simulation.monitors import Source
 from threerc.runtime.simulation.simulation import Simulation, Start
 
@@ -114,6 +116,40 @@ def test_a_copy_on_a_host_that_is_cut_off_counts() -> None:
     site.network_changed()
     site.guests["vrt1"].start(site.hosts["alfa02"])
     assert [each.kind for each in simulation.invariants.violations] == [TWO_COPIES]
+
+
+@pytest.mark.parametrize("powered_off", [False, True])
+def test_an_order_may_be_carried_out_when_nobody_waits_any_more(powered_off: bool) -> None:
+    simulation = begun()
+    site, begin = simulation.site, simulation.timeline.now
+    site.guests["vrt1"].end("alfa01")
+    site.hosts["alfa02"].ssh, site.hosts["alfa02"].late = Ssh.LATE, 100.0
+    there = simulation.controllers["bibe"].world.hypervisor("alfa02")
+    given_up: list[float] = []
+
+    def order() -> None:
+        with pytest.raises(Unreachable):
+            there.start("vrt1")
+        given_up.append(simulation.timeline.now - begin)
+
+    simulation.invariants.begins("bibe")
+    simulation.timeline.start(order)
+    simulation.run(begin + 99)
+    assert given_up == [pytest.approx(60.3)]
+    assert not site.guests["vrt1"].copies
+    if powered_off:
+        site.power_off("alfa02")
+        site.power_on("alfa02")
+    simulation.run(begin + 101)
+    assert list(site.guests["vrt1"].copies) == ([] if powered_off else ["alfa02"])
+
+
+def test_an_order_that_is_late_but_not_too_late_is_only_slow() -> None:
+    fault = {"at": "+4m", "fault": "ssh", "of": "alfa[01-03]", "mode": "late", "seconds": 10.0}
+    crash = {"at": "+5m", "fault": "poweroff", "of": "vrt1"}
+    found = outcome(scenario(fault, crash))
+    assert "RESTART VM vrt1 on PH" in found.log
+    assert found.simulation.site.guests["vrt1"].serving
 
 
 @pytest.mark.parametrize("fault", ["hang", "network", "gmond"])
