@@ -43,26 +43,35 @@ class Machine:
 
 @contextmanager
 def machine(
-    net: Namespace, *, mac: str, disks: Sequence[Path] = (), name: str = "machine"
+    net: Namespace,
+    *,
+    mac: str,
+    disks: Sequence[Path] = (),
+    name: str = "machine",
+    memory: int = _MEMORY_MIB,
+    arguments: Sequence[str] = (),
 ) -> Iterator[Machine]:
     """Switch on a machine that boots from the network; `disks` are raw images, in BIOS order.
 
-    It is switched off hard at the end of the block.
+    It has `memory` MiB, and whatever QEMU's other `arguments` give it. It is switched off hard at
+    the end of the block.
     """
     console = net.work / f"{name}.console.log"
     console.unlink(missing_ok=True)
     with net.tap(mac) as tap:
-        command = net.command("qemu-system-x86_64", *_arguments(mac, tap, disks, console))
+        command = net.command(
+            "qemu-system-x86_64", *_arguments(mac, tap, disks, console, memory), *arguments
+        )
         with running(command, net.work / f"{name}.qemu.log") as process:
             yield Machine(name, console, net.work, process)
 
 
-def _arguments(mac: str, tap: str, disks: Sequence[Path], console: Path) -> list[str]:
+def _arguments(mac: str, tap: str, disks: Sequence[Path], console: Path, memory: int) -> list[str]:
     arguments = [
         "-nodefaults", "-no-user-config", "-display", "none",
         # The firmware's screen goes to the serial port too: iPXE's and pxelinux's own words.
         "-machine", "pc,graphics=off",
-        "-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB),
+        "-accel", "tcg,thread=multi", "-m", str(memory),
         "-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no",
         "-device", f"virtio-net-pci,netdev=net,mac={mac}",
         "-chardev", f"file,id=console,path={_quoted(console)}",

@@ -1,0 +1,117 @@
+"""What was made once, by the digest of what it was made of."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final, Protocol
+
+import threerc.testbed
+from threerc.testbed.images.packages import ImageError, Package, fetch, resolve
+
+__all__ = ["Build", "Cache", "ImageError", "Recipe"]
+
+_SOURCES: Final = ("images", "installer")
+_UNDONE: Final = ".making-"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a recipe has to work with: packages, an empty folder, and the files to write there."""
+
+    packages: list[Package]
+    files: list[Path]
+    """The packages' files, in the same order."""
+    work: Path
+    say: Callable[[str], None]
+
+
+class Recipe(Protocol):
+    """How something is made from packages."""
+
+    @property
+    def name(self) -> str:
+        """What is made."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The names of the packages that it is made of, without what they depend on."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The endings of the files that are made."""
+
+    def make(self, build: Build, outputs: tuple[Path, ...]) -> None:
+        """Write the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A folder of files `<name>-<digest>.<ending>`, and of the packages that were fetched.
+
+    It may be deleted at any time that nobody uses it.
+    """
+
+    folder: Path
+    say: Callable[[str], None]
+
+    def get(self, recipe: Recipe) -> tuple[Path, ...]:
+        """The files of a recipe; they are made when they are not there. Raises ImageError."""
+        packages = resolve(recipe.packages)
+        stem = f"{recipe.name}-{digest(packages)}"
+        made = tuple(self.folder / f"{stem}.{ending}" for ending in recipe.outputs)
+        if all(file.exists() for file in made):
+            return made
+        with self._alone():
+            if not all(file.exists() for file in made):
+                self._make(recipe, packages, made)
+        return made
+
+    def _make(self, recipe: Recipe, packages: list[Package], made: tuple[Path, ...]) -> None:
+        self.say(f"making {recipe.name} from {len(packages)} packages; the next time it is there")
+        files = fetch(packages, self.folder / "packages")
+        work = Path(mkdtemp(prefix=_UNDONE, dir=self.folder))
+        try:
+            fresh = tuple(work / file.name for file in made)
+            inner = work / "work"
+            inner.mkdir()
+            recipe.make(Build(packages, files, inner, self.say), fresh)
+            for new, file in zip(fresh, made, strict=True):
+                new.replace(file)
+        finally:
+            shutil.rmtree(work)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from making anything here; clear away what one that was killed left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.say(f"waiting for another that makes images in {self.folder}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in self.folder.glob(f"{_UNDONE}*"):
+                shutil.rmtree(left)
+            yield
+
+
+def digest(packages: list[Package]) -> str:
+    """What a product depends on: the versions of all its packages, and our own source text."""
+    total = hashlib.sha256()
+    for package in packages:
+        total.update(f"{package.name} {package.version} {package.arch}\n".encode())
+    root = Path(threerc.testbed.__file__).parent
+    for folder in _SOURCES:
+        for file in sorted((root / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                name, text = file.relative_to(root).as_posix(), file.read_bytes()
+                total.update(f"{name} {os.access(file, os.X_OK)} {len(text)}\n".encode() + text)
+    return total.hexdigest()[:12]
