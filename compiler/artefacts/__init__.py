@@ -10,6 +10,7 @@ from threerc.compiler.artefacts.dhcpd import compile_dhcpd
 from threerc.compiler.artefacts.drbd import compile_drbd
 from threerc.compiler.artefacts.dualboot import compile_dualboot
 from threerc.compiler.artefacts.exports import compile_exports
+from threerc.compiler.artefacts.forced_command import compile_forced_command
 from threerc.compiler.artefacts.ganglia import compile_ganglia
 from threerc.compiler.artefacts.hosts import compile_hosts
 from threerc.compiler.artefacts.installer import compile_installer
@@ -46,6 +47,7 @@ ARTEFACTS = _registry(
         ("installer", compile_installer),
         ("cron", compile_cron),
         ("logrotate", compile_logrotate),
+        ("forced_command", compile_forced_command),
         ("controller", compile_controller),
     ]
 )

@@ -17,6 +17,7 @@ from threerc.compiler.verify import (
     drbd,
     dualboot,
     exports,
+    forced_command,
     ganglia,
     hosts,
     installer,
@@ -40,6 +41,7 @@ CHECKERS: tuple[Checker, ...] = (
     *installer.CHECKERS,
     cron.CHECKER,
     logrotate.CHECKER,
+    forced_command.CHECKER,
     controller.CHECKER,
 )
 """All checkers, in the order they run."""

@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 from tests.lab import LabError
 from tests.lab.process import running, tail, wait_until
+from threerc.compiler.templating import render
 
 SSHD: Final = "/usr/sbin/sshd"
 READY_SECONDS: Final = 20
@@ -44,10 +45,11 @@ class Keys:
 
 
 def install_wrapper(folder: Path) -> Path:
-    """The forced command that 3RC ships, as an admin would install it."""
+    """The forced command of a host that is of all kinds at once."""
+    kinds = {"libvirt", "vmware", "xen"}
+    site = SimpleNamespace(site="test")
     path = folder / "3rc-allow"
-    path.write_text((files("threerc.templates") / "forced_command.j2").read_text())
-    path.chmod(0o755)
+    path.write_text(render("forced_command", site=site, kinds=kinds, mirrored=True, tftp=True))
     return path
 
 
@@ -56,7 +58,7 @@ def settings(work: Path, keys: Keys, address: str, port: int, path: str, more: s
     work.mkdir(parents=True, exist_ok=True)
     authorized = work / "authorized_keys"
     public = keys.user.with_suffix(".pub").read_text()
-    authorized.write_text(f'command="{install_wrapper(work)}",restrict {public}{more}')
+    authorized.write_text(f'command="sh {install_wrapper(work)}",restrict {public}{more}')
     config = work / "sshd_config"
     config.write_text(
         f"ListenAddress {address}\nPort {port}\nHostKey {keys.host}\n"
