@@ -16,7 +16,8 @@ class Order:
     """What to do with a VM: the step, and the host that it runs on afterwards.
 
     `kill_on` are the hosts on which a copy may be; on all others it is known to be dead. `leave`
-    is asked before each step of it: the time of all of them, and the right to act.
+    is asked before each step of it: the time of all of them, and the right to act. With
+    `link_back` its boot link is still on an installer that it is not meant to boot any more.
     """
 
     vm: str
@@ -24,6 +25,7 @@ class Order:
     to: str
     kill_on: tuple[str, ...]
     leave: Leave
+    link_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Done:
 
 def carry_out(world: World, config: ControllerConfig, order: Order) -> Done:
     """Do it. Never raises but for bugs: what went wrong is in the result."""
+    boot = config.virtual_machines[order.vm].boot
+    if order.link_back and boot is not None and order.step is not Step.REINSTALL:
+        _link_is_due(world, order, boot)
     if order.step is Step.REBOOT:
         return _reboot(world, order)
     if order.step is Step.REINSTALL:
@@ -87,6 +92,13 @@ def _reinstall(world: World, config: ControllerConfig, order: Order) -> Done:
         # A copy that is left may boot again by itself, and is not meant to install then.
         _link_back(world, order, machine.boot)
     return done
+
+
+def _link_is_due(world: World, order: Order, boot: Boot) -> None:
+    """Or the VM would be installed once more; somebody else's link is left alone."""
+    with suppress(ControllerError):
+        if world.booted(order.vm) == boot.install:
+            world.boot(order.vm, boot.declared, _half(order))
 
 
 def _half(order: Order) -> Leave:

@@ -6,6 +6,7 @@ it did nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from threerc.runtime import journal
@@ -16,13 +17,15 @@ from threerc.runtime.deciding import Decider
 from threerc.runtime.drain import drain
 from threerc.runtime.errors import Conflict, MonitorLost
 from threerc.runtime.memory import Memory
+from threerc.runtime.observation import Observation
 from threerc.runtime.ordering import Orderer
 from threerc.runtime.retelling import News
 from threerc.runtime.round import Report, Round
-from threerc.runtime.upkeep import keep_up
+from threerc.runtime.upkeep import Upkeep
 from threerc.runtime.view import View
 from threerc.runtime.world import World
 
+_NOTHING: Final = Observation({}, "no monitor")
 _TICKS: Final = 3
 _CRON: Final = 120
 """Seconds between two ticks of a controller that cron starts in each second minute."""
@@ -44,8 +47,7 @@ def tick(
     try:
         report.observation = world.observe()
     except MonitorLost as error:
-        report.standstill = f"no monitor has fresh data: {error}"
-        report.events.append(journal.standstill(now, me, report.standstill))
+        _see_nothing(Round(world, View(config, memory, _NOTHING, now), report, act), error)
     else:
         view = View(config, memory, report.observation, now)
         gap = memory.is_gap(_TICKS * (max(every or 0, _CRON) + config.deadline))
@@ -55,28 +57,40 @@ def tick(
     return report
 
 
+def _see_nothing(turn: Round, error: MonitorLost) -> None:
+    """Without a monitor nothing is done, but that no machine goes on installing itself."""
+    report = turn.report
+    report.standstill = f"no monitor has fresh data: {error}"
+    report.events.append(journal.standstill(turn.now, turn.memory.me, report.standstill))
+    if turn.act:
+        upkeep = Upkeep(turn.world, turn.view)
+        report.events += [*upkeep.begin(), *upkeep.end()]
+
+
 def _go_through(turn: Round, *, gap: bool) -> None:
     view, memory, report = turn.view, turn.memory, turn.report
     for vm in view.down_vms:
         if view.known(vm):
             memory.record(vm, turn.config.virtual_machines[vm].home)
+    upkeep = Upkeep(turn.world, view)
     if turn.act:
-        report.events += keep_up(turn.world, view)
+        report.events += upkeep.begin()
     blind = _blind(turn, gap=gap)
     report.standstill = blind or _brake(turn)
     if report.standstill:
         _stand_still(turn)
     else:
-        _recover(turn)
+        _recover(turn, upkeep.due)
     if turn.act:
+        report.events += upkeep.end()
         memory.note(view.absent, view.down, judged=not blind)
         memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
     report.events += [case.event(turn.now, memory.me) for case in report.cases]
 
 
-def _recover(turn: Round) -> None:
+def _recover(turn: Round, links: Collection[str]) -> None:
     plans = Decider(turn).run()
-    orders = Orderer(turn).run(plans)
+    orders = Orderer(turn, links).run(plans)
     if turn.act:
         Actor(turn).run(plans, orders)
         drain(turn)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from threerc.runtime.errors import Conflict, ControllerError
+from threerc.runtime.errors import Conflict, ControllerError, Refused
 from threerc.runtime.memory import ALL
 from threerc.runtime.placement import Choice, place
 from threerc.runtime.records import MIGRATE, Intent
@@ -74,6 +75,11 @@ def _end(turn: Round, vm: str, to: str, answer: object) -> None:
     record = turn.memory.held[vm].record
     if isinstance(answer, ControllerError):
         turn.note(vm, f"it could not be moved to {to}: {answer}")
+        if isinstance(answer, Refused) and record.intent is not None:
+            # That is over: it is where it was as soon as both hosts say so.
+            over = record.intent.model_copy(update={"since": 0.0})
+            with suppress(Conflict):
+                turn.memory.save(vm, record.model_copy(update={"intent": over}))
         return
     turn.note(vm, f"moved from {record.host} to {to}, running")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Final
 
@@ -19,10 +19,11 @@ _PLACED: Final = frozenset({Step.RESTART, Step.SNAPSHOT, Step.REINSTALL})
 
 
 class Orderer:
-    """The orders of one tick."""
+    """The orders of one tick. Of `links` it is due that they go back before a VM boots."""
 
-    def __init__(self, turn: Round) -> None:
+    def __init__(self, turn: Round, links: Collection[str]) -> None:
         self.turn = turn
+        self.links = links
         self.view = turn.view
         self.config = turn.config
         self.survey = Survey()
@@ -81,7 +82,7 @@ class Orderer:
         assert step is not None  # noqa: S101 - only such plans get here
         leave = partial(self._leave, case.vm)
         if step is Step.REBOOT:
-            return Order(case.vm, step, case.before.host, (), leave)
+            return Order(case.vm, step, case.before.host, (), leave, case.vm in self.links)
         to = plan.choice.host
         if to is None:
             case.reason = "no physical host can take it: " + _why(plan.choice.refused)
@@ -99,7 +100,7 @@ class Orderer:
         case.reason = "; ".join([case.reason, *notes])
         where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
         kill_on = tuple(name for name in where if name not in survey.dead)
-        return Order(case.vm, step, to, kill_on, leave)
+        return Order(case.vm, step, to, kill_on, leave, case.vm in self.links)
 
     def _doubt(self, step: Step, origins: tuple[str, ...]) -> str:
         """Why a VM may not be touched yet, or nothing."""

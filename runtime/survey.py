@@ -60,6 +60,10 @@ class Survey:
             else:
                 raise answer
 
+    def runs(self, vm: str, host: str) -> bool | None:
+        """Whether a VM runs on a host; None where that does not answer."""
+        return vm in self.running[host] if host in self.running else None
+
     def copies(self, vm: str) -> tuple[str, ...]:
         """The hosts on which a VM was seen to run."""
         return tuple(sorted(name for name, vms in self.running.items() if vm in vms))

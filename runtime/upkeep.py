@@ -1,53 +1,138 @@
-"""What a tick does for VMs that are up: it sees them recovered, and puts boot links back."""
+"""What a tick does for VMs that are up or were installed: it keeps their records and boot links.
+
+What needs only the shared state comes before the recovery. What needs hosts comes after it and
+side by side, so that one that hangs delays nobody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from threerc.runtime import journal
+from threerc.runtime.config import Boot
 from threerc.runtime.errors import Conflict, ControllerError
-from threerc.runtime.memory import Memory
+from threerc.runtime.memory import Held
 from threerc.runtime.records import MIGRATE, Record
+from threerc.runtime.survey import Survey
 from threerc.runtime.view import View
-from threerc.runtime.world import World
+from threerc.runtime.world import Leave, World
+
+_LINKS: Final = 0.5
+"""What putting links back may take of the deadline; the rest is for the next tick."""
+_LONGEST_MOVE: Final = 3600.0
+"""Seconds after which no live migration is under way any more."""
 
 
-def keep_up(world: World, view: View) -> list[dict[str, Any]]:
-    """Bring the records of VMs up to date; the events of it."""
-    events: list[dict[str, Any]] = []
-    for vm in sorted(view.memory.held):
-        if vm in view.config.virtual_machines:
-            events += _keep(world, view, vm)
-    return events
+class Upkeep:
+    """The upkeep of one tick: `begin` before the recovery, `end` after it."""
 
+    def __init__(self, world: World, view: View) -> None:
+        self.world = world
+        self.view = view
+        self.memory = view.memory
+        self.due: dict[str, Held] = {}
 
-def _keep(world: World, view: View, vm: str) -> Iterator[dict[str, Any]]:
-    memory, now = view.memory, view.now
-    record = memory.held[vm].record
-    wanted = record
-    if record.link is None and vm in memory.installed:
-        _forget_word(memory, vm)
-    if record.link is not None and _install_is_over(view, vm, record):
-        wanted, note = _link_back(world, view, vm, record)
-        yield journal.noted(now, memory.me, vm, note)
-    if vm not in view.down and memory.held[vm].version:
-        wanted = _seen_up(world, view, vm, wanted)
-    if wanted is record or wanted == record:
-        return
-    try:
-        memory.save(vm, wanted)
-    except Conflict:
-        return
-    if record.up is None and wanted.up is not None:
-        yield journal.recovered(now, memory.me, vm, wanted)
+    def begin(self) -> list[dict[str, Any]]:
+        """See VMs recovered that are up, and which links are due to go back; the events of it."""
+        events: list[dict[str, Any]] = []
+        for vm in self._held():
+            events += self._seen(vm)
+            record = self.memory.held[vm].record
+            if record.link is None and vm in self.memory.installed:
+                self._forget_word(vm)
+            if record.link is not None and _install_is_over(self.view, vm, record):
+                self.due[vm] = self.memory.held[vm]
+        return events
 
+    def end(self) -> list[dict[str, Any]]:
+        """Put the links back, and look for VMs of whose last action nobody saw the end."""
+        for vm in self.due:
+            if not self._is_as_before(vm) and vm in self.memory.installed:
+                self._forget_word(vm)  # it was of the installation before
+        self._find()
+        return list(self._put_back([vm for vm in self.due if self._is_as_before(vm)]))
 
-def _forget_word(memory: Memory, vm: str) -> None:
-    """Nobody waits for it; at the next installation it would come far too early."""
-    with suppress(Conflict):
-        memory.was_installed(vm)
+    def _held(self) -> list[str]:
+        return sorted(vm for vm in self.memory.held if vm in self.view.config.virtual_machines)
+
+    def _is_as_before(self, vm: str) -> bool:
+        """Whether nothing was done to a VM in this tick."""
+        return self.memory.held[vm].version == self.due[vm].version
+
+    def _save(self, vm: str, record: Record) -> bool:
+        try:
+            self.memory.save(vm, record)
+        except Conflict:
+            return False
+        return True
+
+    def _forget_word(self, vm: str) -> None:
+        """Nobody waits for it; at the next installation it would come far too early."""
+        with suppress(Conflict):
+            self.memory.was_installed(vm)
+
+    def _seen(self, vm: str) -> Iterator[dict[str, Any]]:
+        """A VM that is up: what was held against it is so no more."""
+        held, now = self.memory.held[vm], self.view.now
+        if vm in self.view.down or not held.version:
+            return
+        record, update = held.record, dict[str, Any]()
+        if record.up is None:
+            update |= {"up": now, "avoid": ()}
+        history = self.view.config.policy(self.view.config.virtual_machines[vm]).history
+        if record.left and record.up is not None and now - record.up >= history:
+            update |= {"left": "", "strain": 0.0}
+        if update and self._save(vm, record.model_copy(update=update)) and record.up is None:
+            yield journal.recovered(now, self.memory.me, vm, self.memory.held[vm].record)
+
+    # -- boot links
+
+    def _put_back(self, vms: Iterable[str]) -> Iterator[dict[str, Any]]:
+        config = self.view.config
+        seconds = config.deadline * _LINKS
+        end = self.world.now() + seconds
+        boots = {vm: config.virtual_machines[vm].boot for vm in vms}
+        jobs = {
+            vm: partial(_link_back, self.world, vm, boot, partial(self._leave, vm, end))
+            for vm, boot in boots.items()
+        }
+        # A job goes to each of the servers in turn: all begin with the first one.
+        server = config.tftp_servers[0].host if config.tftp_servers else ""
+        for vm, answer in self.world.together(jobs, seconds, dict.fromkeys(jobs, server)).items():
+            yield journal.noted(self.view.now, self.memory.me, vm, self._was_put_back(vm, answer))
+
+    def _was_put_back(self, vm: str, answer: object) -> str:
+        if isinstance(answer, ControllerError):
+            return f"its boot link may still say install: {answer}"
+        if isinstance(answer, Exception):
+            raise answer
+        self._forget_word(vm)
+        self._save(vm, self.memory.held[vm].record.model_copy(update={"link": None}))
+        return str(answer)
+
+    def _leave(self, vm: str, end: float) -> float:
+        """The seconds that are left for a link. Raises Conflict, StoreLost."""
+        left = end - self.world.now()
+        if left <= 0 or not self.memory.holds(vm):
+            raise Conflict(f"{vm}: another controller is at it, or it took too long")
+        return left
+
+    # -- actions of which nobody saw the end
+
+    def _find(self) -> None:
+        """Write down where VMs are that are up, as soon as their hosts say so."""
+        unclear = {vm: self.memory.held[vm].record for vm in self._held()}
+        unclear = {vm: r for vm, r in unclear.items() if r.intent and vm not in self.view.down}
+        hosts = {name for r in unclear.values() if r.intent for name in (r.host, r.intent.to)}
+        survey = Survey()
+        survey.ask(self.world, self.view.config, hosts & self.view.config.physical_hosts.keys())
+        for vm, record in unclear.items():
+            host = _where(vm, record, survey, self.view.now)
+            if host is not None:
+                self._save(vm, record.model_copy(update={"intent": None, "host": host}))
 
 
 def _install_is_over(view: View, vm: str, record: Record) -> bool:
@@ -61,54 +146,31 @@ def _install_is_over(view: View, vm: str, record: Record) -> bool:
     return vm not in view.down or elapsed >= view.config.boot_link
 
 
-def _link_back(world: World, view: View, vm: str, record: Record) -> tuple[Record, str]:
+def _link_back(world: World, vm: str, boot: Boot | None, leave: Leave) -> str:
     """Point the link at what the VM boots by declaration, unless somebody has changed it."""
-    boot = view.config.virtual_machines[vm].boot
-    cleared = record.model_copy(update={"link": None})
     if boot is None:
-        return cleared, "it has no boot link any more"
-    try:
-        now = world.booted(vm)
-        if now == boot.install:
-            world.boot(vm, boot.declared)
-        view.memory.was_installed(vm)
-    except ControllerError as error:
-        return record, f"its boot link may still say install: {error}"
-    if now not in (boot.install, boot.declared):
-        return cleared, f"its boot link was switched to {now} by somebody else: left as it is"
-    again = " again" if now == boot.install else ""
-    return cleared, f"its boot link says {boot.declared}{again}"
+        return "it has no boot link any more"
+    now = world.booted(vm)
+    if now == boot.install:
+        world.boot(vm, boot.declared, leave)
+        return f"its boot link says {boot.declared} again"
+    if now == boot.declared:
+        return f"its boot link says {boot.declared}"
+    return f"its boot link was switched to {now} by somebody else: left as it is"
 
 
-def _seen_up(world: World, view: View, vm: str, record: Record) -> Record:
-    """A VM that is up: what was unclear or held against it is so no more."""
-    update: dict[str, Any] = {}
-    if record.up is None:
-        update |= {"up": view.now, "avoid": ()}
-    if record.intent is not None and (host := _where(world, vm, record)) is not None:
-        update |= {"intent": None, "host": host}
-    history = view.config.policy(view.config.virtual_machines[vm]).history
-    if record.left and record.up is not None and view.now - record.up >= history:
-        update |= {"left": "", "strain": 0.0}
-    return record.model_copy(update=update) if update else record
+def _where(vm: str, record: Record, survey: Survey, now: float) -> str | None:
+    """The host of a VM whose action nobody saw the end of; None as long as nobody is sure.
 
-
-def _where(world: World, vm: str, record: Record) -> str | None:
-    """The host of a VM whose action nobody saw the end of; None as long as nobody is sure."""
+    A VM that is on its way may be said to run on both hosts, or still on the first one only.
+    """
     intent = record.intent
     if intent is None:
         return record.host
-    here = _runs(world, vm, record.host)
-    if intent.step == MIGRATE and here is not False:
-        return None  # perhaps it is still on its way
-    if _runs(world, vm, intent.to):
+    here, there = survey.runs(vm, record.host), survey.runs(vm, intent.to)
+    if intent.step != MIGRATE:
+        return intent.to if there else record.host if here else None
+    if here is False and there:
         return intent.to
-    return record.host if here else None
-
-
-def _runs(world: World, vm: str, host: str) -> bool | None:
-    """Whether a VM runs on a host; None where that does not answer."""
-    try:
-        return vm in world.hypervisor(host).running()
-    except ControllerError:
-        return None
+    over = now - intent.since > _LONGEST_MOVE
+    return record.host if here and there is False and over else None
