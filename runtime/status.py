@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from threerc.runtime.memory import ALL
 from threerc.runtime.records import Record, stamp
-from threerc.runtime.retelling import SITE, Standing, gist, standing
+from threerc.runtime.retelling import AGAIN, SITE, Standing, gist, standing
 from threerc.runtime.view import View
 from threerc.runtime.world import Store
 
@@ -126,8 +126,12 @@ def word_lines(store: Store, vm: str, zone: tzinfo | None = None) -> list[str]:
         if found is not None:
             why = found.value.get("why")
             lines.append(f"now: {words}" + (f": {why}" if why else ""))
-    for me, held in standing(store).items():
-        looked = stamp(_last_look(store, me), zone)
+    told = standing(store)
+    looks = {me: _last_look(store, me) for me in told}
+    for me, held in told.items():
+        if looks[me] < max(looks.values()) - AGAIN:
+            continue  # it is no more: what it saw then does not hold now
+        looked = stamp(looks[me], zone)
         lines += [
             f"now: {each.reason}; so since {stamp(each.since, zone)}, {me} looked last at {looked}"
             for name, each in held

@@ -51,6 +51,14 @@ def test_machines_that_were_never_started_do_not_fill_the_disk(world: TinyWorld)
     assert line.endswith("so since 1970-01-12/13:46:40, bibe looked last at 1970-01-12/16:45:40")
 
 
+def test_what_a_controller_saw_that_is_no_more_does_not_hold_now(world: TinyWorld) -> None:
+    tick(world, SITE, "bussolo")
+    world.time += 2 * AGAIN
+    tick(world, SITE, "bibe")
+    (line,) = word_lines(world.store, "vm0000", world.zone)
+    assert "bibe looked last" in line
+
+
 def test_a_standstill_notifies_once_and_not_in_every_tick(world: TinyWorld) -> None:
     site = config(brake={"share": 0.01})
     world.silent = dict.fromkeys(("alfa01", "alfa02", "gridce", "other"), 90.0)
