@@ -15,7 +15,7 @@ from threerc.runtime.brake import Braked, judge
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.deciding import Decider
 from threerc.runtime.drain import drain
-from threerc.runtime.errors import Conflict, MonitorLost
+from threerc.runtime.errors import Conflict, MonitorLost, StoreLost
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation
 from threerc.runtime.ordering import Orderer
@@ -29,6 +29,8 @@ _NOTHING: Final = Observation({}, "no monitor")
 _TICKS: Final = 3
 _CRON: Final = 120
 """Seconds between two ticks of a controller that cron starts in each second minute."""
+_TELL_LOST: Final = 600
+"""Every how many seconds people are told that the shared state is lost, by the clock."""
 
 
 def tick(
@@ -38,10 +40,22 @@ def tick(
 
     Without `act` nothing is done or written, only said. `every` is how many seconds a daemon lets
     pass between ticks, if it does not keep to the minutes. Raises StoreLost: without the shared
-    state nothing is known, and nothing is done.
+    state nothing is known, and nothing more is done. What was done until then is told.
     """
-    now = world.now()
-    report = Report(now)
+    report = Report(world.now())
+    try:
+        _tick(world, config, me, report, act=act, every=every)
+    except StoreLost as error:
+        if act:
+            _say_what_is_lost(world, me, report, error, every or _CRON)
+        raise
+    return report
+
+
+def _tick(  # noqa: PLR0913 - all that a tick is
+    world: World, config: ControllerConfig, me: str, report: Report, *, act: bool, every: int | None
+) -> None:
+    now = report.time
     memory = Memory(world.store, world.zone, me, now)
     memory.load()
     try:
@@ -54,7 +68,6 @@ def tick(
         _go_through(Round(world, view, report, act), gap=gap)
     if act:
         _say(world, me, report)
-    return report
 
 
 def _see_nothing(turn: Round, error: MonitorLost) -> None:
@@ -154,3 +167,19 @@ def _say(world: World, me: str, report: Report) -> None:
         world.tell(loud)
     # Only now: whoever dies before has told nobody, and is to tell it again.
     news.remember()
+
+
+def _say_what_is_lost(
+    world: World, me: str, report: Report, error: StoreLost, every: float
+) -> None:
+    """Notify of what was done although it cannot be logged, and that nothing is done any more.
+
+    Nobody can remember whether that was told before, so the clock says when it is: in the first
+    tick of each ten minutes.
+    """
+    reason = f"the shared state is lost: {error}"
+    done = [case.event(report.time, me) for case in report.cases if case.step]
+    for event in done:
+        event["reason"] = f"{event['reason']}; perhaps it is not written down, {reason}"
+    if done or report.time % _TELL_LOST < every:
+        world.tell([*done, journal.standstill(report.time, me, reason)])

@@ -117,7 +117,7 @@ def run(world: World, config: ControllerConfig, figures: Figures, every: int | N
             with alone(Path(config.state_directory), figures.me):
                 measured_tick(world, config, figures, every=every)
         except ControllerError as error:
-            _log.error("nothing was done: %s", error)
+            _log.error("the tick ended early: %s", error)
         except Exception:
             # Of one tick. The next one may well find the site in another state.
             _log.exception("a bug: please report it")

@@ -91,7 +91,7 @@ def test_a_daemon_outlives_whatever_goes_wrong_in_a_tick(
             signal.signal(number, handler)
     assert not errors
     assert "ValueError: new" in caplog.text
-    assert "nothing was done: gone" in caplog.messages
+    assert "the tick ended early: gone" in caplog.messages
 
 
 def failed(errors: list[Exception]) -> Observation:
