@@ -2,7 +2,9 @@
 
 Collectors know the hosts by name without asking DNS: hosts with a folder say their own
 (override_hostname), and the others, which share one file, are looked up in the collectors'
-/etc/hosts, where the full name comes first.
+/etc/hosts, where the full name comes first. So are the collectors themselves: a gmond that listens
+and has another name soon sends its heartbeats under none at all, and nobody takes them (seen with
+gmond 3.7.2).
 
 Ganglia speaks IPv4 here: gmetad knows nothing else, and the rules see to it that collectors do.
 

@@ -122,6 +122,14 @@ def test_ganglia_hears_all_hosts(machines: Machines) -> None:
     assert set(machines.heard()) == {"one", "two"}
 
 
+def test_collectors_are_heard_under_their_own_names(machines: Machines) -> None:
+    """A gmond that listens and has another name loses it, and its heartbeats are nobody's."""
+    until(lambda: machines.heard()["one"].get("two", 99) < 5, "a heartbeat of two")
+    for name in ("one", "two"):
+        log = machines.testbed.run.logs / name / "gmond.log"
+        assert "Incorrect format for spoof argument" not in log.read_text(encoding="utf-8")
+
+
 def test_controllers_reach_the_hypervisors_with_the_compiled_keys(machines: Machines) -> None:
     assert machines.where() == {"ph1": [], "ph2": []}
 

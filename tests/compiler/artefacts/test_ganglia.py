@@ -103,6 +103,8 @@ def test_a_host_with_a_folder_says_its_name_and_the_others_share_a_file(
 ) -> None:
     assert 'override_hostname = "alfa01.sns.it"\n  override_ip = 192.168.1.11' in texts[SENDER]
     assert "override" not in texts[SHARED]
+    # A gmond that listens loses such a name: see tests/real/test_testbed_services.py.
+    assert "override" not in texts["bibe/etc/ganglia/gmond.conf"]
     assert not any(path.startswith(("wn01", "gridce")) for path in texts)
 
 
