@@ -146,9 +146,9 @@ class Lab:
         return result.stdout.strip()
 
     def collected(self) -> bool:
-        """Whether the collector has heard of the machine."""
+        """Whether the collector has heard of the machine; in here it knows addresses alone."""
         command = ["ip", "netns", "exec", self.net.name, sys.executable, "-c", _COLLECTED]
-        return f'NAME="{NAME}' in subprocess.check_output(command, text=True)
+        return f'IP="{ADDRESS}"' in subprocess.check_output(command, text=True)
 
     def seen(self, host: Machine, seconds: float = BOOT_SECONDS) -> None:
         """Wait until the machine is in the collector's XML."""

@@ -65,7 +65,7 @@ def test_the_life_of_a_mini(tmp_path: Path, cache: Path) -> None:
         power = tmp_path / "power"
         button = ("-qmp", f"unix:{power},server=on,wait=off")
         # A card that no network is behind, and that the machine has not booted from.
-        second = ("-device", "e1000,mac=52:54:00:00:99:99,addr=0x3")
+        second = ("-device", "e1000,mac=52:54:00:00:99:99")
         with site.switched_on("first", *button, *second) as host:
             installs_itself(site, host)
             first = site.told("cat /proc/sys/kernel/random/boot_id")
