@@ -6,7 +6,7 @@ side by side, so that one that hangs delays nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -34,6 +34,7 @@ class Upkeep:
         self.view = view
         self.memory = view.memory
         self.due: dict[str, Held] = {}
+        self.back: list[str] = []
 
     def begin(self) -> list[dict[str, Any]]:
         """See VMs recovered that are up, and which links are due to go back; the events of it."""
@@ -86,6 +87,7 @@ class Upkeep:
         if record.left and record.up is not None and now - record.up >= history:
             update |= {"left": "", "strain": 0.0}
         if update and self._save(vm, record.model_copy(update=update)) and record.up is None:
+            self.back.append(vm)
             yield journal.recovered(now, self.memory.me, vm, self.memory.held[vm].record)
 
     # -- boot links
@@ -120,19 +122,37 @@ class Upkeep:
             raise Conflict(f"{vm}: another controller is at it, or it took too long")
         return left
 
-    # -- actions of which nobody saw the end
+    # -- where VMs are
 
     def _find(self) -> None:
         """Write down where VMs are that are up, as soon as their hosts say so."""
-        unclear = {vm: self.memory.held[vm].record for vm in self._held()}
-        unclear = {vm: r for vm, r in unclear.items() if r.intent and vm not in self.view.down}
+        up = {vm: self.memory.held[vm].record for vm in self._held() if vm not in self.view.down}
+        unclear = {vm: record for vm, record in up.items() if record.intent}
+        back = {vm: up[vm] for vm in self.back if vm not in unclear}
         hosts = {name for r in unclear.values() if r.intent for name in (r.host, r.intent.to)}
         survey = Survey()
-        survey.ask(self.world, self.view.config, hosts & self.view.config.physical_hosts.keys())
+        self._ask(survey, hosts | {record.host for record in back.values()})
         for vm, record in unclear.items():
             host = _where(vm, record, survey, self.view.now)
             if host is not None:
                 self._save(vm, record.model_copy(update={"intent": None, "host": host}))
+        self._find_elsewhere(
+            survey, {vm: r for vm, r in back.items() if survey.runs(vm, r.host) is False}
+        )
+
+    def _find_elsewhere(self, survey: Survey, records: Mapping[str, Record]) -> None:
+        """VMs that are up again, but not where their last start was: it came to nothing."""
+        config = self.view.config
+        allowed = (config.allowed_hosts(config.virtual_machines[vm]) for vm in records)
+        self._ask(survey, {name for names in allowed for name in names})
+        for vm, record in records.items():
+            copies = survey.copies(vm)
+            if len(copies) == 1:
+                self._save(vm, record.model_copy(update={"host": copies[0]}))
+
+    def _ask(self, survey: Survey, hosts: set[str]) -> None:
+        known = hosts & self.view.config.physical_hosts.keys()
+        survey.ask(self.world, self.view.config, known - survey.running.keys() - survey.lost.keys())
 
 
 def _install_is_over(view: View, vm: str, record: Record) -> bool:

@@ -242,3 +242,15 @@ def test_a_migration_that_is_refused_is_tried_again_soon(
     monkeypatch.undo()
     later(world, 1)
     assert record(world).host != "alfa01"
+
+
+def test_a_vm_that_is_up_again_where_nobody_started_it_is_looked_for() -> None:
+    """The start on alfa03 was refused, and the old copy on alfa01 is back with its network."""
+    world = Watched({name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")})
+    world.hosts["alfa01"].running = {"gridce"}
+    world.store.put("vm/gridce", Record(host="alfa03", done=1, last=START - 300).dump(), 0)
+    tick(world, config(), "bibe")
+    assert record(world).host == "alfa01"
+    world.hosts["alfa03"].running = {"gridce"}
+    later(world, 1)
+    assert record(world).host == "alfa01"

@@ -135,7 +135,7 @@ def test_a_state_that_cannot_be_read_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_power_cut_over_the_living_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "_hurt", lambda *_: "")
+    monkeypatch.setattr(survey.Signs, "living", lambda *_: "")
     first(CUT_OVER_LIVING)
 
 
