@@ -103,14 +103,34 @@ def _up(site: Path, wanted: Wanted, work: Path | None, reporter: Reporter) -> Te
     with runs.create(_site_name(site), work) as (run, lock):
         try:
             spec = _prepared(site, run, wanted, reporter)
-            return client.start(spec, run, lock, reporter)
+            made = client.start(spec, run, lock, reporter)
         except TestbedError as error:
-            raise TestbedError(
-                f"{error}\nLogs are in {run.logs} until `3rc testbed clean`"
-            ) from None
+            raise TestbedError(f"{error}\n{_keeps(run)}") from None
         except BaseException:
             run.remove()
             raise
+    _start_machines(made, reporter)
+    return made
+
+
+def _start_machines(made: Testbed, reporter: Reporter) -> None:
+    """The virtual machines; without them the testbed ends, and only its logs are left."""
+    from threerc.testbed.errors import TestbedError
+    from threerc.testbed.machines import Machines
+
+    try:
+        Machines.of(made).first_start(reporter)
+    except TestbedError as error:
+        made.run.kill()
+        raise TestbedError(f"{error}\n{_keeps(made.run)}") from None
+    except BaseException:
+        made.run.kill()
+        made.run.remove()
+        raise
+
+
+def _keeps(run: Run) -> str:
+    return f"Logs are in {run.logs} until `3rc testbed clean`"
 
 
 def _prepared(site: Path, run: Run, wanted: Wanted, reporter: Reporter) -> Any:

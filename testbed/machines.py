@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,8 +65,14 @@ class Machines:
         waits = _Waits(progress or Silent())
         names = list(self.config.virtual_machines)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-            for done in [pool.submit(self.install, name, waits) for name in names]:
-                done.result()
+            jobs = [pool.submit(self.install, name, waits) for name in names]
+            try:
+                for done in as_completed(jobs):
+                    done.result()
+            except BaseException:
+                waits.end()
+                pool.shutdown(cancel_futures=True)
+                raise
         self._await_all_heard(names, waits)
         self.controllers_care()
 
@@ -165,6 +171,11 @@ class _Waits:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._now: dict[str, float] = {}
+        self._ended = False
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self._ended = True
 
     def until(self, what: str, look: Callable[[], Any], seconds: float, hint: str) -> Any:
         """Look until there is something; what it is. Raises TestbedError when time is up."""
@@ -173,6 +184,8 @@ class _Waits:
         try:
             while not (found := look()):
                 now = time.monotonic()
+                if self._ended:
+                    raise TestbedError(f"did not wait any longer for {what}")
                 if now - begun > seconds:
                     raise TestbedError(f"waited {seconds:.0f} s in vain for {what}; {hint}")
                 if now - told > _REPORT_SECONDS:
