@@ -38,6 +38,7 @@ class Mishaps:
         self.hosts: Sequence[str] = list(site["physical_hosts"])
         self.inst = {vm: bool(each["inst"]) for vm, each in site["virtual_machines"].items()}
         self.vms: Sequence[str] = list(self.inst)
+        self.home = {vm: str(each["home"]) for vm, each in site["virtual_machines"].items()}
         self.lies = site["split_brain"]["policy"] == "wait"
 
     def draw(self) -> list[Entry]:
@@ -52,6 +53,7 @@ class Mishaps:
             (4, self._of_all_monitors),
             (6, self._of_all_controllers),
             (6, self._of_several_hosts),
+            (6, self._of_a_host_that_seems_dead),
         )
         draws = self.random.choices([each for _, each in kinds], [weight for weight, _ in kinds])
         return draws[0]()
@@ -139,6 +141,23 @@ class Mishaps:
         """A room without power, a switch: too many at once, as the brake has it, or just not."""
         hosts = self.random.sample(self.hosts, self.random.randint(2, len(self.hosts)))
         return [self._entry(self.random.choice(("power", "network", "gmond", "hang")), hosts)]
+
+    def _of_a_host_that_seems_dead(self) -> list[Entry]:
+        """Neither heard nor reached; of its VMs one is down, and some are not heard, but live."""
+        host = self.random.choice(list(self.home.values()))
+        quiet = self._entry("gmond", host)
+        begin = int(quiet["at"][1:-1])
+        quiet["until"] = f"+{self.random.randint(begin + 200, self.end - 1)}s"
+        there = [vm for vm, home in self.home.items() if home == host]
+        down = self.random.choice(there)
+        found = [quiet, quiet | {"fault": "ssh", "mode": "dead"}]
+        found.append({"at": quiet["at"], "fault": "poweroff", "of": down})
+        mute = [vm for vm in there if vm != down and self.random.random() < 0.5]
+        found += [quiet | {"of": vm} for vm in mute]
+        if self.random.random() < 0.5:
+            at = f"+{begin + self.random.randint(60, 250)}s"
+            found.append({"at": at, "fault": "collector-restart", "of": list(SERVICES)})
+        return found
 
     def _of_site(self) -> list[Entry]:
         fault = self.random.choice(("dhcp", "tftp", "dns", "state", "switch"))

@@ -27,9 +27,15 @@ class Splitting:
         for name in guest.copies:
             host = self.site.hosts[name]
             if not host.beats or host.segment != MAIN:
-                self._silent.setdefault(name, self.site.timeline.now)
+                self._silent.setdefault(name, self._since(name))
             elif name in self._silent:
                 self._before[name] = self._silent.pop(name), self.site.timeline.now
+
+    def _since(self, host: str) -> float:
+        """Since when a host that falls silent is so: nobody hears who is back for too short."""
+        now = self.site.timeline.now
+        since, until = self._before.get(host, (now, 0.0))
+        return since if now - until < TMAX else now
 
     def given_up(self, guest: Guest) -> bool:
         """Whether all its copies but the last are on hosts that were silent for long enough."""
