@@ -81,7 +81,9 @@ class Actor:
             link = {"link": record.link}  # some server may have switched it all the same
             record = self._acted(plan, done.step).model_copy(update=link)
         still_open = _of_a_start(plan.ready.intent) if case.step is Step.REBOOT else None
-        update: dict[str, Any] = {"host": done.host, "intent": still_open}
+        update: dict[str, Any] = {"intent": still_open}
+        if not done.refused:  # or it is not there, and may live on where it was
+            update["host"] = done.host
         if done.failed:
             others = (name for name in record.avoid if name != done.host)
             update["avoid"] = (*others, done.host)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import Any, Final
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from threerc.runtime.config import ControllerConfig, VirtualMachine
-from threerc.runtime.errors import Refused
+from threerc.runtime.errors import ControllerError, Refused
 from threerc.runtime.remote import Remote
 
 _LOOKS: Final = 20
@@ -75,7 +76,7 @@ class RemoteHypervisor(ABC):
         self.machine(vm)
         if not self._runs(vm):
             self._hold(vm)
-            self._switch_on(vm)
+            self._try_on(vm)
 
     def restore(self, vm: str) -> None:
         """Bring a VM's disk back to its last snapshot and switch it on; it must not run."""
@@ -84,7 +85,16 @@ class RemoteHypervisor(ABC):
             raise Refused(f"{self.host}: {vm} runs: its disk cannot be brought back")
         self._hold(vm)
         self._bring_back(vm)
-        self._switch_on(vm)
+        self._try_on(vm)
+
+    def _try_on(self, vm: str) -> None:
+        """Switch it on; where the host refuses, another one may need the volume next."""
+        try:
+            self._switch_on(vm)
+        except Refused:
+            with suppress(ControllerError):
+                self._let_go(vm)
+            raise
 
     def migrate(self, vm: str, to: str) -> None:
         """Move a running VM to another physical host without stopping it."""

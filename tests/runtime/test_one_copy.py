@@ -207,3 +207,16 @@ def test_a_host_that_the_site_has_not_any_more_may_still_run_it() -> None:
     assert operators.resume(world.store, config(), "gridce") == "gridce is cared for again"
     ticks(world, config(), 1)
     assert world.copies("gridce") == 1
+
+
+@pytest.mark.parametrize(("start", "host"), [("refused", "alfa01"), ("unheard", "alfa02")])
+def test_a_record_says_where_a_copy_may_be(start: str, host: str) -> None:
+    """Refused, it surely does not run there: it may live on where it was, behind a lost network."""
+    world = three()
+    world.hosts["alfa02"].start = start
+    world.hosts["alfa03"].ssh = False
+    world.silent["gridce"] = 100.0
+    world.loads["alfa01"] = 11.0
+    report = tick(world, config(), "bibe")
+    assert report.cases[0].to == "alfa02"
+    assert (report.cases[0].after.host, report.cases[0].after.avoid) == (host, ("alfa02",))

@@ -17,7 +17,7 @@ from threerc.runtime.errors import Refused
 
 pytestmark = requires_real()
 
-XL: dict[str, Any] = {"domains": {}, "last": 0, "stubborn": [], "moved": []}
+XL: dict[str, Any] = {"domains": {}, "last": 0, "stubborn": [], "broken": [], "moved": []}
 DRBD: dict[str, Any] = {"roles": {}, "told": []}
 
 
@@ -80,6 +80,12 @@ class TestXen(HypervisorContract):
         with pytest.raises(Refused, match="held open by someone"):
             self.at(hosts, "alfa01").start("gridse")
         assert hosts.alive("alfa01") == set()
+
+    def test_leaves_a_volume_to_others_where_it_cannot_start_the_vm(self, hosts: XenHosts) -> None:
+        hosts.change("alfa01", "xl", broken=["gridse"])
+        with pytest.raises(Refused, match="unable to add disk"):
+            self.at(hosts, "alfa01").start("gridse")
+        assert hosts.state("alfa01", "drbdadm")["roles"] == {"gridse": "Secondary"}
 
     def test_leaves_a_volume_alone_where_it_is_not_open(self, hosts: XenHosts) -> None:
         self.at(hosts, "alfa02").kill("gridse")

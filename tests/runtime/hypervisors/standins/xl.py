@@ -1,6 +1,7 @@
 """Stands in for Xen's `xl`, which needs a machine that runs Xen: state in a file, xl's answers.
 
-Called as `xl.py STATE ...`; a domain in the state's list `stubborn` outlives its destruction.
+Called as `xl.py STATE ...`; a domain in the state's list `stubborn` outlives its destruction,
+one in `broken` cannot be created.
 """
 
 import json
@@ -27,6 +28,8 @@ def main(path: Path, command: str, *arguments: str) -> str | None:
         name = re.findall(r'^name = "(.*)"$', text, re.M)[0]
         if name in domains:
             return f'libxl: error: Domain with name "{name}" already exists.'
+        if name in state["broken"]:
+            return "libxl: error: unable to add disk devices"
         state["last"] += 1
         domains[name] = {"id": state["last"], "state": "running"}
     else:
