@@ -176,7 +176,7 @@ async def screenshot(lab: Lab, _client: Client, *, host: str) -> str:
 async def events(lab: Lab, client: Client, *, since: float = 0.0) -> None:
     """Tell of all events from a time on, and of each new one, until the client hangs up."""
     async for event in _follow(lab):
-        if event["time"] >= since:
+        if event["time"] >= round(since, 3):  # as times are written
             await client.say(event=event)
 
 
@@ -190,7 +190,7 @@ async def wait(
     try:
         async with asyncio.timeout(seconds):
             async for event in _follow(lab):
-                if event["time"] >= since and wanted.items() <= event.items():
+                if event["time"] >= round(since, 3) and wanted.items() <= event.items():
                     return event
     except TimeoutError:
         pass

@@ -106,8 +106,10 @@ def _up(site: Path, wanted: Wanted, work: Path | None, reporter: Reporter) -> Te
             made = client.start(spec, run, lock, reporter)
         except TestbedError as error:
             raise TestbedError(f"{error}\n{_keeps(run)}") from None
-        except BaseException:
+        except BaseException as error:
             run.remove()
+            if isinstance(error, OSError):
+                raise TestbedError(f"{run.folder}: {error}") from None
             raise
     _start_machines(made, reporter)
     return made

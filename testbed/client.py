@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from threerc.testbed import needs, runs
@@ -188,7 +190,10 @@ def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) 
     If the caller dies meanwhile, all of it ends. A failure leaves the run's folder with its logs.
     """
     needs.check(spec)
-    run.write_spec(spec)
+    try:
+        run.write_spec(spec)
+    except OSError as error:
+        raise TestbedError(f"{run.folder}: {error.strerror}") from None
     ours, theirs = socket.socketpair()
     with ours:
         with theirs, (run.logs / "lab.log").open("ab") as log:
@@ -204,13 +209,29 @@ def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) 
             run.journal(process.pid)
             _finish(_answers(ours), progress or Silent())
         except BaseException as error:
-            process.kill()
-            process.wait()
+            _end(process)
+            if isinstance(error, OSError):
+                raise TestbedError(f"{run.folder}: {error.strerror}") from None
             if isinstance(error, _HungUp):
                 raise TestbedError(f"the lab ended\n{tail(run.logs / 'lab.log')}") from None
             raise
     threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie one day
     return Testbed(run)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a lab; when this returns, nothing of it lives."""
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        inside = children.read_text(encoding="ascii").split()
+    except OSError:
+        inside = []
+    for child in inside:  # process 1 of the lab: `process` ends once all in there is dead
+        with suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGKILL)
+    if not inside:
+        process.kill()
+    process.wait()
 
 
 def _command(run: Run, connection: int, lock: int) -> list[str]:

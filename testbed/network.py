@@ -6,6 +6,7 @@ All of it is in the lab's own network namespace, and so vanishes with the lab.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class Network:
             for cable in gone:
                 self.cables.remove(cable)
                 for index in await links.link_lookup(ifname=cable.end):
-                    await links.link("del", index=index)
+                    await _delete(links, index)
 
     # -- failures
 
@@ -193,6 +194,14 @@ async def _configure(links: AsyncIPRoute, card: Card) -> None:
         if isinstance(address, IPv4Interface):
             more["broadcast"] = str(address.network.broadcast_address)
         await links.addr("add", address=str(address.ip), **more)
+
+
+async def _delete(links: AsyncIPRoute, index: int) -> None:
+    try:
+        await links.link("del", index=index)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:  # it went with its other end, just now
+            raise
 
 
 async def _index(links: AsyncIPRoute, name: str) -> int:

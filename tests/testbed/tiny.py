@@ -1,8 +1,15 @@
-"""A tiny lab by hand: two switches, two hosts on both, each with an sshd."""
+"""A tiny lab by hand: two switches, two hosts on both, each with an sshd, and one shared volume.
+
+    python -m tests.testbed.tiny FOLDER
+
+builds it and stays, for whoever wants to kill that.
+"""
 
 from __future__ import annotations
 
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,10 +18,12 @@ from pathlib import Path
 
 from threerc.testbed import client, runs
 from threerc.testbed.client import Testbed
-from threerc.testbed.parts import Bridge, CapsuleSpec, Card, Daemon, LabSpec, Lay, Ready
+from threerc.testbed.parts import Bridge, CapsuleSpec, Card, Daemon, LabSpec, Lay, Ready, Volume
 
 BRIDGES = (Bridge("lan-a", "lan", "a", ("lan-b",)), Bridge("lan-b", "lan", "b", ("lan-a",)))
 HOSTS = ("alfa01", "alfa02")
+FIRST, SECOND = HOSTS
+SECOND_ADDRESS = "192.168.7.2"
 SSHD = """\
 HostKey /etc/ssh/testbed_key
 PermitRootLogin yes
@@ -23,19 +32,26 @@ UsePAM no
 
 
 def spec(folder: Path) -> LabSpec:
-    """Both hosts; their host key is made in the folder."""
+    """Both hosts; their host key is made in the folder, by whose name what is theirs is known."""
     key = folder / "key"
     if not key.exists():
         make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
         subprocess.run(make, check=True)
-    hosts = tuple(host(number, key) for number, _ in enumerate(HOSTS, 1))
+    hosts = tuple(host(number, folder) for number, _ in enumerate(HOSTS, 1))
     return LabSpec("tiny", BRIDGES, hosts)
 
 
-def host(number: int, key: Path) -> CapsuleSpec:
+def host(number: int, folder: Path) -> CapsuleSpec:
     address = IPv4Interface(f"192.168.7.{number}/24")
     card = Card("eth0", f"02:00:00:00:07:{number:02x}", ("lan-a", "lan-b"), (address,))
-    return CapsuleSpec(HOSTS[number - 1], "physical", (card,), daemons=(sshd(key),))
+    return CapsuleSpec(
+        HOSTS[number - 1],
+        "physical",
+        (card,),
+        files=(Lay("/mark", folder.name),),
+        volumes=(Volume(folder / "volume.img", "/dev/drbd7", 8),),
+        daemons=(sshd(folder / "key"),),
+    )
 
 
 def sshd(key: Path) -> Daemon:
@@ -57,12 +73,22 @@ def with_daemons(lab: LabSpec, *daemons: Daemon) -> LabSpec:
     return replace(lab, capsules=(replace(first, daemons=daemons), *others))
 
 
+def up(lab: LabSpec, work: Path | None = None) -> Testbed:
+    with runs.create(lab.site, work) as (run, lock):
+        return client.start(lab, run, lock)
+
+
 @contextmanager
 def running(lab: LabSpec) -> Iterator[Testbed]:
     """It, from when it is up until the block is left."""
-    with runs.create(lab.site) as (run, lock):
-        testbed = client.start(lab, run, lock)
+    testbed = up(lab)
     try:
         yield testbed
     finally:
         testbed.down()
+
+
+if __name__ == "__main__":
+    up(spec(Path(sys.argv[1])))
+    print("up", flush=True)  # noqa: T201
+    time.sleep(600)

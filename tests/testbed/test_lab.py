@@ -1,0 +1,362 @@
+"""The lab with real namespaces: a tiny site by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import requires_real
+from tests.testbed import tiny, traces
+from tests.testbed.tiny import FIRST, SECOND, SECOND_ADDRESS
+from threerc.testbed import client, runs
+from threerc.testbed.client import Testbed
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.parts import Bind, Daemon, LabSpec, Lay, MachineSpec, Ready, Store
+
+pytestmark = requires_real()
+
+PING = ("ping", "-c1", "-W1", SECOND_ADDRESS)
+SLEEP = Daemon("sleep", ("sleep", "1000"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of an unmistakable name, and nothing left of its runs in the end."""
+    folder = tmp_path_factory.mktemp(f"lab-{secrets.token_hex(4)}-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        yield folder
+        assert traces.left(folder.name) == []
+        assert runs.known() == []
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path) -> LabSpec:
+    return tiny.spec(folder)
+
+
+@pytest.fixture(scope="module")
+def testbed(lab: LabSpec) -> Iterator[Testbed]:
+    with tiny.running(lab) as testbed:
+        yield testbed
+
+
+def reaches(testbed: Testbed) -> bool:
+    return testbed.execute(FIRST, *PING).rc == 0
+
+
+def runs_there(testbed: Testbed, host: str, daemon: str) -> bool:
+    (found,) = [each for each in testbed.status()["capsules"] if each["name"] == host]
+    return bool({each["name"]: each["running"] for each in found["daemons"]}[daemon])
+
+
+# -- capsules
+
+
+def test_it_is_up_and_its_hosts_reach_each_other(testbed: Testbed) -> None:
+    found = testbed.status()
+    assert found["state"] == "running"
+    assert [(each["name"], each["power"]) for each in found["capsules"]] == [
+        (FIRST, "on"),
+        (SECOND, "on"),
+    ]
+    assert runs_there(testbed, FIRST, "sshd")
+    assert reaches(testbed)
+    keys = testbed.execute(FIRST, "ssh-keyscan", "-t", "ed25519", SECOND_ADDRESS)
+    assert "ssh-ed25519" in keys.out
+
+
+def test_a_capsule_is_a_host_of_its_own(testbed: Testbed) -> None:
+    assert testbed.execute(FIRST, "hostname").out == f"{FIRST}\n"
+    assert testbed.execute(FIRST, "cat", "/proc/1/comm").out == "tini\n"
+    links = testbed.execute(FIRST, "ip", "-o", "link").out
+    assert [line.split()[1].partition("@")[0].strip(":") for line in links.splitlines()] == [
+        "lo",
+        "eth0",
+    ]
+    assert testbed.execute(FIRST, "sh", "-c", "stat -c %a /tmp").out == "1777\n"
+    assert testbed.execute(FIRST, "stat", "-c", "%a", "/etc/ssh").out == "755\n"
+
+
+def test_what_a_capsule_writes_stays_in_it(testbed: Testbed) -> None:
+    place = Path(f"/usr/local/{secrets.token_hex(8)}")
+    assert testbed.execute(FIRST, "touch", str(place)).rc == 0
+    assert testbed.execute(SECOND, "test", "-e", str(place)).rc == 1
+    assert not place.exists()
+
+
+def test_a_program_is_given_and_gives(testbed: Testbed) -> None:
+    answer = testbed.execute(
+        FIRST, "sh", "-c", "cat; echo $HOME $A >&2; exit 3", data="in", environment={"A": "b"}
+    )
+    assert (answer.rc, answer.out, answer.err) == (3, "in", "/root b\n")
+
+
+def test_a_program_that_takes_too_long_is_killed(testbed: Testbed) -> None:
+    with pytest.raises(TestbedError, match=r"`sleep 1234` had not ended after 0 s"):
+        testbed.execute(FIRST, "sleep", "1234", seconds=0.2)
+    assert testbed.execute(FIRST, "pgrep", "-f", "sleep 1234").rc == 1
+
+
+def test_a_program_whose_caller_hangs_up_is_killed(testbed: Testbed) -> None:
+    with testbed._connected() as connection:  # noqa: SLF001
+        call = {"call": "run", "args": {"capsule": FIRST, "argv": ["sleep", "4321"]}}
+        connection.sendall(json.dumps(call).encode() + b"\n")
+        until(lambda: testbed.execute(FIRST, "pgrep", "-f", "sleep 4321").rc == 0)
+    until(lambda: testbed.execute(FIRST, "pgrep", "-f", "sleep 4321").rc == 1)
+
+
+def test_a_power_cut_ends_all_of_a_host_but_what_is_on_its_disk(testbed: Testbed) -> None:
+    place = f"/var/lib/{secrets.token_hex(8)}"
+    testbed.execute(SECOND, "sh", "-c", f"touch {place} /run/lost /tmp/lost")
+    testbed.power(SECOND, "off")
+    assert not reaches(testbed)
+    assert not runs_there(testbed, SECOND, "sshd")
+    with pytest.raises(TestbedError, match="alfa02 is off"):
+        testbed.execute(SECOND, "true")
+    testbed.power(SECOND, "on")
+    assert reaches(testbed)
+    assert runs_there(testbed, SECOND, "sshd")
+    assert testbed.execute(SECOND, "test", "-e", place).rc == 0
+    assert testbed.execute(SECOND, "sh", "-c", "ls /run/lost /tmp/lost").rc == 2
+
+
+def test_power_comes_and_goes_often(testbed: Testbed) -> None:
+    for _ in range(10):
+        testbed.power(SECOND, "off")
+        testbed.power(SECOND, "off")
+        testbed.power(SECOND, "on")
+        testbed.power(SECOND, "on")
+    assert reaches(testbed)
+
+
+def test_a_host_whose_first_process_dies_is_off(testbed: Testbed) -> None:
+    since = time.time()
+    testbed.execute(SECOND, "sh", "-c", "kill -9 1; kill -TERM 1; sleep 5")
+    testbed.wait(10, since=since, of=SECOND, what="its process 1 died")
+    assert not reaches(testbed)
+    testbed.power(SECOND, "on")
+    assert reaches(testbed)
+
+
+def test_a_volume_is_the_same_everywhere(testbed: Testbed) -> None:
+    testbed.execute(FIRST, "dd", "of=/dev/drbd7", "conv=fsync", data="mirrored")
+    read = testbed.execute(SECOND, "head", "-c", "8", "/dev/drbd7")
+    assert read.out == "mirrored"
+
+
+# -- networks
+
+
+def test_a_dead_switch_is_gone_around(testbed: Testbed) -> None:
+    testbed.switch("a", "down")
+    assert {each["bridge"] for each in testbed.status()["cables"]} == {"lan-b"}
+    assert reaches(testbed)
+    testbed.switch("b", "down")
+    assert {each["bridge"] for each in testbed.status()["cables"]} == {None}
+    assert not reaches(testbed)
+    testbed.switch("a", "up")
+    assert reaches(testbed)
+    testbed.switch("b", "up")
+    assert {each["bridge"] for each in testbed.status()["cables"]} == {"lan-a"}
+
+
+def test_switches_are_cabled_to_each_other(testbed: Testbed) -> None:
+    """One host is on the one, the other on the other."""
+    testbed.power(SECOND, "off")
+    testbed.switch("a", "down")
+    testbed.power(SECOND, "on")
+    testbed.power(FIRST, "off")
+    testbed.switch("a", "up")
+    testbed.power(FIRST, "on")
+    assert reaches(testbed)
+
+
+def test_a_cable_is_cut(testbed: Testbed) -> None:
+    testbed.card(SECOND, "cut", "eth0")
+    assert not reaches(testbed)
+    carrier = testbed.execute(SECOND, "cat", "/sys/class/net/eth0/carrier")
+    assert carrier.out == "0\n"
+    testbed.card(SECOND, "mended")
+    assert reaches(testbed)
+
+
+# -- daemons
+
+
+def test_a_daemon_is_stopped_started_and_killed(testbed: Testbed) -> None:
+    testbed.daemon(FIRST, "sshd", "off")
+    assert not runs_there(testbed, FIRST, "sshd")
+    testbed.daemon(FIRST, "sshd", "on")
+    assert testbed.execute(FIRST, "pgrep", "-fc", "sshd: .*listener").out == "1\n"
+    since = time.time()
+    testbed.signal(FIRST, "sshd", "KILL")
+    testbed.wait(10, since=since, of=FIRST, what="sshd ended with -9")
+    with pytest.raises(TestbedError, match="alfa01: sshd does not run"):
+        testbed.signal(FIRST, "sshd", "TERM")
+    testbed.daemon(FIRST, "sshd", "on")
+    assert runs_there(testbed, FIRST, "sshd")
+
+
+def test_a_daemon_is_started_again_where_an_init_would_do_so(lab: LabSpec) -> None:
+    daemon = replace(SLEEP, restart=True)
+    with tiny.running(tiny.with_daemons(lab, daemon)) as testbed:
+        first = testbed.execute(FIRST, "pgrep", "-f", "sleep 1000").out
+        testbed.signal(FIRST, "sleep", "KILL")
+        until(lambda: testbed.execute(FIRST, "pgrep", "-f", "sleep 1000").out not in {first, ""})
+        testbed.daemon(FIRST, "sleep", "off")
+        assert testbed.execute(FIRST, "pgrep", "-f", "sleep 1000").rc == 1
+
+
+@pytest.mark.parametrize(
+    ("daemon", "said"),
+    [
+        (
+            Daemon("bad", ("sh", "-c", "echo the reason; exit 7"), Ready("udp", "67")),
+            r"alfa01: bad: ended with 7 before UDP port 67\n--- .*bad.log\nthe reason",
+        ),
+        (
+            replace(SLEEP, ready=Ready("path", "/run/none"), seconds=0.3),
+            "alfa01: sleep: waited 0 s in vain for the file /run/none",
+        ),
+        (
+            replace(SLEEP, start=(("sh", "-c", "echo told; false"),)),
+            r"alfa01: sleep: `sh -c echo told; false` ended with 1\n--- .*\ntold",
+        ),
+        (
+            replace(SLEEP, files=(Lay("/etc/x", "", owner="nobody-there"),)),
+            "alfa01: .*/etc/x: no user nobody-there to own it",
+        ),
+        (Daemon("none", ("no-such-program",)), "the program no-such-program"),
+    ],
+)
+def test_what_does_not_come_up_is_told(
+    folder: Path, lab: LabSpec, daemon: Daemon, said: str
+) -> None:
+    with pytest.raises(TestbedError, match=said):
+        tiny.up(tiny.with_daemons(lab, daemon))
+    (run,) = [run for run in runs.known() if not run.lives()]
+    assert run.logs.exists()
+    runs.remove_dead()
+    assert [each for each in traces.processes(folder.name) if run.id in each] == []
+
+
+def test_ready_is_seen_through_links_that_mean_the_capsule(lab: LabSpec) -> None:
+    """/var/run is a symlink to /run: of the capsule, not of the lab."""
+    daemon = Daemon(
+        "touch", ("sh", "-c", "touch /run/mine; sleep 1000"), Ready("path", "/var/run/mine")
+    )
+    with tiny.running(tiny.with_daemons(lab, daemon)):
+        pass
+
+
+# -- the lab
+
+
+def test_the_same_site_may_run_twice(testbed: Testbed, lab: LabSpec) -> None:
+    with tiny.running(lab) as other:
+        assert other.run.id != testbed.run.id
+        testbed.card(SECOND, "cut")
+        assert reaches(other)
+        testbed.card(SECOND, "mended")
+        with pytest.raises(TestbedError, match="several testbeds run: choose by --run ID"):
+            runs.find()
+        assert runs.find(other.run.id) == other.run
+
+
+def test_the_lab_can_be_asked_from_within(lab: LabSpec) -> None:
+    """As simulated boards do; the path of the socket is a long one, and only bound."""
+    with runs.create(lab.site) as (run, lock):
+        first, second = lab.capsules
+        bound = replace(first, binds=(Bind(run.socket, "/run/lab.sock"),))
+        testbed = client.start(replace(lab, capsules=(bound, second)), run, lock)
+    try:
+        request = json.dumps({"call": "power", "args": {"host": SECOND, "state": "off"}})
+        ask = f"""
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/lab.sock")
+s.sendall({request!r}.encode() + b"\\n")
+print(s.makefile().readlines()[-1])
+"""
+        answer = testbed.execute(FIRST, "python3", "-c", ask)
+        assert json.loads(answer.out) == {"result": None}
+        assert not reaches(testbed)
+    finally:
+        testbed.down()
+
+
+def test_a_shared_store_fills_up_without_filling_the_machine(folder: Path, lab: LabSpec) -> None:
+    store = folder / "store"
+    hosts = tuple(replace(each, binds=(Bind(store, "/var/spool/ha"),)) for each in lab.capsules)
+    with tiny.running(replace(lab, capsules=hosts, stores=(Store(store, 1),))) as testbed:
+        fill = testbed.execute(FIRST, "dd", "if=/dev/zero", "of=/var/spool/ha/x", "bs=64k")
+        assert "No space left" in fill.err
+        assert testbed.execute(SECOND, "stat", "-c", "%s", "/var/spool/ha/x").out == "1048576\n"
+    assert list(store.iterdir()) == []
+
+
+def test_what_nobody_knows_is_refused_in_words(testbed: Testbed) -> None:
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("power", {"host": "x", "state": "on"}, r"no capsule x \(there are: alfa01, alfa02\)"),
+        ("signal", {"capsule": FIRST, "daemon": "sshd", "name": "X"}, "no signal X"),
+        ("daemon", {"capsule": FIRST, "daemon": "x", "state": "on"}, "alfa01 has no daemon x"),
+        ("switch", {"name": "x", "state": "up"}, r"no switch x \(there are: a, b\)"),
+        ("card", {"host": FIRST, "card": "x", "state": "cut"}, "alfa01 has no cable to x"),
+        ("nonsense", {}, "no such call: 'nonsense'"),
+        ("power", {"host": FIRST}, "no such call: .*missing .* 'state'"),
+        ("wait", {"wanted": {"kind": "x"}, "seconds": 0.1}, "in vain for an event: kind x"),
+    ]
+    for call, arguments, said in wrong:
+        with pytest.raises(TestbedError, match=said):
+            testbed.call(call, **arguments)
+
+
+def test_events_are_told_as_they_happen(testbed: Testbed) -> None:
+    since = time.time()
+    stream = testbed.events(since)
+    testbed.daemon(SECOND, "sshd", "off")
+    testbed.daemon(SECOND, "sshd", "on")
+    told = [(event["kind"], event["of"], event["what"]) for event in islice(stream, 2)]
+    assert told == [("fault", SECOND, "sshd stopped"), ("heal", SECOND, "sshd started")]
+
+
+def test_a_machine_of_iron(folder: Path, lab: LabSpec) -> None:
+    disk = folder / "disk"
+    disk.write_bytes(bytes(1 << 20))
+    machine = MachineSpec("wn01", "02:00:00:00:07:99", ("lan-a", "lan-b"), 64, (disk,))
+    with tiny.running(replace(lab, machines=(machine,))) as testbed:
+        console = testbed.run.logs / "wn01.console.log"
+        until(lambda: console.exists() and b"SeaBIOS" in console.read_bytes())
+        screen = Path(testbed.call("screenshot", host="wn01"))
+        assert screen.read_bytes().startswith(b"P6")
+        testbed.power("wn01", "off")
+        assert [each["power"] for each in testbed.status()["machines"]] == ["off"]
+        testbed.power("wn01", "on")
+        assert [each["power"] for each in testbed.status()["machines"]] == ["on"]
+
+
+def test_without_root_there_is_one_clear_message(
+    lab: LabSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(TestbedError, match="the testbed needs root"):
+        tiny.up(lab)
+    runs.remove_dead()
+
+
+def until(condition: object, seconds: float = 20.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,152 @@
+"""Whatever ends a testbed, and whenever: nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.support import ROOT
+from tests.lab import requires_real
+from tests.testbed import tiny, traces
+from threerc.testbed import client, runs
+from threerc.testbed.errors import TestbedError
+
+pytestmark = requires_real()
+
+TIMES = 12
+LONGEST = 1.6
+"""Seconds that the tiny lab takes to come up, and some more."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / f"lab-{secrets.token_hex(4)}"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    tiny.spec(folder)  # its key takes long
+    yield folder
+    for run in runs.known():
+        run.kill()
+    assert traces.left(folder.name) == []
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it beside a failure
+    return random.Random(seed)  # noqa: S311
+
+
+@contextmanager
+def going_up(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.testbed.tiny", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_client_that_dies_at_any_moment(
+    folder: Path, rng: random.Random, how: signal.Signals
+) -> None:
+    for _ in range(TIMES if how is signal.SIGKILL else 3):
+        with going_up(folder) as process:
+            time.sleep(rng.uniform(0, LONGEST))
+            process.send_signal(how)
+            process.wait()
+            up = b"up" in (process.stdout.read() if process.stdout else b"")
+        if up:
+            runs.find().kill()  # it is up, and nobody's any more
+        assert traces.left(folder.name) == []
+        client.clean()
+        assert runs.known() == []
+
+
+@pytest.mark.parametrize("whom", ["unshare", "tini", "python"])
+def test_a_lab_that_is_killed_at_any_moment(folder: Path, rng: random.Random, whom: str) -> None:
+    for _ in range(TIMES // 3):
+        with going_up(folder) as process:
+            time.sleep(rng.uniform(0.3, LONGEST))
+            while not (found := lab_processes(folder, whom)):
+                time.sleep(0.01)
+            os.kill(found[0], signal.SIGKILL)
+            assert process.stdout is not None
+            if b"up" not in process.stdout.readline():  # else it stays, and is killed
+                assert process.wait() == 1
+        assert traces.left(folder.name) == []
+        client.clean()
+        assert runs.known() == []
+
+
+def lab_processes(folder: Path, whom: str) -> list[int]:
+    """The one of a lab's own three processes."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (each / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        its = "threerc.testbed.lab" in words and any(folder.name in word for word in words)
+        if its and whom in Path(words[0]).name:
+            found.append(int(each.name))
+    return found
+
+
+def test_clean_leaves_alone_what_lives_and_ends_what_hangs(folder: Path) -> None:
+    testbed = tiny.up(tiny.spec(folder))
+    assert client.clean() == ([], [testbed.run])
+    (lab,) = lab_processes(folder, "python")
+    os.kill(lab, signal.SIGSTOP)
+    assert client.clean(hung_after=0.5) == ([testbed.run], [])
+    assert traces.left(folder.name) == []
+    assert not testbed.run.folder.exists()
+
+
+def test_down_removes_all(folder: Path) -> None:
+    work = folder / "a place elsewhere, with: odd \\ characters"
+    testbed = tiny.up(tiny.spec(folder), work)
+    assert runs.find() == testbed.run
+    testbed.down()
+    assert traces.left(folder.name) == []
+    assert runs.known() == []
+    assert list(work.iterdir()) == []
+
+
+def test_a_number_that_is_anothers_by_now_is_not_killed(folder: Path) -> None:
+    with runs.create("tiny") as (run, _), subprocess.Popen(["sleep", "100"]) as other:
+        run.journal(other.pid)
+        assert run.process() == other.pid
+        journal = run.folder / runs.JOURNAL
+        journal.write_text(journal.read_text().replace('"started": ', '"started": 1'))
+        assert run.process() is None
+        other.kill()
+    assert folder
+    assert runs.remove_dead() == [run]
+
+
+@pytest.mark.parametrize("filled", [64 << 10, 60 << 10])
+def test_a_full_disk_is_told_and_leaves_nothing(folder: Path, tmp_path: Path, filled: int) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)], check=True)
+    try:
+        (small / "filler").write_bytes(bytes(filled))
+        with pytest.raises(TestbedError, match=r"small/tiny-\w+: No space left on device"):
+            tiny.up(tiny.spec(folder), small)
+        assert traces.left(folder.name) == []
+        client.clean()
+        assert runs.known() == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
