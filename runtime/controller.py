@@ -55,9 +55,10 @@ def tick(
 def _tick(  # noqa: PLR0913 - all that a tick is
     world: World, config: ControllerConfig, me: str, report: Report, *, act: bool, every: int | None
 ) -> None:
-    now = report.time
-    memory = Memory(world.store, world.zone, me, now)
+    memory = Memory(world.store, world.zone, me, report.time)
     memory.load()
+    # What was read is as old as this, and no older: reading it may have taken long.
+    now = memory.now = report.time = world.now()
     try:
         report.observation = world.observe()
     except MonitorLost as error:

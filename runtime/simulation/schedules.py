@@ -42,7 +42,7 @@ class _Schedule:
         """A site, faults on it, and the end of all trouble."""
         site, locks = self._site(), self.random.random() < 0.2
         mishaps = Mishaps(self.random, site, TROUBLE, locks=locks)
-        draws = (mishaps.draw() for _ in range(self.random.randint(1, 7)))
+        draws = (mishaps.draw() for _ in range(self.random.randint(1, 6)))
         faults = [fault for draw in draws for fault in draw]
         return Scenario.model_validate(
             {
