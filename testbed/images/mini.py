@@ -47,6 +47,7 @@ class Mini:
             tree.folder(folder)
         tree.folder("root", 0o700)
         tree.folder("tmp", 0o1777)
+        tree.link("var/run", "/run")
         unpacked.programs(tree, _PROGRAMS)
         _busybox(tree, unpacked)
         for file in sorted(_ROOT.rglob("*")):

@@ -76,13 +76,14 @@ def fetch(packages: Iterable[Package], folder: Path) -> list[Path]:
     if all(file.exists() for file in files):
         return files
     exact = [f"{package.name}={package.version}" for package in wanted]
-    archives = ("-o", f"Dir::Cache::archives={folder}", "-o", "Acquire::Retries=2")
+    # A path that does not start at the root, apt takes for one below its own folder.
+    archives = ("-o", f"Dir::Cache::archives={folder.absolute()}", "-o", "Acquire::Retries=2")
     result = _apt(
         "install", "--download-only", "-y", "-q", *_EMPTY_MACHINE, *archives, "--", *exact
     )
     missing = [file.name for file in files if not file.exists()]
     if result.returncode != 0 or missing:
-        why = _complaint(result.stderr) or f"no {', '.join(missing)}"
+        why = _complaint(result.stderr) or f"no {missing[0]}"
         raise ImageError(
             f"apt cannot fetch the packages of the image ({why}): is there a network, and was "
             "`apt-get update` run lately?"

@@ -105,6 +105,7 @@ def press(power: Path) -> None:
     with socket.socket(socket.AF_UNIX) as link:
         link.connect(str(power))
         lines = link.makefile("rw")
+        lines.readline()
         for command in ("qmp_capabilities", "system_powerdown"):
             lines.write(f'{{"execute": "{command}"}}\n')
             lines.flush()
