@@ -62,7 +62,7 @@ class Machines:
 
     def first_start(self, progress: Progress | None = None) -> None:
         """Install all of them, as many at a time as there are cores; then the controllers begin."""
-        waits = _Waits(progress or Silent())
+        waits = Waits(progress or Silent())
         names = list(self.config.virtual_machines)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
             jobs = [pool.submit(self.install, name, waits) for name in names]
@@ -76,14 +76,15 @@ class Machines:
         self._await_all_heard(names, waits)
         self.controllers_care()
 
-    def install(self, vm: str, waits: _Waits | None = None) -> None:
+    def install(self, vm: str, waits: Waits | None = None) -> None:
         """Install a machine from scratch, on its home, and wait until all of it is up."""
-        waits = waits or _Waits(Silent())
+        waits = waits or Waits(Silent())
+        home = self._machine(vm).home
         since = time.time()
         self.boot_link(vm, "install")
-        self.start(self._machine(vm).home, vm)
-        self._await(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[self.image], waits)
-        self._await(vm, Kind.BOOTED, since, _BOOT_SECONDS[self.image], waits)
+        self.start(home, vm)
+        self.await_event(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[self.image], waits)
+        self.await_event(vm, Kind.BOOTED, since, _BOOT_SECONDS[self.image], waits)
 
     def boot_link(self, host: str, target: str) -> None:
         """Switch a host's boot link, on each TFTP server."""
@@ -98,7 +99,7 @@ class Machines:
         """Have the controllers care for all machines: they were told not to."""
         self._as_controller(PROGRAM, "resume", "--config", CONTROLLER_YAML)
 
-    def _await(self, vm: str, kind: Kind, since: float, seconds: float, waits: _Waits) -> Event:
+    def await_event(self, vm: str, kind: Kind, since: float, seconds: float, waits: Waits) -> Event:
         """The first event of that kind since then; an installer that gives up ends it."""
 
         def look() -> Event | None:
@@ -116,7 +117,7 @@ class Machines:
         )
         return found
 
-    def _await_all_heard(self, names: Sequence[str], waits: _Waits) -> None:
+    def _await_all_heard(self, names: Sequence[str], waits: Waits) -> None:
         def look() -> bool:
             return all(
                 lately.get(name, _SILENT_SECONDS) < _SILENT_SECONDS
@@ -165,7 +166,7 @@ class Machines:
         return self.config.virtual_machines[vm]
 
 
-class _Waits:
+class Waits:
     """What is waited for by several threads, for whoever looks on."""
 
     def __init__(self, progress: Progress) -> None:

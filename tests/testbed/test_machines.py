@@ -1,0 +1,82 @@
+"""Waiting for machines, by the file of events alone; tests/real starts real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.support import TODAY
+from threerc.compiler.artefacts.controller import controller_config
+from threerc.compiler.lock import Lock
+from threerc.compiler.model import Site
+from threerc.compiler.tree import Output, Tree
+from threerc.testbed.client import Testbed
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind, append
+from threerc.testbed.machines import Machines, Waits
+from threerc.testbed.runs import Run
+
+
+class Told:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def done(self, what: str) -> None:
+        self.lines.append(what)
+
+    def waiting(self, waits: Sequence[tuple[str, float]]) -> None:
+        self.lines += [what for what, _ in waits]
+
+
+@pytest.fixture
+def machines(tmp_path: Path, sns_pisa: Site) -> Machines:
+    out = Output("test", Tree(), Lock(TODAY))
+    config = controller_config(sns_pisa, out, known_hosts=True)
+    return Machines(Testbed(Run(tmp_path / "sns-pisa-1")), config, "mini")
+
+
+def happened(machines: Machines, *events: Event) -> None:
+    machines.testbed.run.folder.mkdir(exist_ok=True)
+    for event in events:
+        append(machines.testbed.run.events, event)
+
+
+def test_a_machine_is_waited_for_from_a_time_on(machines: Machines) -> None:
+    happened(
+        machines,
+        Event(5.0, Kind.INSTALLED, "gridce"),
+        Event(12.0, Kind.INSTALLED, "gridse"),
+        Event(15.0, Kind.INSTALLED, "gridce"),
+    )
+    told = Told()
+    event = machines.await_event("gridce", Kind.INSTALLED, 10.0, 1.0, Waits(told))
+    assert event.time == 15.0
+    assert told.lines[0].startswith("gridce: installed: ")
+
+
+def test_an_installer_that_gives_up_is_believed(machines: Machines) -> None:
+    detail = {"phase": "failed", "text": "there is no /dev/sda"}
+    happened(machines, Event(12.0, Kind.INSTALLING, "gridce", detail))
+    with pytest.raises(TestbedError, match="gridce: there is no /dev/sda"):
+        machines.await_event("gridce", Kind.INSTALLED, 10.0, 60.0, Waits(Told()))
+
+
+def test_a_wait_in_vain_says_for_what_and_where_to_look(machines: Machines) -> None:
+    with pytest.raises(TestbedError, match=r"0 s in vain for gridce: booted; .*gridce.console.log"):
+        machines.await_event("gridce", Kind.BOOTED, 10.0, 0.0, Waits(Told()))
+
+
+def test_nobody_waits_on_after_the_end(machines: Machines) -> None:
+    waits = Waits(Told())
+    waits.end()
+    with pytest.raises(TestbedError, match="did not wait any longer for gridce: booted"):
+        machines.await_event("gridce", Kind.BOOTED, 10.0, 60.0, waits)
+
+
+def test_a_machine_that_the_site_does_not_have(machines: Machines) -> None:
+    with pytest.raises(TestbedError, match="no virtual machine nobody"):
+        machines.install("nobody")
