@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from typing import Final
 
 from threerc.runtime.config import Minutes
@@ -58,6 +59,7 @@ class Controller:
         self.clock = Clock(since=site.timeline.now)
         self.caller = Caller(duty.name, site.timeline)
         self.world = SimWorld(site, self.caller, self.clock, duty.zone)
+        self.world.on_look = partial(invariants.looks, duty.name)
         self.off = False
         self.process: Process | None = None
         self.began = 0.0

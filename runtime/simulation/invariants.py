@@ -63,9 +63,10 @@ class Violation:
 
 @dataclass(slots=True)
 class _Turn:
-    """One controller's tick, as the invariants need it."""
+    """One controller's tick, as the invariants need it: when it began, and when it looked."""
 
     start: float
+    looked: float
     installs: set[str] = field(default_factory=set)
 
 
@@ -124,7 +125,7 @@ class Invariants:
         if vm in turn.installs:
             step = Step.REINSTALL
         last = self._last.get(vm)
-        self._last[vm] = (turn.start, step)
+        self._last[vm] = (turn.looked, step)
         if last is None:
             return
         since, before = last
@@ -132,8 +133,8 @@ class Invariants:
         wait = {Step.REBOOT: waits.reboot, Step.REINSTALL: waits.reinstall}.get(
             before, waits.restart
         )
-        if turn.start - since <= wait - self.patience:
-            passed = f"{turn.start - since:.0f} s after {before}, not {wait} s"
+        if turn.looked - since <= wait - self.patience:
+            passed = f"{turn.looked - since:.0f} s after {before}, not {wait} s"
             self.say(DURING_WAIT, f"{controller}: {step} of {vm} {passed}")
 
     def fenced(self, host: str, controller: str) -> None:
@@ -158,8 +159,12 @@ class Invariants:
 
     def begins(self, controller: str) -> None:
         """A controller begins a tick."""
-        self._turns[controller] = _Turn(self.site.timeline.now)
+        self._turns[controller] = _Turn(self.site.timeline.now, self.site.timeline.now)
         self._living.begins(controller)
+
+    def looks(self, controller: str) -> None:
+        """A controller has taken the clock and looks at the site: this is what it judges by."""
+        self._turns[controller].looked = self.site.timeline.now
 
     def ended(self, controller: str, report: Report) -> None:
         """Every VM that is down has a reason, and boot links are back in time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -26,7 +26,10 @@ _PATIENCE: Final = 2.0
 
 
 class SimWorld:
-    """What a controller sees and does from its host. `told` are its notifications."""
+    """What a controller sees and does from its host. `told` are its notifications.
+
+    `on_look` is called when it begins to look at the site: it has just taken the clock.
+    """
 
     def __init__(self, site: Site, caller: Caller, clock: Clock, zone: tzinfo) -> None:
         self.site = site
@@ -36,6 +39,7 @@ class SimWorld:
         self.host: Host = site.hosts[caller.name]
         self.store = SharedState(site, caller, self.host)
         self.told: list[Mapping[str, Any]] = []
+        self.on_look: Callable[[], None] = lambda: None
 
     def now(self) -> float:
         """The controller's own clock."""
@@ -43,6 +47,7 @@ class SimWorld:
 
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
+        self.on_look()
         failed: list[str] = []
         for source in self.site.sources:
             why = self._ask(source)
