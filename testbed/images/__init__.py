@@ -41,7 +41,7 @@ class Images:
 
         Raises ImageError when apt does not know the packages, or cannot fetch them.
         """
-        kept = Cache(cache, say)
+        kept = Cache(cache.absolute(), say)
         kernel, initrd = kept.get(INSTALLER)
         (image,) = kept.get(_RECIPES[name])
         return cls(kernel, initrd, image)
