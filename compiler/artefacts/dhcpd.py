@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
 from threerc.compiler.model import Host, Network, Role, Site
-from threerc.compiler.templating import render
+from threerc.compiler.templating import Safe, render
 from threerc.compiler.tree import Output
 
 BOOT_FILE = "pxelinux.0"
@@ -25,6 +25,7 @@ class _Reservation(NamedTuple):
     mac: str
     address: IPv4Address
     description: str
+    more: Safe
 
 
 def compile_dhcpd(site: Site, out: Output) -> None:
@@ -59,7 +60,8 @@ def _values(site: Site) -> dict[str, Any]:
             if interface.mac and interface.address:
                 network = site.network_of(interface.address) or ""
                 address, about = interface.address, host.description
-                entry = _Reservation(int(address), name, interface.mac, address, about)
+                more = Safe("".join(f" {statement};" for statement in interface.dhcp))
+                entry = _Reservation(int(address), name, interface.mac, address, about, more)
                 reservations.setdefault(network, []).append(entry)
     served = {
         name: net for name, net in site.networks.items() if net.prefix and (net.boot or net.pool)
@@ -68,6 +70,7 @@ def _values(site: Site) -> dict[str, Any]:
     return {
         "site": site,
         "subnets": sorted(subnets, key=lambda subnet: int(subnet["prefix"].network_address)),
+        "statements": _statements(site.dhcp),
         "pools": any(net.pool for net in served.values()),
         "boot_file": BOOT_FILE,
     }
@@ -90,7 +93,13 @@ def _subnet(
         if network.boot
         else None,
         "hosts": sorted(hosts),
+        "statements": _statements(network.dhcp, "  "),
     }
+
+
+def _statements(given: Iterable[str], indent: str = "") -> Safe:
+    """Statements that the site gives word by word; the model vouches for each being one."""
+    return Safe("\n".join(f"{indent}{statement};" for statement in given))
 
 
 def _servers(site: Site, network: str, servers: Iterable[object]) -> list[IPv4Address]:

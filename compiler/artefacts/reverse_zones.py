@@ -117,6 +117,8 @@ def _find_pointers(site: Site, areas: list[_Area]) -> None:
         table[int(area.prefix[0]) >> shift] = area.pointers
     for host in site.hosts.values():
         for name, interface in site.interfaces(host):
+            if interface.dns != "all":
+                continue
             for address in (interface.address, interface.address6):
                 if address is None:
                     continue

@@ -6,7 +6,7 @@ Source: RFC 1035 (5 and 3.3), RFC 2308 (negative TTL).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -69,11 +69,16 @@ class Apex:
         names = sorted(self.site.fqdn(server.name) for server in self.servers)
         return [("@", "NS", relative(name, zone)) for name in names]
 
-    def digest(self, zones: Iterable[Zone]) -> str:
-        """SHA-256 of all that the zones say, the serial left out."""
-        dns = self.site.dns
+    def ttl(self, zone: str) -> int:
+        """The default TTL of a zone, seconds."""
+        settings = self.site.dns.zones.get(zone)
+        return self.site.dns.ttl if settings is None or settings.ttl is None else settings.ttl
+
+    def digest(self, zones: Sequence[Zone]) -> str:
+        """SHA-256 of all that the variants of one zone say, the serial left out."""
+        ttl = self.ttl(zones[0].name)
         found = hashlib.sha256(
-            f"{self.primary} {self.mailbox} {dns.ttl} {dns.negative_ttl}\n".encode()
+            f"{self.primary} {self.mailbox} {ttl} {self.site.dns.negative_ttl}\n".encode()
         )
         for zone in zones:
             records = [*self.name_servers(zone.name), *zone.records]
@@ -88,6 +93,7 @@ class Apex:
             "zones",
             site=self.site,
             zone=zone,
+            ttl=self.ttl(zone.name),
             serial=_number(serial),
             negative_ttl=_number(self.site.dns.negative_ttl),
             primary=relative(self.primary, zone.name),

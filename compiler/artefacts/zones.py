@@ -79,9 +79,7 @@ def compile_zones(site: Site, out: Output) -> None:
         return
     apex = Apex(site, servers)
     files: dict[str, bytes] = {}
-    served = [
-        _serve(zone, apex, out, files) for zone in (_forward(site), *reverse_zones(site, apex))
-    ]
+    served = [_serve(zone, apex, out, files) for zone in all_zones(site, apex)]
     values = {"site": site, "served": served, "prefixes": _prefixes(site)}
     for server in servers:
         layout = _RED_HAT if site.is_red_hat(server) else _DEBIAN
@@ -97,6 +95,32 @@ def compile_zones(site: Site, out: Output) -> None:
             out.file(server.name, f"{layout.zones}/{name}", content)
 
 
+def all_zones(site: Site, apex: Apex) -> list[Zone]:
+    """The zones of a site: of its domain, those that it adds, and the reverse ones."""
+    own = {zone.name: zone for zone in (_forward(site), *reverse_zones(site, apex))}
+    first, *reverse = own.values()
+    added = [Zone(name, ()) for name in sorted(site.dns.zones) if name not in own]
+    return [_with_more(zone, site) for zone in (first, *added, *reverse)]
+
+
+def _with_more(zone: Zone, site: Site) -> Zone:
+    """A zone with the records that the site gives word by word."""
+    settings = site.dns.zones.get(zone.name)
+    if settings is None or not settings.records:
+        return zone
+    more = sorted(record_of(text) for text in settings.records)
+    return Zone(zone.name, (*zone.blocks, more), zone.remarks)
+
+
+def record_of(text: str) -> Record:
+    """A record from its line; a TTL of its own stands before the type."""
+    owner, kind, data = text.split(" ", 2)
+    if kind.isdigit():
+        ttl, (kind, data) = kind, data.split(" ", 1)
+        kind = f"{ttl} {kind}"
+    return owner, kind, data
+
+
 def _serve(zone: Zone, apex: Apex, out: Output, files: dict[str, bytes]) -> Served:
     """Add a zone's files, under one serial: it goes up when either view's records change."""
     label = f"{zone.name}.zone" if zone.name in _DEBIANS_OWN else zone.name
@@ -106,7 +130,7 @@ def _serve(zone: Zone, apex: Apex, out: Output, files: dict[str, bytes]) -> Serv
         served = served._replace(internal=f"{served.file}.internal")
         variants = {served.file: zone.without("HINFO"), f"{served.file}.internal": zone}
     style = apex.site.dns.serial
-    serial = out.lock.serial(zone.name, apex.digest(variants.values()), style)
+    serial = out.lock.serial(zone.name, apex.digest(list(variants.values())), style)
     for name, variant in variants.items():
         files[name] = apex.text(variant, serial).encode()
     return served
@@ -119,11 +143,13 @@ def _forward(site: Site) -> Zone:
     aliases: list[Record] = []
     for host in hosts:
         for name, interface in site.interfaces(host):
+            if interface.dns == "none":
+                continue
             if interface.address is not None:
                 records.append((name, "A", inet_ntop(AF_INET, interface.address.packed)))
             if interface.address6 is not None:
                 records.append((name, "AAAA", inet_ntop(AF_INET6, interface.address6.packed)))
-        if host.os or host.middleware:
+        if (host.os or host.middleware) and site.dns.hinfo != "none" and host.dns != "none":
             records.append((host.name, "HINFO", f'"{host.os or ""}" "{host.middleware or ""}"'))
         if host.aliases:
             aliases += [(alias, "CNAME", host.name) for alias in host.aliases]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model
+from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model, ZoneRecord
 
 _LONGEST_LABEL = 63
 
@@ -38,6 +38,30 @@ class MailExchange(Model):
     preference: int = Field(default=10, ge=0, le=65535, description="Lower is tried first.")
 
 
+ZoneName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9_](?:[a-z0-9_/-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*$",
+        max_length=253,
+    ),
+    Explained("zone-name", "not the name of a zone, in lower case and without the final dot"),
+]
+
+
+class ZoneSettings(Model):
+    """What a zone says beyond the hosts' own records."""
+
+    ttl: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="Its default TTL, if not that of `dns`."
+    )
+    records: tuple[ZoneRecord, ...] = Field(
+        default=(),
+        description="Records as in a zone file: owner, TTL if it has its own, type, data; names "
+        "without a final dot are relative to the zone.",
+        examples=[["_ldap._tcp SRV 0 0 389 bibe", '@ TXT "v=spf1 mx -all"']],
+    )
+
+
 class Dns(Model):
     """Settings of the zones. Servers are the hosts with the role `dns`; the first is primary."""
 
@@ -55,11 +79,17 @@ class Dns(Model):
     negative_ttl: int = Field(
         default=3600, ge=0, le=2**31 - 1, description="TTL of negative answers, seconds."
     )
-    hinfo: Literal["public", "internal"] = Field(
+    hinfo: Literal["public", "internal", "none"] = Field(
         default="public",
-        description="internal: HINFO is told to the site's own networks only, in a view.",
+        description="internal: HINFO is told to the site's own networks only, in a view; none: "
+        "nobody is told, so installed machines do not learn their middleware.",
     )
     mx: tuple[MailExchange, ...] = Field(default=(), description="Mail exchangers of the domain.")
     forwarders: tuple[IPv4Address | Address6, ...] = Field(
         default=(), description="Where the servers send questions about other domains."
+    )
+    zones: dict[ZoneName, ZoneSettings] = Field(
+        default={},
+        description="What zones say beyond the hosts' own records, by the zone's name: that of "
+        "`domain`, a reverse zone, or a further one.",
     )

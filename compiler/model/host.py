@@ -16,6 +16,7 @@ from threerc.compiler.model.types import (
     Address6,
     Argument,
     DeviceName,
+    DhcpStatement,
     Explained,
     HostName,
     Line,
@@ -64,6 +65,17 @@ class Interface(Model):
         default=None,
         description="MAC address; needed for DHCP.",
         examples=["02:00:c0:a8:01:0b", "02:00:c0:a8:02:01-02:00:c0:a8:02:c8"],
+    )
+    dns: Literal["all", "forward", "none"] = Field(
+        default="all",
+        description="Its records in DNS: all; forward, without those from address to name (PTR); "
+        "or none. What stands in their place is said in `dns.zones`.",
+    )
+    dhcp: tuple[DhcpStatement, ...] = Field(
+        default=(),
+        description="Further statements of its host declaration in dhcpd.conf(5), without the "
+        "semicolon.",
+        examples=[['option root-path "/srv/diskless"']],
     )
 
 

@@ -14,7 +14,15 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from threerc.compiler.model.types import LABEL, Address6, DomainName, Explained, Model, Prefix6
+from threerc.compiler.model.types import (
+    LABEL,
+    Address6,
+    DhcpStatement,
+    DomainName,
+    Explained,
+    Model,
+    Prefix6,
+)
 
 
 class AddressRange(NamedTuple):
@@ -117,4 +125,10 @@ class Network(Model):
     )
     lease: int = Field(
         default=86400, ge=60, le=2**31 - 1, description="Seconds a DHCP lease lasts."
+    )
+    dhcp: tuple[DhcpStatement, ...] = Field(
+        default=(),
+        description="Further statements of its subnet in dhcpd.conf(5), without the semicolon; "
+        "they come after 3RC's own, and win over them.",
+        examples=[['option tftp-server-name "192.168.1.7"']],
     )

@@ -153,6 +153,55 @@ UserName = Annotated[
 ]
 
 
+_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"'
+
+
+def _no_include(statement: str) -> str:
+    """dhcpd would read a file that no checker sees where the site is compiled."""
+    if statement.startswith("include "):
+        raise PydanticCustomError("dhcp-statement", "an include of dhcpd.conf(5), not a statement")
+    return statement
+
+
+DhcpStatement = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf'^[a-z][a-z0-9-]*(?: (?:[^ "{{}};#\x00-\x1f\x7f]|{_QUOTED})+)*$',
+        max_length=1000,
+    ),
+    Explained(
+        "dhcp-statement",
+        "not one statement of dhcpd.conf(5) without its semicolon, such as `option log-servers "
+        "192.168.1.7`",
+    ),
+    AfterValidator(_no_include),
+]
+
+
+def _no_soa(record: str) -> str:
+    """A zone's serial is the lock's, so that it goes up whenever a record changes."""
+    if "SOA" in record.split(" ")[1:3]:
+        raise PydanticCustomError("zone-record", "a SOA record, which 3RC writes itself")
+    return record
+
+
+# Parentheses and semicolons mean other lines, and the rest of this one, to a zone file.
+ZoneRecord = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[!#%-\x27*-:<-~][!#-\x27*-:<-~]* (?:[0-9]{1,10} )?[A-Z][A-Z0-9-]*"
+        rf"(?: (?:[!#-\x27*-:<-\[\]-~]|\\[!-~]|{_QUOTED})+)+$",
+        max_length=8000,
+    ),
+    Explained(
+        "zone-record",
+        "not one record of a zone file in one line: owner, TTL if it has its own, type, data, "
+        "such as `_ldap._tcp SRV 0 0 389 ldap`",
+    ),
+    AfterValidator(_no_soa),
+]
+
+
 _SIZE = r"[0-9]+(?:\.[0-9]+)? *[KMGTP]i?B"
 _NO_SIZE = "not a size with its unit, such as 512MiB, 16GiB or 2TB"
 

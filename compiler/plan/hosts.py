@@ -43,6 +43,8 @@ _FIELDS: Final = {
     ),
     "address6": _Field(("AAAA", "PTR", "hosts"), Risk.HARMLESS),
     "mac": _Field(("DHCP reservation", "VM definition"), Risk.RESTARTS, "", Risk.TOUCHES_VM),
+    "dns": _Field(("A", "AAAA", "PTR", "HINFO"), Risk.HARMLESS),
+    "dhcp": _Field(("DHCP reservation",), Risk.RESTARTS),
     "aliases": _Field(("CNAME", "hosts"), Risk.HARMLESS),
     "interfaces": _Field(("DHCP reservation", "A", "PTR", "hosts"), Risk.RESTARTS),
     "roles": _Field(("its daemons", "DHCP options", "gmond"), Risk.RESTARTS),

@@ -18,6 +18,7 @@ _PLACES: Final = {
 }
 _WORDS: Final = {NETWORK: "network", PROFILE: "OS profile", MIDDLEWARE: "middleware"}
 _SETTINGS: Final = {
+    "dhcp": (("DHCP options",), Risk.RESTARTS),
     "dns": (("DNS",), Risk.HARMLESS),
     "domain": (("DHCP options", "DNS", "hosts"), Risk.RESTARTS),
     "monitoring": (("gmond", "gmetad", "controllers"), Risk.RESTARTS),

@@ -49,6 +49,8 @@ FROM_PACKAGES = {"loaders", "dualboot"}
 SCHEMA = json_schema()
 HOST = "GroupSettings"
 """The definition that has the keys of all kinds of hosts."""
+WORD_BY_WORD = {"dhcp", "records"}
+"""Keys whose values are lines of a daemon's own language: their checker is the daemon."""
 KEYS = {key for each in [SCHEMA, *SCHEMA["definitions"].values()] for key in each["properties"]}
 
 EVIL = (
@@ -142,7 +144,7 @@ def scalars(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in node.items():
             yield from () if key in KEYS else (key,)
-            yield from scalars(value)
+            yield from () if key in WORD_BY_WORD else scalars(value)
     elif isinstance(node, list):
         for each in node:
             yield from scalars(each)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from tests.compiler.support import HEAD, compiled, good_site, staged, text_of
+import pytest
+
+from tests.compiler.support import HEAD, compiled, good_site, site_of, staged, text_of
 from tests.lab import dhcpd, namespace, requires_real
 from threerc.compiler.artefacts.dhcpd import compile_dhcpd
 from threerc.compiler.model import Site
@@ -111,3 +114,33 @@ service_hosts:
     tree = compiled(compile_dhcpd, good_site(tmp_path, HEAD + text))
     assert '192.168.1.2; } # the "old" one; } ünder the stairs\n' in text_of(tree, CONF)
     assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+STATEMENTS = """
+site: test
+domain: example.org
+dhcp: ["option site-code code 150 = text", 'option site-code "a; {b}"']
+networks:
+  lan: {prefix: 192.168.1.0/24, boot: true, dhcp: ['filename "other.0"']}
+service_hosts:
+  a: {address: 192.168.1.2, mac: 02:00:00:00:00:01, roles: [dhcp, tftp]}
+worker_nodes:
+  b: {address: 192.168.1.3, mac: 02:00:00:00:00:02, dhcp: ["always-broadcast on"]}
+"""
+
+
+def test_statements_word_by_word(tmp_path: Path) -> None:
+    tree = compiled(compile_dhcpd, good_site(tmp_path, STATEMENTS))
+    text = text_of(tree, "a/etc/dhcp/dhcpd.conf")
+    assert '\noption site-code code 150 = text;\noption site-code "a; {b}";\n' in text
+    assert text.index('filename "pxelinux.0";') < text.index('\n  filename "other.0";\n')
+    assert "fixed-address 192.168.1.3; always-broadcast on; }\n" in text
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+
+
+@pytest.mark.parametrize(
+    "statement", ['include "/etc/x"', "option a b; option c d", "class {", "a # b", 'a "b', "a\nb"]
+)
+def test_what_is_no_statement(tmp_path: Path, statement: str) -> None:
+    loaded = site_of(tmp_path, f"{HEAD}dhcp: [{json.dumps(statement)}]\n")
+    assert [each.rule for each in loaded.findings] == ["dhcp-statement"]

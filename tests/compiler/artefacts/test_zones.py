@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.support import HEAD, TODAY, compiled, good_site, staged, text_of
+from tests.compiler.support import HEAD, TODAY, compiled, good_site, site_of, staged, text_of
 from threerc.compiler.artefacts.zones import compile_zones
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Network, ServiceHost, Site
@@ -232,6 +233,76 @@ def test_every_address_inside_a_prefix_has_its_pointer(drawn: tuple[str, str]) -
 
 def test_an_address_outside_all_networks_has_no_pointer(odd: Tree) -> None:
     assert not any("stranger" in text_of(odd, path) for path in odd.entries if ".arpa" in path)
+
+
+MORE = (
+    HEAD
+    + """
+dns:
+  hinfo: none
+  zones:
+    example.org:
+      ttl: 600
+      records:
+        - "_ldap._tcp SRV 0 0 389 bibe"
+        - '@ TXT "v=spf1; -all" "second \\"string\\""'
+        - "bibe 60 MX 5 other.net."
+    1.168.192.in-addr.arpa: {records: ["7 PTR old.other.net."]}
+    other.net: {records: ["@ A 192.0.2.1", "www 300 CNAME @"]}
+os_profiles: {deb: {installer: manual, kernel: a, initrd: b}}
+service_hosts:
+  bibe: {address: 192.168.1.3, roles: [dns], os: deb}
+  quiet: {address: 192.168.1.4, dns: forward}
+  silent: {address: 192.168.1.5, dns: none, interfaces: {eth1: {address: 192.168.1.6}}}
+"""
+)
+
+
+def test_records_word_by_word(tmp_path: Path) -> None:
+    tree = compiled(compile_zones, good_site(tmp_path, MORE))
+    own, other = zone_of(tree, "example.org"), zone_of(tree, "other.net")
+    assert data(own, "_ldap._tcp", "SRV") == ["0 0 389 bibe.example.org."]
+    assert data(own, "@", "TXT") == ['"v=spf1; -all" "second \\"string\\""']
+    assert own.get_rdataset(dns.name.from_text("bibe", own.origin), "MX").ttl == 60
+    assert own.get_rdataset(dns.name.from_text("bibe", own.origin), "A").ttl == 600
+    assert data(own, "bibe", "HINFO") == []
+    assert data(other, "www", "CNAME") == ["other.net."]
+    assert data(other, "@", "NS") == ["bibe.example.org."]
+    assert pointer(tree, "192.168.1.7") == ["old.other.net."]
+    for checker in CHECKERS:
+        assert list(staged(tmp_path / checker.program, tree, checker)) == []
+
+
+def test_a_host_without_all_its_records(tmp_path: Path) -> None:
+    tree = compiled(compile_zones, good_site(tmp_path, MORE))
+    own = zone_of(tree, "example.org")
+    assert [data(own, name, "A") for name in ("quiet", "silent")] == [["192.168.1.4"], []]
+    assert data(own, "silent-eth1", "A") == ["192.168.1.6"]
+    assert [pointer(tree, f"192.168.1.{last}") for last in (3, 4, 5)] == [
+        ["bibe.example.org."],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "@ SOA a. b. 1 2 3 4 5",
+        "@ 60 SOA a. b. 1 2 3 4 5",
+        "$TTL 60 x",
+        "a A 192.0.2.1 ; and",
+        "a TXT (",
+        'a TXT "open',
+        "a  A 192.0.2.1",
+        "a A",
+        "a A 192.0.2.1\nb A 192.0.2.2",
+    ],
+)
+def test_what_is_no_record(tmp_path: Path, record: str) -> None:
+    zones = f"dns: {{zones: {{example.org: {{records: [{json.dumps(record)}]}}}}}}\n"
+    loaded = site_of(tmp_path, HEAD + zones)
+    assert [each.rule for each in loaded.findings] == ["zone-record"]
 
 
 def test_recursion_is_for_the_site_only(sns_pisa: Site) -> None:
