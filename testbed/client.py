@@ -27,6 +27,7 @@ from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.process import program, tail
 from threerc.testbed.runs import Run
+from threerc.testbed.server import THANKS
 
 _ANSWER_SECONDS: Final = 10.0
 _CREDENTIALS: Final = "3i"
@@ -208,6 +209,7 @@ def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) 
         try:
             run.journal(process.pid)
             _finish(_answers(ours), progress or Silent())
+            ours.sendall(THANKS)
         except BaseException as error:
             _end(process)
             if isinstance(error, OSError):

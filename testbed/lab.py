@@ -159,8 +159,8 @@ async def _run(folder: Path, connection: int) -> None:
             await client.fail(str(error))
             return
         await client.answer(None)
-        await client.gone()
-        await lab.end.wait()
+        if await client.thanks():  # else nobody knows of us
+            await lab.end.wait()
 
 
 def main() -> None:

@@ -135,10 +135,19 @@ class Run:
     def kill(self) -> None:
         """End all of it at once, and wait until nothing of it lives."""
         pid = self.process()
-        if pid is not None:
+        # The lab's own too: it may have lost its parent before it was tied to that one's life.
+        for each in {*self._lab(), *([] if pid is None else [pid])}:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(each, signal.SIGKILL)
         self.await_death()
+
+    def _lab(self) -> Iterator[int]:
+        """The processes that were started as the lab of this folder, and are so still."""
+        arguments = b"\0threerc.testbed.lab\0" + os.fsencode(self.folder) + b"\0"
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if arguments in (folder / "cmdline").read_bytes():
+                    yield int(folder.name)
 
     def remove(self) -> None:
         """Remove its folder, and its entry in the list of runs. Raises OSError."""

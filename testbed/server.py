@@ -24,6 +24,8 @@ from threerc.testbed.errors import TestbedError
 if TYPE_CHECKING:
     from threerc.testbed.lab import Lab
 
+THANKS: Final = b"thanks\n"
+"""What who has a lab built says at last, so that no lab lives on of which nobody knows."""
 LIMIT: Final = 64 << 20
 """Bytes of a line, at most."""
 _REPORT_SECONDS: Final = 0.5
@@ -54,6 +56,12 @@ class Client:
     async def request(self) -> Any:
         """What is asked. Raises ValueError."""
         return json.loads(await self._reader.readline())
+
+    async def thanks(self) -> bool:
+        """Whether the client says that it has the result, before it hangs up."""
+        with suppress(ConnectionError):
+            return await self._reader.readline() == THANKS
+        return False
 
     async def gone(self) -> None:
         """Wait until nobody is there."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,6 +74,26 @@ def test_a_client_that_dies_at_any_moment(
         assert runs.known() == []
 
 
+def test_a_client_that_dies_before_it_knows_that_the_lab_is_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab has answered, and nobody has read it."""
+
+    class Died(BaseException):
+        pass
+
+    def die(lines: Iterable[dict[str, object]], _: object) -> None:
+        for line in lines:
+            if "result" in line:
+                raise Died
+
+    monkeypatch.setattr(client, "_end", lambda _process: None)
+    monkeypatch.setattr(client, "_finish", die)
+    with pytest.raises(Died):
+        tiny.up(tiny.spec(folder))
+    assert traces.left(folder.name) == []
+
+
 @pytest.mark.parametrize("whom", ["unshare", "tini", "python"])
 def test_a_lab_that_is_killed_at_any_moment(folder: Path, rng: random.Random, whom: str) -> None:
     for _ in range(TIMES // 3):
@@ -85,6 +105,8 @@ def test_a_lab_that_is_killed_at_any_moment(folder: Path, rng: random.Random, wh
             assert process.stdout is not None
             if b"up" not in process.stdout.readline():  # else it stays, and is killed
                 assert process.wait() == 1
+        for run in runs.known() if whom == "unshare" else []:
+            run.kill()  # it died so early that its child was not yet tied to it
         assert traces.left(folder.name) == []
         client.clean()
         assert runs.known() == []
@@ -112,6 +134,13 @@ def test_clean_leaves_alone_what_lives_and_ends_what_hangs(folder: Path) -> None
     assert client.clean(hung_after=0.5) == ([testbed.run], [])
     assert traces.left(folder.name) == []
     assert not testbed.run.folder.exists()
+
+
+def test_a_lab_without_its_parent_is_found(folder: Path) -> None:
+    testbed = tiny.up(tiny.spec(folder))
+    (testbed.run.folder / runs.JOURNAL).unlink()
+    testbed.run.kill()
+    assert traces.left(folder.name) == []
 
 
 def test_down_removes_all(folder: Path) -> None:
