@@ -75,7 +75,7 @@ class Mishaps:
             fault = "panic"
         if fault in ("start-fails", "install-fails"):
             return [self._entry(fault, vm) | {"times": self.random.randint(1, 2)}]
-        ever = fault == FOR_EVER and self.random.random() < 0.2
+        ever = fault == FOR_EVER and self.random.random() < 0.06
         return [self._entry(fault, vm, ends=fault not in _AT_ONCE and not ever)]
 
     def _of_host(self) -> list[Entry]:

@@ -151,9 +151,12 @@ def test_a_boot_link_that_is_not_put_back_is_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_reinstalling_for_ever_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_disk = {"at": "+5m", "fault": "disk-errors", "of": "vrt1"}
+    hopeless = scenario(broken_disk, duration="4h")
+    assert violation(hopeless) is None
     monkeypatch.setitem(recovery._GUARDS, Guard.FLAPPING, lambda _: False)
     monkeypatch.setattr(recovery, "_failures", lambda _: 1)
-    assert first(TOO_OFTEN).scenario.operator == ()
+    assert kind_of(violation(hopeless)) == TOO_OFTEN
 
 
 def test_a_record_that_stays_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
