@@ -22,7 +22,7 @@ from threerc.runtime.simulation import campaign as simulated
 from threerc.runtime.simulation.simulation import Start
 from threerc.runtime.simulation.timing import Timing
 from threerc.testbed import events, report, trials
-from threerc.testbed.crashes import Crash
+from threerc.testbed.crashes import Crash, Interrupted
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
@@ -63,7 +63,7 @@ class Campaign:
     def run(self) -> list[Trial]:
         """All crashes that are still to be done; the whole history. Raises TestbedError, OSError.
 
-        Interrupted, it ends after those that are under way.
+        Interrupted, it heals what is under way, and does not count it.
         """
         self.asked.folder.mkdir(parents=True, exist_ok=True)
         done = trials.resume(self.history)
@@ -108,6 +108,8 @@ class Campaign:
                 free.remove(vm)
             try:
                 self._one(number, fault, vm, chance)
+            except Interrupted:
+                return
             finally:
                 with self._lock:
                     free.append(vm)
@@ -119,16 +121,26 @@ class Campaign:
         """One crash at a random moment; afterwards the machine is as if nothing had been."""
         if self._stop.wait(chance.uniform(0.0, _PERIODS[self.asked.profile])):
             return
-        crash = Crash(self.grip, vm, fault, profile=self.asked.profile)
-        trial = crash.run(number, lambda line: self.say(f"[{number + 1}] {line}"))
+        # Each crash is its first for a long time, or after the fifth it were left to a human.
+        self.grip.errand("forget", vm)
+        trial = self._trial(number, fault, vm)
         with self._lock:
             trials.append(self.history, trial)
         for wrong in trial.wrong:
             self.say(f"[{number + 1}] {vm}: WRONG: {wrong}")
         if trial.crash.total is None:
             self._repair(vm)
-        # Else its failures would count, and it would be left to a human after the fifth.
-        self.grip.threerc("resume", vm)
+
+    def _trial(self, number: int, fault: Fault, vm: str) -> Trial:
+        crash = Crash(self.grip, vm, fault, profile=self.asked.profile, stop=self._stop)
+        try:
+            return crash.run(number, lambda line: self.say(f"[{number + 1}] {line}"))
+        except Interrupted:
+            raise
+        except TestbedError as error:
+            wrong = (f"it could not be done: {error}",)
+            lost = simulated.Crash(vm, time.time())
+            return Trial(number, fault.name, self.asked.profile, lost, wrong=wrong)
 
     def _repair(self, vm: str) -> None:
         """Install a machine anew that nobody has brought back."""
@@ -146,6 +158,7 @@ class Campaign:
             if time.time() > since + _REPAIR_SECONDS:
                 raise TestbedError(f"{vm} could not be installed anew")
             time.sleep(_POLL)
+        self.grip.threerc("resume", vm)
 
 
 def most_at_once(config: ControllerConfig) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from threerc.testbed.trials import Trial
 TMAX: Final = 20
 _POLL: Final = 1.0
 _HEARD_SECONDS: Final = 90.0
+_UP_SECONDS: Final = 300.0
 _SLACK: Final = 300.0
 """Seconds of a bound for what no policy says: detection, schedules, boots on a busy machine."""
 _INSTALL_LOG: Final = "/var/log/3rc-install.log"
@@ -78,26 +80,37 @@ def bound(grip: Grip, vm: str) -> float:
     return ladder + grip.config.monitors.down_after * TMAX + _SLACK
 
 
+class Interrupted(TestbedError):
+    """A crash was not waited for to its end."""
+
+
 @dataclass
 class Crash:
-    """One crash of a virtual machine, from before it until it is judged."""
+    """One crash of a virtual machine, from before it until it is judged.
+
+    `stop` may be set meanwhile: then it is healed, and not judged.
+    """
 
     grip: Grip
     vm: str
     fault: Fault
     options: dict[str, Any] = field(default_factory=dict)
     profile: str = "thesis"
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, number: int, say: Say) -> Trial:
-        """All of it. Raises TestbedError where the crash itself cannot be done."""
+        """All of it. Raises TestbedError where the crash itself cannot be done, Interrupted."""
         grip, vm = self.grip, self.vm
+        self._await_up()
         before = grip.where(vm)
         self._note_heartbeat()
         at = begin(grip, self.fault, vm, self.options)
         say(f"{vm}: {self.fault.name} on {before}")
         within = bound(grip, vm)
-        recovered = self._await_recovery(at, within, say)
-        heal(grip, self.fault, vm, self.options)
+        try:
+            recovered = self._await_recovery(at, within, say)
+        finally:
+            heal(grip, self.fault, vm, self.options)
         seen = grip.events()
         crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX)
         if not recovered:
@@ -122,6 +135,15 @@ class Crash:
             logs={} if good else self._logs(),
         )
 
+    def _await_up(self) -> None:
+        """Nobody learns anything from the crash of a machine that is down."""
+        end = time.time() + _UP_SECONDS
+        while not self.grip.is_up(self.vm):
+            if time.time() > end:
+                raise TestbedError(f"{self.vm} is not up before its crash")
+            if self.stop.wait(_POLL):
+                raise Interrupted(f"{self.vm}: interrupted")
+
     def _note_heartbeat(self) -> None:
         now = time.time()
         heard = [hosts[self.vm] for hosts in self.grip.heard().values() if self.vm in hosts]
@@ -142,7 +164,8 @@ class Crash:
             if _is_over(seen):
                 say(f"{self.vm}: recovered within {time.time() - at:.0f} s")
                 return True
-            time.sleep(_POLL)
+            if self.stop.wait(_POLL):
+                raise Interrupted(f"{self.vm}: interrupted")
         say(f"{self.vm}: not recovered after {within:.0f} s")
         return False
 
@@ -235,4 +258,3 @@ def _story(seen: Sequence[Event], vm: str, at: float) -> Iterator[str]:
         if event.time >= at and event.of in {vm, "*"}:
             detail = json.dumps(dict(event.detail), sort_keys=True)
             yield f"{event.time - at:+8.1f} s {event.kind.value:<10} {detail}"
-

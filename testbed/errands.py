@@ -3,6 +3,7 @@
 python -m threerc.testbed.errands CONFIG start HOST VM     switch a virtual machine on
 python -m threerc.testbed.errands CONFIG where             who runs what, as JSON
 python -m threerc.testbed.errands CONFIG heard             whom each collector lists, as JSON
+python -m threerc.testbed.errands CONFIG forget VM         as if it had never failed
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,8 @@ from threerc.runtime.config import ControllerConfig, Endpoint, load
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.hypervisors import open_hypervisor
 from threerc.runtime.monitors.ganglia_xml import GangliaXml
+from threerc.runtime.records import Record
+from threerc.runtime.stores import open_store
 
 _SECONDS: Final = 10.0
 _CHUNK: Final = 1 << 16
@@ -48,6 +52,16 @@ def heard(config: ControllerConfig) -> dict[str, dict[str, int]]:
     return found
 
 
+def forget(config: ControllerConfig, vm: str) -> None:
+    """Clear what the controllers remember of a machine, as a month without a failure would."""
+    store = open_store(config)
+    found = store.get(f"vm/{vm}")
+    if found is not None:
+        old = Record.load(found.value)
+        new = Record(host=old.host, up=time.time() if old.up is None else old.up)
+        store.put(f"vm/{vm}", new.dump(), found.version)
+
+
 def _read(endpoint: Endpoint) -> GangliaXml:
     document = GangliaXml()
     address = (str(endpoint.address or endpoint.host), endpoint.port)
@@ -65,6 +79,9 @@ def main(arguments: Sequence[str]) -> int:
         if errand == "start":
             host, vm = names
             open_hypervisor(config, host).start(vm)
+        elif errand == "forget":
+            (vm,) = names
+            forget(config, vm)
         else:
             answer = where(config) if errand == "where" else heard(config)
             sys.stdout.write(json.dumps(answer))

@@ -35,8 +35,8 @@ def _signal(signal: str, hands: Hands, vm: str, _options: Options) -> None:
 
 
 def _inside(command: str, hands: Hands, vm: str, _options: Options) -> None:
-    """Do something inside a VM from which it will hardly answer."""
-    quiet = f"({command}) >/dev/null 2>&1 </dev/null &"
+    """Do something inside a VM from which it will hardly answer: when ssh has hung up."""
+    quiet = f"(sleep 0.3; {command}) >/dev/null 2>&1 </dev/null &"
     done = hands.guest(vm, f"sh -c {shlex.quote(quiet)}", seconds=_AT_ONCE)
     if done.rc:
         raise TestbedError(f"{vm}: {done.err.strip() or 'it did not answer'}")
