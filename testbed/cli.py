@@ -29,7 +29,25 @@ _SCREEN = 'f=$(mktemp) && virsh -q -c qemu:///system screenshot "$1" "$f" >&2 &&
 
 
 class _Group(click.Group):
+    """The commands of the backend that is asked for."""
+
     command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name them."""
+        if ctx.params.get("backend") == "vagrant":
+            from threerc.testbed.vagrant.cli import COMMANDS
+
+            return [*COMMANDS]
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find one."""
+        if ctx.params.get("backend") == "vagrant":
+            from threerc.testbed.vagrant.cli import COMMANDS
+
+            return COMMANDS.get(cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what the testbed cannot do is told in a line."""
@@ -44,7 +62,15 @@ class _Group(click.Group):
 
 
 @click.group("testbed", cls=_Group, context_settings=CONTEXT)
-def testbed() -> None:
+@click.option(
+    "--backend",
+    type=click.Choice(["capsules", "vagrant"]),
+    default="capsules",
+    show_default=True,
+    is_eager=True,  # --help lists the commands of the one that stands before it
+    help="Hosts as namespaces, or as whole machines by Vagrant.",
+)
+def testbed(backend: str) -> None:
     """Run a compiled site for real on this machine, and crash it. Needs root."""
 
 
@@ -100,7 +126,7 @@ def _up(site: Path, wanted: Wanted, work: Path | None, reporter: Reporter) -> Te
     from threerc.testbed import client, runs
     from threerc.testbed.errors import TestbedError
 
-    with runs.create(_site_name(site), work) as (run, lock):
+    with runs.create(site_name(site), work) as (run, lock):
         try:
             spec = _prepared(site, run, wanted, reporter)
             made = client.start(spec, run, lock, reporter)
@@ -151,8 +177,8 @@ def _prepared(site: Path, run: Run, wanted: Wanted, reporter: Reporter) -> Any:
     return prepared.spec
 
 
-def _site_name(site: Path) -> str:
-    """The site's name; its findings, and no more, if it is not in order."""
+def site_name(site: Path) -> str:
+    """The site's name. Raises ClickException with its findings, and no more."""
     from threerc.compiler.build import check
     from threerc.compiler.findings import Rejected
     from threerc.compiler.report import render_findings
