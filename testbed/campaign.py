@@ -121,8 +121,6 @@ class Campaign:
         """One crash at a random moment; afterwards the machine is as if nothing had been."""
         if self._stop.wait(chance.uniform(0.0, _PERIODS[self.asked.profile])):
             return
-        # Each crash is its first for a long time, or after the fifth it were left to a human.
-        self.grip.errand("forget", vm)
         trial = self._trial(number, fault, vm)
         with self._lock:
             trials.append(self.history, trial)
@@ -134,6 +132,9 @@ class Campaign:
     def _trial(self, number: int, fault: Fault, vm: str) -> Trial:
         crash = Crash(self.grip, vm, fault, profile=self.asked.profile, stop=self._stop)
         try:
+            crash.await_up()
+            # Each crash is its first for a long time, or after the fifth it were left to a human.
+            self.grip.errand("forget", vm)
             return crash.run(number, lambda line: self.say(f"[{number + 1}] {line}"))
         except Interrupted:
             raise

@@ -101,7 +101,7 @@ class Crash:
     def run(self, number: int, say: Say) -> Trial:
         """All of it. Raises TestbedError where the crash itself cannot be done, Interrupted."""
         grip, vm = self.grip, self.vm
-        self._await_up()
+        self.await_up()
         before = grip.where(vm)
         self._note_heartbeat()
         at = begin(grip, self.fault, vm, self.options)
@@ -135,8 +135,11 @@ class Crash:
             logs={} if good else self._logs(),
         )
 
-    def _await_up(self) -> None:
-        """Nobody learns anything from the crash of a machine that is down."""
+    def await_up(self) -> None:
+        """Wait until the machine is up: nobody learns anything from the crash of one that is not.
+
+        Raises TestbedError, Interrupted.
+        """
         end = time.time() + _UP_SECONDS
         while not self.grip.is_up(self.vm):
             if time.time() > end:
