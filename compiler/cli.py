@@ -24,6 +24,7 @@ from threerc.testbed.cli import testbed
 if TYPE_CHECKING:
     from threerc.compiler.build import Options
     from threerc.compiler.findings import Finding
+    from threerc.compiler.importing.facts import Facts
     from threerc.compiler.report import Format
     from threerc.runtime.config import ControllerConfig
 
@@ -247,6 +248,102 @@ def plan_command(
         shown = {"text": show.text, "markdown": show.markdown, "html": show.html}
         click.echo(shown[form](found))
     sys.exit(0 if found.empty else _CHANGES)
+
+
+_FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _zone_files(
+    _ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
+) -> list[tuple[str, Path]]:
+    """Zones by name with their files, of texts NAME=FILE."""
+    found: list[tuple[str, Path]] = []
+    for text in given:
+        name, mark, file = text.partition("=")
+        if not mark or not name or not Path(file).is_file():
+            raise click.BadParameter(f"`{text}` is not NAME=FILE with a file that is there")
+        found.append((name, Path(file)))
+    return found
+
+
+@cli.command(
+    "import",
+    example="3rc import --dhcpd dhcpd.conf --zone example.org=db.example.org -o site.yaml",
+)
+@click.option("--dhcpd", multiple=True, type=_FILES, help="A dhcpd.conf of ISC dhcpd.")
+@click.option("--kea", multiple=True, type=_FILES, help="Kea's JSON.")
+@click.option(
+    "--zone", multiple=True, callback=_zone_files, metavar="NAME=FILE", help="A zone file."
+)
+@click.option(
+    "--pxelinux",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A pxelinux.cfg folder.",
+)
+@click.option("--hosts-def", type=_FILES, help="A hosts.def; the folder vm/ beside it counts.")
+@click.option("--hosts", type=_FILES, help="An /etc/hosts.")
+@click.option("--ethers", type=_FILES, help="An /etc/ethers.")
+@click.option("--libvirt", multiple=True, type=_FILES, help="A libvirt domain's XML.")
+@click.option("--drbd", multiple=True, type=_FILES, help="A .res file of DRBD.")
+@click.option("-o", "--out", type=_PATH, help="Where site.yaml goes. [default: printed]")
+@click.option("--verify", is_flag=True, help="Compile it, and compare what it means.")
+@_FORMAT
+def import_command(
+    dhcpd: tuple[Path, ...],
+    kea: tuple[Path, ...],
+    zone: list[tuple[str, Path]],
+    pxelinux: Path | None,
+    hosts_def: Path | None,
+    hosts: Path | None,
+    ethers: Path | None,
+    libvirt: tuple[Path, ...],
+    drbd: tuple[Path, ...],
+    out: Path | None,
+    verify: bool,
+    form: Format,
+) -> None:
+    """Read what a site has, and write a site.yaml that compiles to the same.
+
+    What site.yaml cannot say is told with its file and line. With --verify a file that is there
+    already is compared and left as it is. Exits 1 if anything differs.
+    """
+    from threerc.compiler.generation import replace_file
+    from threerc.compiler.importing import run
+
+    sources = run.Sources(
+        dhcpd, kea, tuple(zone), pxelinux, hosts_def, hosts, ethers, libvirt=libvirt, drbd=drbd
+    )
+    if sources == run.Sources():
+        raise click.UsageError("give at least one file to read, such as --dhcpd dhcpd.conf")
+    gc.disable()  # a run builds much, drops little and ends soon
+    facts = run.read(sources)
+    there = out is not None and out.exists()
+    if there and not verify:
+        raise click.UsageError(f"{out} is there already; remove it, or compare it by --verify")
+    text = "" if there else run.write(facts)
+    _say(run.findings(facts), form)
+    if out is not None and not there:
+        replace_file(out, text)
+    if verify:
+        _verify_import(facts, out, text, form)
+    elif out is None:
+        click.echo(text, nl=False)
+
+
+def _verify_import(facts: Facts, out: Path | None, text: str, form: Format) -> None:
+    """Print how a site differs from the files that it was made of; exit 1 if it does."""
+    from tempfile import TemporaryDirectory
+
+    from threerc.compiler.importing import run
+    from threerc.compiler.importing.verifying import lines
+
+    with TemporaryDirectory(prefix="3rc-import-") as folder, _findings_as(form):
+        path = out or Path(folder) / "site.yaml"
+        if out is None:
+            path.write_text(text, encoding="utf-8")
+        compared = run.verify(facts, path, _today())
+    click.echo("\n".join(lines(compared)))
+    sys.exit(1 if compared.differences else 0)
 
 
 @cli.command("schema", example="3rc schema > site.schema.json")

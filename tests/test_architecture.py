@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "compiler.verify": ("compiler.tree", "compiler.model"),
     "compiler.verify.controller": ("compiler", "runtime.config"),
     "compiler.generation": ("compiler.findings", "compiler.tree"),
+    "compiler.importing": ("compiler",),
     "compiler.build": ("compiler",),
     "compiler.report": ("compiler",),
     "compiler.cli": ("compiler", "runtime", "testbed.cli"),

@@ -263,8 +263,8 @@ def test_records_word_by_word(tmp_path: Path) -> None:
     own, other = zone_of(tree, "example.org"), zone_of(tree, "other.net")
     assert data(own, "_ldap._tcp", "SRV") == ["0 0 389 bibe.example.org."]
     assert data(own, "@", "TXT") == ['"v=spf1; -all" "second \\"string\\""']
-    assert own.get_rdataset(dns.name.from_text("bibe", own.origin), "MX").ttl == 60
-    assert own.get_rdataset(dns.name.from_text("bibe", own.origin), "A").ttl == 600
+    assert own.find_rdataset(dns.name.from_text("bibe", own.origin), "MX").ttl == 60
+    assert own.find_rdataset(dns.name.from_text("bibe", own.origin), "A").ttl == 600
     assert data(own, "bibe", "HINFO") == []
     assert data(other, "www", "CNAME") == ["other.net."]
     assert data(other, "@", "NS") == ["bibe.example.org."]

@@ -1,0 +1,1 @@
+"""One reader per format: text into facts, each with its file and line."""

@@ -1,0 +1,285 @@
+"""The round trip: what a compiled site means, compared with what the files meant.
+
+Both sides are read by the same readers. What is compared: MAC, address and name of each host that
+DHCP knows, all settings that DHCP tells it, the networks' pools, the DNS records, the boot targets,
+hosts.def and the volumes; each only as far as a file of its kind was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from threerc.compiler.findings import Place
+from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Reservation
+from threerc.compiler.importing.hosts import resolved, subnet_of, told_name
+from threerc.compiler.importing.naming import Names, as_label, domain_of, is_reverse
+from threerc.compiler.importing.readers import dhcpd, drbd, pxelinux, zone
+from threerc.compiler.importing.told import told
+from threerc.compiler.model import Site
+from threerc.compiler.tree import Tree
+
+_ZONE = re.compile(r'zone "([^"]+)" \{[^}]*?file "([^"]+)"')
+_NAMED = ("etc/bind/named.conf.local", "etc/named/named.conf.local")
+
+
+class Difference(NamedTuple):
+    """Something that is not as it was: `place` is where it stands in the files, if it does."""
+
+    what: str
+    place: Place | None = None
+
+
+@dataclass
+class Comparison:
+    """How many things of each kind are the same, and what is not."""
+
+    same: Counter[str] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+
+    def count(self, kind: str) -> None:
+        """One more thing that is the same."""
+        self.same[kind] += 1
+
+    def differ(self, what: str, place: Place | None = None) -> None:
+        """One thing that is not the same."""
+        self.differences.append(Difference(what, place))
+
+
+def read_tree(site: Site, tree: Tree) -> Facts:
+    """What a compiled tree means."""
+    facts = Facts()
+    with TemporaryDirectory(prefix="3rc-import-") as name:
+        folder = Path(name)
+        _write(tree, folder)
+        for host in site.with_role("dhcp")[:1]:
+            dhcpd.read(folder / host.name / "etc/dhcp/dhcpd.conf", facts)
+        for host in site.with_role("dns")[:1]:
+            _zones(folder / host.name, facts)
+        for host in site.with_role("tftp")[:1]:
+            root = site.provisioning.tftp_root.lstrip("/")
+            pxelinux.read(folder / host.name / root / "pxelinux.cfg", facts)
+        for path in sorted(folder.glob("*/etc/drbd.d/*.res")):
+            drbd.read(path, facts)
+    facts.machines += _machines_of(site)
+    return facts
+
+
+def _machines_of(site: Site) -> Iterator[Machine]:
+    """What hosts.def says of a site, also of one in which no host runs a controller yet."""
+    for name, ph in site.physical_hosts.items():
+        yield Machine("PH", name, NOWHERE, maxl=str(ph.maxl))
+    for name, vm in site.virtual_machines.items():
+        yield Machine("VM", name, NOWHERE, "", vm.inst, vm.os or "", vm.middleware or "")
+
+
+def _write(tree: Tree, folder: Path) -> None:
+    for path, entry in tree.entries.items():
+        if not re.search(r"/(?:bind|named|pxelinux\.cfg|dhcp|drbd\.d)/", path):
+            continue
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if entry.target is None:
+            file.write_bytes(entry.content)
+        else:
+            file.symlink_to(entry.target)
+
+
+def _zones(root: Path, facts: Facts) -> None:
+    """The zones that named serves; of two views of one the first, which is the site's own."""
+    configuration = next((root / n for n in _NAMED if (root / n).is_file()), None)
+    text = configuration.read_text(encoding="utf-8") if configuration else ""
+    for name, file in _ZONE.findall(text):
+        if name not in facts.zones:
+            zone.read(name, root / file.lstrip("/"), facts)
+
+
+def compare(source: Facts, built: Facts) -> Comparison:
+    """Compare the two."""
+    found = Comparison()
+    if source.dhcp:
+        _Dhcp(source, built, found).run()
+    if source.zones:
+        _dns(source, built, found)
+    _machines(source, built, found)
+    _volumes(source, built, found)
+    return found
+
+
+class _Dhcp:
+    """Hosts by their MACs, their settings and boot targets, and the networks' pools."""
+
+    def __init__(self, source: Facts, built: Facts, found: Comparison) -> None:
+        self.source, self.built, self.found = source, built, found
+        self.names = Names(source, domain_of(source))
+        self.new_names = Names(built, domain_of(built))
+        self.by_mac: dict[str, Reservation] = {}
+        for each in built.reservations:
+            self.by_mac.setdefault(each.mac, each)
+
+    def run(self) -> None:
+        """Compare all of it."""
+        seen: set[str] = set()
+        for old in self.source.reservations:
+            self._host(old, repeated=old.mac in seen)
+            seen.add(old.mac)
+        sightings = {each.mac for each in self.source.sightings if each.mac}
+        domains = {each.mac for each in self.source.domains}
+        for mac in self.by_mac.keys() - seen - sightings - domains:
+            self.found.differ(f"{mac} had no address of DHCP, and has one")
+        self._pools()
+
+    def _host(self, old: Reservation, *, repeated: bool) -> None:
+        new = self.by_mac.get(old.mac)
+        addresses = {str(each) for each in resolved(old, self.names)}
+        if new is None:
+            where = ", ".join(sorted(addresses))
+            self.found.differ(f"{old.mac} ({old.name}, {where}) has no address", old.place)
+            return
+        if addresses != set(new.addresses):
+            was = ", ".join(sorted(addresses)) or "nothing"
+            said = f"{old.mac} ({old.name}) has {', '.join(new.addresses)} instead of {was}"
+            self.found.differ(said, old.place)
+            return
+        if repeated:
+            return
+        if not self._same_name(old, new):
+            self.found.differ(f"{old.mac} is called {new.name} instead of {old.name}", old.place)
+        else:
+            self.found.count("hosts of DHCP: MAC, address and name")
+        self._settings(old, new)
+        if self.source.pxelinux is not None:
+            self._boot(old, new)
+
+    def _same_name(self, old: Reservation, new: Reservation) -> bool:
+        told_before = told_name(self.source, old)
+        name = told_name(self.built, new).lower()
+        if told_before:
+            return told_before.partition(".")[0].lower() == name
+        known = {
+            self.names.short(f) for a in resolved(old, self.names) for f in self.names.names[a]
+        }
+        return name in {as_label(old.name.partition(".")[0]).lower(), *map(str.lower, known)}
+
+    def _settings(self, old: Reservation, new: Reservation) -> None:
+        address = resolved(new, self.names)[0]
+        before = {**subnet_of(self.source, address), **old.settings}
+        after = {**subnet_of(self.built, address), **new.settings}
+        same = True
+        for key, value in before.items():
+            if key in {"use-host-decl-names", "option host-name"}:
+                continue
+            if self._spelled(value) != self._spelled(after.get(key, "")):
+                is_now = after.get(key) or "nothing"
+                said = f"{old.name} is told `{key} {is_now}` instead of `{value}`"
+                self.found.differ(said, old.place)
+                same = False
+        if same:
+            self.found.count("hosts of DHCP: all that they are told")
+
+    def _spelled(self, value: str) -> list[str]:
+        """Values with servers by their addresses."""
+        parts = [each.strip() for each in value.split(",")]
+        return [self._address(each) if each[:1].isalpha() else each for each in parts]
+
+    def _address(self, name: str) -> str:
+        found = self.names.addresses(name)
+        return str(found[0]) if found else name
+
+    def _boot(self, old: Reservation, new: Reservation) -> None:
+        address = resolved(new, self.names)[0]
+        before = pxelinux.file_of(self.source.boot_files, old.mac, address)
+        after = pxelinux.file_of(self.built.boot_files, old.mac, address)
+        if before is None:
+            return
+        if after is None or _spelled_boot(before.boot) != _spelled_boot(after.boot):
+            is_now = after.boot if after else "nothing"
+            said = f"{old.name} boots `{is_now}` instead of `{before.boot}`"
+            self.found.differ(said, before.place)
+        else:
+            self.found.count("boot targets")
+
+    def _pools(self) -> None:
+        before = {(a, b): place for subnet in self.source.subnets for a, b, place in subnet.pools}
+        after = {(a, b) for subnet in self.built.subnets for a, b, _ in subnet.pools}
+        for (first, last), place in before.items():
+            if (first, last) in after:
+                self.found.count("pools")
+            else:
+                self.found.differ(f"the pool {first}-{last} is not the same", place)
+        for first, last in sorted(after - before.keys()):
+            self.found.differ(f"the pool {first}-{last} is new")
+
+
+def _spelled_boot(boot: Boot) -> tuple[str, ...]:
+    files = (boot.kernel.lstrip("./"), boot.initrd.lstrip("./"))
+    return boot.kind, *files, *sorted(boot.arguments)
+
+
+def _dns(source: Facts, built: Facts, found: Comparison) -> None:
+    """All records of the zones that were given, with their TTLs."""
+    before, after = told(source.zones.values()), told(built.zones.values())
+    zones = tuple(source.zones)
+    for key, old in before.items():
+        new = after.get(key)
+        if new is not None and new.ttl == old.ttl:
+            found.count("DNS records")
+        elif new is not None:
+            what = f"{_shown(key)} has the TTL {new.ttl} instead of {old.ttl}"
+            found.differ(what, old.place)
+        elif not _is_cut(key, built):
+            found.differ(f"{_shown(key)} is missing", old.place)
+    for key in after.keys() - before.keys():
+        owner = key[0].rstrip(".")
+        inside = any(owner == each or owner.endswith(f".{each}") for each in zones)
+        if inside and not _is_cut(key, source):
+            found.differ(f"{_shown(key)} is new")
+
+
+def _is_cut(key: tuple[str, str, str], other: Facts) -> bool:
+    """Whether it is a name server of a reverse zone that the other side cuts otherwise."""
+    owner = key[0].rstrip(".")
+    return key[1] == "NS" and is_reverse(owner) and owner not in other.zones
+
+
+def _shown(key: tuple[str, str, str]) -> str:
+    return " ".join(key)
+
+
+def _machines(source: Facts, built: Facts, found: Comparison) -> None:
+    after = {_machine(each) for each in built.machines}
+    for each in source.machines:
+        if _machine(each) in after:
+            found.count("lines of hosts.def")
+        else:
+            found.differ(f"{each.kind} {each.name} is not the same in hosts.def", each.place)
+
+
+def _machine(machine: Machine) -> tuple[str, ...]:
+    maxl = f"{float(machine.maxl):g}" if machine.maxl else ""
+    return machine.kind, machine.name, maxl, str(machine.inst), machine.system, machine.middleware
+
+
+def _volumes(source: Facts, built: Facts, found: Comparison) -> None:
+    after = {each.name: (sorted(each.ends), each.protocol or "C") for each in built.volumes}
+    for each in source.volumes:
+        if after.get(each.name) == (sorted(each.ends), each.protocol or "C"):
+            found.count("files of DRBD volumes")
+        else:
+            found.differ(f"volume {each.name} is not the same", each.place)
+
+
+def lines(found: Comparison) -> Iterator[str]:
+    """The comparison for people."""
+    for kind, count in sorted(found.same.items()):
+        yield f"same: {count:,} {kind}"
+    for each in found.differences:
+        where = f"{each.place.file}:{each.place.line}: " if each.place else ""
+        yield f"{where}{each.what}"
+    count = len(found.differences)
+    yield "no differences" if not count else f"{count:,} difference{'s' if count > 1 else ''}"
