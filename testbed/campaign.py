@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import Final
 
 from threerc.runtime.config import ControllerConfig
+from threerc.runtime.observation import TMAX
 from threerc.runtime.simulation import campaign as simulated
 from threerc.runtime.simulation.simulation import Start
 from threerc.runtime.simulation.timing import Timing
 from threerc.testbed import events, report, trials
 from threerc.testbed.crashes import Crash, Interrupted
+from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
 from threerc.testbed.grip import Grip
+from threerc.testbed.overlay import FAST_HEARTBEAT
 from threerc.testbed.trials import Trial
 
 HISTORY: Final = "history.jsonl"
@@ -168,7 +171,9 @@ def most_at_once(config: ControllerConfig) -> int:
     return max(1, math.floor(config.brake.share * known))
 
 
-def foretell(config: ControllerConfig, history: Sequence[Trial]) -> dict[str, simulated.Campaign]:
+def foretell(
+    config: ControllerConfig, history: Sequence[Trial], profile: str = "thesis"
+) -> dict[str, simulated.Campaign]:
     """What the simulator makes of the same site and faults, with the boots and installations
     taking as long as they were measured to take.
     """
@@ -178,7 +183,12 @@ def foretell(config: ControllerConfig, history: Sequence[Trial]) -> dict[str, si
         if not own:
             continue
         boots, installs = [c.boot for c in own], [c.install for c in own if c.install]
-        timing = Timing(pxe=0, boot=statistics.fmean(boots), boot_sigma=statistics.pstdev(boots))
+        timing = Timing(
+            pxe=0,
+            boot=statistics.fmean(boots),
+            boot_sigma=statistics.pstdev(boots),
+            heartbeat=FAST_HEARTBEAT if profile == "fast" else TMAX,
+        )
         if installs:
             timing = timing.model_copy(
                 update={
@@ -186,13 +196,15 @@ def foretell(config: ControllerConfig, history: Sequence[Trial]) -> dict[str, si
                     "install_sigma": statistics.pstdev(installs),
                 }
             )
-        found[fault] = simulated.campaign(config, _FORETOLD, fault, start=Start(timing=timing))
+        minutes = dict.fromkeys(config.controllers, EVERY) if profile == "fast" else {}
+        start = Start(timing=timing, minutes=minutes)
+        found[fault] = simulated.campaign(config, _FORETOLD, fault, start=start)
     return found
 
 
 def write_reports(config: ControllerConfig, asked: Asked, history: Sequence[Trial]) -> None:
     """report.json and report.html, beside the history. Raises OSError."""
-    foretold = foretell(config, history)
+    foretold = foretell(config, history, asked.profile)
     about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")

@@ -25,7 +25,12 @@ _PASSWORD: Final = "/etc/3rc/ipmi"  # noqa: S105 - where it is kept
 _MAXL: Final = 100.0
 _CIPHER: Final = 3
 """The simulated board does not say which it has, for which ipmitool would wait long."""
-_FAST_MONITORING: Final = {"poll_interval": 2, "heartbeat": 2, "down_after": 0.5}
+FAST_HEARTBEAT: Final = 2
+_FAST_MONITORING: Final = {
+    "poll_interval": 2,
+    "heartbeat": FAST_HEARTBEAT,
+    "down_after": 0.5,
+}
 """Dead after half a TMAX, 10 s."""
 _FAST_WAITS: Final = {"reboot": 40, "restart": 60, "reinstall": 180}
 _T = TypeVar("_T", bound=Model)

@@ -20,7 +20,10 @@ class Ear:
 
 
 class Beats:
-    """All heartbeats. `sends` tells whether a host does, `hears` whether a collector gets it."""
+    """All heartbeats, one in `period` seconds.
+
+    `sends` tells whether a host does, `hears` whether a collector gets it.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Beats:
         collectors: Iterable[str],
         names: Iterable[str],
     ) -> None:
+        self.period: float = TMAX
         self.names = tuple(names)
         self.now = now
         self.sends = sends
@@ -72,12 +76,12 @@ class Beats:
         since = ear.since.get(name)
         if since is not None:
             first = self.first[name]
-            last = first + (moment - first) // TMAX * TMAX
+            last = first + (moment - first) // self.period * self.period
             if last >= since and last >= first:
                 return last
         heard = ear.heard.get(name)
         # One beat more than the moment allows: what was heard before it was the one before.
-        return heard - TMAX if heard is not None and heard > moment else heard
+        return heard - self.period if heard is not None and heard > moment else heard
 
     def all(self, collector: str, moment: float) -> dict[str, float]:
         """The same for all hosts of which it has ever heard."""
@@ -87,7 +91,7 @@ class Beats:
             since = ear.since.get(name)
             if since is not None:
                 begin = first[name]
-                last = begin + (moment - begin) // TMAX * TMAX
+                last = begin + (moment - begin) // self.period * self.period
                 if last >= since and last >= begin:
                     found[name] = last
                     continue

@@ -77,6 +77,7 @@ class Site:
             dict.fromkeys(each.host for each in config.monitors.collectors),
             (*self.hosts, *self.guests),
         )
+        self.beats.period = timing.heartbeat
 
     def _guest(self, name: str) -> Guest:
         boot = self.config.virtual_machines[name].boot
@@ -92,7 +93,8 @@ class Site:
                 self.guests[name].live_on(self.hosts[host])
         for name in (*self.hosts, *self.guests):
             if self._sends(name):
-                self.beats.begin(name, self.chance.of(f"beat/{name}").uniform(0, 20))
+                before = self.chance.of(f"beat/{name}").uniform(0, self.beats.period)
+                self.beats.begin(name, before)
         self.monitors_changed()
 
     def load(self, name: str) -> float:

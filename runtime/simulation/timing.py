@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from threerc.runtime.config import Part
+from threerc.runtime.observation import TMAX
 
 Seconds = Annotated[float, Field(ge=0)]
 _LEAST: Final = 1.0
@@ -27,6 +28,9 @@ class Timing(Part):
     boot_sigma: Seconds = Field(10, description="By so much boots differ.")
     install: Seconds = Field(352, description="Its installer runs, between two times PXE.")
     install_sigma: Seconds = Field(13.7, description="By so much installations differ.")
+    heartbeat: Annotated[float, Field(gt=0, le=TMAX)] = Field(
+        TMAX, description="A gmond sends one heartbeat in so many seconds."
+    )
     host_boot: Seconds = Field(120, description="A host boots when its power is back.")
     ssh: Seconds = Field(0.3, description="A login.")
     command: Seconds = Field(0.7, description="What a hypervisor needs for a command.")
