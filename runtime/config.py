@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import yaml
 from pydantic import (
@@ -34,6 +35,7 @@ _HEADER = """\
 # Left out is what is as usual: see runtime/config.py. Bytes and seconds.
 """
 _SITES_OWN = {"networks", "os_profiles", "physical_hosts", "virtual_machines", "defaults", "dns"}
+_DEVICES = "/dev/"
 _TABLES = ("volumes", "physical_hosts", "virtual_machines")
 
 
@@ -354,7 +356,8 @@ class ControllerConfig(Part):
     `overcommit` is how many virtual CPUs a PH may carry for each of its own.
     `deadline` is how many seconds one action may take, `boot_link` for how many a boot link says
     `install` at the most, `images` where a PH keeps the disks <VM>.qcow2 (on VMware: the folders
-    <VM>) of VMs that name none.
+    <VM>) of VMs that name none. `domains` is where a controller finds the compiled <VM>.xml of
+    libvirt's.
     """
 
     version: Literal[1]
@@ -373,6 +376,7 @@ class ControllerConfig(Part):
     deadline: Positive = 60
     boot_link: Positive = 120
     images: AbsolutePath = "/var/lib/libvirt/images"
+    domains: AbsolutePath = "/etc/3rc/domains"
     etcd: Etcd | None = None
     notify: Notify = Notify()
     metrics: Metrics = Metrics()
@@ -390,6 +394,21 @@ class ControllerConfig(Part):
         if vm.allowed is not None:
             return vm.allowed
         return self._by_hypervisor[self.physical_hosts[vm.home].hypervisor]
+
+    def disk(self, name: str) -> str:
+        """The path of a VM's disk, which is the same on every PH."""
+        vm = self.virtual_machines[name]
+        if vm.volume is not None:
+            return f"{_DEVICES}drbd{self.volumes[vm.volume].minor}"
+        return vm.image or f"{self.images}/{name}.qcow2"
+
+    def disk_format(self, name: str) -> Literal["raw", "qcow2"]:
+        """How its content is laid out."""
+        return "raw" if self.disk(name).startswith(_DEVICES) else "qcow2"
+
+    def uuid(self, name: str) -> UUID:
+        """A VM's own number, which is the same on every PH."""
+        return uuid5(NAMESPACE_DNS, f"{name}.{self.site}.{self.domain}")
 
     @cached_property
     def _by_hypervisor(self) -> dict[str, tuple[str, ...]]:

@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "compiler.secrets",
     ),
     "compiler.artefacts.controller": ("compiler", "runtime.config"),
+    "compiler.artefacts.domains": ("compiler", "runtime.config"),
     "compiler.artefacts.pxelinux": ("compiler", "runtime.bootlinks"),
     "compiler.verify": ("compiler.tree", "compiler.model"),
     "compiler.verify.controller": ("compiler", "runtime.config"),

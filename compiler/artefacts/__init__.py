@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from threerc.compiler.artefacts.controller import compile_controller
 from threerc.compiler.artefacts.cron import compile_cron
 from threerc.compiler.artefacts.dhcpd import compile_dhcpd
+from threerc.compiler.artefacts.domains import compile_domains
 from threerc.compiler.artefacts.drbd import compile_drbd
 from threerc.compiler.artefacts.dualboot import compile_dualboot
 from threerc.compiler.artefacts.exports import compile_exports
@@ -49,6 +50,7 @@ ARTEFACTS = _registry(
         ("logrotate", compile_logrotate),
         ("forced_command", compile_forced_command),
         ("controller", compile_controller),
+        ("domains", compile_domains),
     ]
 )
 """All artefacts by name, in the order they are made."""

@@ -14,6 +14,7 @@ from threerc.compiler.verify import (
     controller,
     cron,
     dhcpd,
+    domains,
     drbd,
     dualboot,
     exports,
@@ -43,6 +44,7 @@ CHECKERS: tuple[Checker, ...] = (
     logrotate.CHECKER,
     forced_command.CHECKER,
     controller.CHECKER,
+    domains.CHECKER,
 )
 """All checkers, in the order they run."""
 

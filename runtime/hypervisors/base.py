@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import Any, Final
-from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from threerc.runtime.config import ControllerConfig, VirtualMachine
 from threerc.runtime.errors import ControllerError, Refused
@@ -21,7 +20,6 @@ from threerc.runtime.remote import Remote
 
 _LOOKS: Final = 20
 _LOOK_SECONDS: Final = 0.5
-_DEVICES: Final = "/dev/"
 
 
 class RemoteHypervisor(ABC):
@@ -113,7 +111,7 @@ class RemoteHypervisor(ABC):
 
         The hypervisor's own records of snapshots are only on the host where each was made.
         """
-        disk = self.disk(vm)
+        disk = self.config.disk(vm)
         info = self.remote.done("qemu-img", "info", "--output=json", disk)
         try:
             snapshots: list[dict[str, Any]] = json.loads(info).get("snapshots", [])
@@ -131,21 +129,6 @@ class RemoteHypervisor(ABC):
         if vm not in self.config.virtual_machines:
             raise Refused(f"{self.config.site} has no virtual machine {vm!r}")
         return self.config.virtual_machines[vm]
-
-    def disk(self, vm: str) -> str:
-        """The path of a VM's disk on the physical host."""
-        machine = self.machine(vm)
-        if machine.volume is not None:
-            return f"{_DEVICES}drbd{self.config.volumes[machine.volume].minor}"
-        return machine.image or f"{self.config.images}/{vm}.qcow2"
-
-    def disk_format(self, vm: str) -> str:
-        """How its content is laid out."""
-        return "raw" if self.disk(vm).startswith(_DEVICES) else "qcow2"
-
-    def uuid(self, vm: str) -> UUID:
-        """A VM's own number, the same on every host."""
-        return uuid5(NAMESPACE_DNS, f"{vm}.{self.config.site}.{self.config.domain}")
 
     def address(self, host: str) -> str:
         """How another physical host finds this one; a name where a URI would need brackets."""

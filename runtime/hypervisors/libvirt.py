@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Final
 
 from threerc.runtime.errors import Refused
@@ -19,7 +20,6 @@ _DOMAIN: Final = re.compile(rf"({_UUID})\s+(\S.*)")
 _NUMBER: Final = re.compile(_UUID)
 _MARK: Final = "urn:threerc:domain:"
 """In the metadata of the domains that we have defined, followed by a digest of what we said."""
-_BUSES: Final = {"sd": "scsi", "vd": "virtio", "hd": "ide", "xvd": "virtio"}
 _MIB: Final = 1 << 20
 _SLOWEST_MOVE: Final = 30 * _MIB
 """Bytes of memory a second that a live migration gets through at the least."""
@@ -53,7 +53,7 @@ class Libvirt(RemoteHypervisor):
         uuid = self._domains("--all").get(vm)
         if uuid is None or self._is_outdated(vm, uuid):
             self._virsh("define", "/dev/stdin", text=self.definition(vm))
-            uuid = str(self.uuid(vm))
+            uuid = str(self.config.uuid(vm))
         # A memory image saved long ago does not fit the disk any more.
         self._virsh("start", "--force-boot", uuid)
 
@@ -78,63 +78,47 @@ class Libvirt(RemoteHypervisor):
     # -- the definition
 
     def definition(self, vm: str) -> str:
-        """The XML that defines a VM."""
+        """The XML that defines a VM here: its compiled file, fitted to this host and marked.
+
+        Raises Refused where the file cannot be used.
+        """
         domain = self._domain(vm)
         mark = ET.Element(f"{{{_MARK}1}}definition", sha256=_digest(domain))
         ET.SubElement(domain, "metadata").append(mark)
         return ET.tostring(domain, encoding="unicode")
 
     def _domain(self, vm: str) -> ET.Element:
-        machine = self.machine(vm)
-        kvm = self.config.physical_hosts[self.host].kvm
-        domain = ET.Element("domain", type="kvm" if kvm else "qemu")
-        _add(domain, "name", vm)
-        _add(domain, "uuid", str(self.uuid(vm)))
-        _add(domain, "memory", str(machine.memory // _MIB), unit="MiB")
-        _add(domain, "vcpu", str(machine.cpus))
-        system = _add(domain, "os")
-        _add(system, "type", "hvm", arch="x86_64")
-        for device in ["network"] * (machine.boot is not None) + ["hd"]:
-            _add(system, "boot", dev=device)
-        features = _add(domain, "features")
-        _add(features, "acpi")
-        _add(features, "apic")
-        if kvm:
-            _add(domain, "cpu", mode="host-model")
-        _add(domain, "clock", offset="utc")
-        for event, action in [("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")]:
-            _add(domain, f"on_{event}", action)
-        domain.append(self._devices(vm))
+        path = Path(self.config.domains) / f"{vm}.xml"
+        try:
+            domain = ET.parse(path).getroot()  # noqa: S314 - it is our own
+        except OSError as error:
+            raise Refused(_unusable(path, str(error.strerror))) from None
+        except ET.ParseError as error:
+            raise Refused(_unusable(path, str(error))) from None
+        said = domain.findtext("name"), domain.findtext("uuid")
+        if domain.tag != "domain" or said != (vm, str(self.config.uuid(vm))):
+            raise Refused(_unusable(path, f"it is not the definition of {vm}"))
+        fit(domain, kvm=self.config.physical_hosts[self.host].kvm)
         return domain
 
-    def _devices(self, vm: str) -> ET.Element:
-        machine = self.machine(vm)
-        bus = _BUSES[machine.device[:-1]]
-        path, layout = self.disk(vm), self.disk_format(vm)
-        kind, source = ("block", "dev") if layout == "raw" else ("file", "file")
-        devices = ET.Element("devices")
-        disk = _add(devices, "disk", type=kind, device="disk")
-        # Nothing of a copy that was killed is left in its host's memory, to be written later.
-        _add(disk, "driver", name="qemu", type=layout, cache="none")
-        _add(disk, "source", **{source: path})
-        _add(disk, "target", dev=machine.device.removeprefix("x"), bus=bus)
-        if bus == "scsi":
-            _add(devices, "controller", type="scsi", model="virtio-scsi")
-        card = _add(devices, "interface", type="bridge")
-        if machine.mac is not None:
-            _add(card, "mac", address=machine.mac)
-        _add(card, "source", bridge=machine.bridge)
-        _add(card, "model", type="e1000" if bus == "ide" else "virtio")
-        _add(devices, "serial", type="pty")
-        _add(devices, "graphics", type="vnc", autoport="yes", listen="127.0.0.1")
-        _add(devices, "memballoon", model="none")
-        return devices
+
+def fit(domain: ET.Element, *, kvm: bool) -> None:
+    """Turn a VM's compiled definition, which is for its home, into that for a host with or
+    without hardware virtualisation. Nothing else differs from host to host.
+    """
+    kind = "kvm" if kvm else "qemu"
+    if domain.get("type") == kind:
+        return
+    domain.set("type", kind)
+    if kvm:
+        ET.SubElement(domain, "cpu", mode="host-model")
+    else:
+        for cpu in domain.findall("cpu"):
+            domain.remove(cpu)
 
 
-def _add(parent: ET.Element, tag: str, text: str | None = None, /, **attributes: str) -> ET.Element:
-    child = ET.SubElement(parent, tag, attributes)
-    child.text = text
-    return child
+def _unusable(path: Path, why: str) -> str:
+    return f"{path}: {why}: build the site, and lay the controllers' files out again"
 
 
 def _digest(domain: ET.Element) -> str:

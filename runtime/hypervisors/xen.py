@@ -61,11 +61,12 @@ class Xen(RemoteHypervisor):
         card = [f"bridge={machine.bridge}"]
         if machine.mac is not None:
             card.insert(0, f"mac={machine.mac}")
-        disk = f"format={self.disk_format(vm)},vdev={machine.device},target={self.disk(vm)}"
+        layout, path = self.config.disk_format(vm), self.config.disk(vm)
+        disk = f"format={layout},vdev={machine.device},target={path}"
         return "\n".join(
             [
                 f'name = "{vm}"',
-                f'uuid = "{self.uuid(vm)}"',
+                f'uuid = "{self.config.uuid(vm)}"',
                 'type = "hvm"',
                 f"memory = {machine.memory // _MIB}",
                 f"vcpus = {machine.cpus}",

@@ -8,6 +8,7 @@ adds words, statements or records, or leaves a file that its language cannot be 
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -139,6 +140,15 @@ def _nodes(node: Any, place: str) -> Iterator[str]:
         yield from _nodes(each, place)
 
 
+def _xml(text: str) -> Iterator[str]:
+    """Each element with its attributes, and whether it has text; comments are left out."""
+    for element in ET.fromstring(text).iter():  # noqa: S314 - it is our own
+        has_text = bool((element.text or "").strip())
+        yield f"{element.tag} {sorted(element.attrib)} {has_text}"
+        if (element.tail or "").strip():
+            raise ValueError(f"text behind {element.tag}: {element.tail!r}")
+
+
 def _whole(_text: str) -> Iterator[str]:
     yield "a file beside site.yaml"
 
@@ -160,5 +170,6 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     (r"/post/install\.sh$|/part\.sh$|/3rc-allow$", _shell),
     (r"/etc/cron\.d/|/files/cron-updates$", _cron),
     (r"/controller\.yaml$|/groups\.d/", _data),
+    (r"/3rc/domains/[^/]+\.xml$", _xml),
     (r"/scripts/", _whole),
 )

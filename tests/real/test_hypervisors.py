@@ -23,6 +23,7 @@ from tests.lab.process import LabError
 from tests.runtime.hypervisors import disks
 from tests.runtime.hypervisors.capsule import Capsule, capsule, inside
 from tests.runtime.hypervisors.contract import HypervisorContract, left_over
+from tests.runtime.hypervisors.domains import with_domains
 from tests.runtime.hypervisors.site import HOSTS, MACHINES, site
 from tests.runtime.hypervisors.sshd import Keys, settings
 from threerc.runtime.config import ControllerConfig, VirtualMachine
@@ -72,10 +73,11 @@ class LibvirtHosts:
         return pid
 
     def with_image(self, vm: str, image: str) -> ControllerConfig:
-        """The site with another disk for a VM."""
+        """The site with another disk for a VM, compiled anew."""
         machine = self.config.virtual_machines[vm].model_copy(update={"image": image})
         machines: dict[str, VirtualMachine] = {**self.config.virtual_machines, vm: machine}
-        return self.config.model_copy(update={"virtual_machines": machines})
+        config = self.config.model_copy(update={"virtual_machines": machines})
+        return with_domains(config, self.work / "others")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibvirtHosts]:
     peers = Keys.make(work / "peers", tuple(ADDRESSES.values()))
     (work / "images").mkdir()
     config = site(keys, ADDRESSES, SSH, "libvirt", work / "images")
+    config = with_domains(config, work / "domains")
     with ExitStack() as stack:
         controller = stack.enter_context(namespace(work / "net", f"{CONTROLLER}/24"))
         capsules = {}
@@ -175,6 +178,23 @@ class TestLibvirt(HypervisorContract):
         hosts.virsh("alfa01", "define", str(tmp_path / "theirs.xml"))
         there.start("vrt1")
         assert "<title>mine</title>" in hosts.virsh("alfa01", "dumpxml", "vrt1")
+
+    def test_defines_it_by_its_compiled_file(self, hosts: LibvirtHosts, tmp_path: Path) -> None:
+        config = with_domains(hosts.config, tmp_path / "domains")
+        file = tmp_path / "domains/vrt1.xml"
+        file.write_text(file.read_text().replace("<vcpu>1<", "<vcpu>2<"))
+        open_hypervisor(config, "alfa01").start("vrt1")
+        assert hosts.virsh("alfa01", "vcpucount", "vrt1", "--live").strip() == "2"
+
+    def test_without_its_file_a_vm_is_not_defined(
+        self, hosts: LibvirtHosts, tmp_path: Path
+    ) -> None:
+        config = with_domains(hosts.config, tmp_path / "domains")
+        file = tmp_path / "domains/vrt1.xml"
+        file.unlink()
+        with pytest.raises(Refused, match=rf"{re.escape(str(file))}.*build the site"):
+            open_hypervisor(config, "alfa01").start("vrt1")
+        assert hosts.virsh("alfa01", "list", "--all", "--name").split() == []
 
     def test_no_saved_memory_comes_back(self, hosts: LibvirtHosts) -> None:
         there = self.at(hosts, "alfa01")
