@@ -139,6 +139,8 @@ def _entries(run: list[DraftHost]) -> Iterator[Entry]:
     entry = Entry(f"{stem}[{first}-{last}]", {**_addresses(run), **_rest(run[0])})
     if run[0].description:
         entry.keys = {"description": run[0].description, **entry.keys}
+    if aliases := _alias_range([host.aliases for host in run]):
+        entry.keys["aliases"] = [aliases]
     for host in run:
         own = {key: value for key, value in _named(host).items() if key not in entry.keys}
         if "mac" not in entry.keys and host.mac:
@@ -146,6 +148,19 @@ def _entries(run: list[DraftHost]) -> Iterator[Entry]:
         if own:
             entry.own[host.name] = own
     yield entry
+
+
+def _alias_range(aliases: list[list[str]]) -> str:
+    """The range of aliases, one for each host, that count up; empty where they do not."""
+    found = [_NUMBERED.fullmatch(each[0]) if len(each) == 1 else None for each in aliases]
+    first = found[0]
+    if first is None:
+        return ""
+    width, start = len(first[2]), int(first[2])
+    wanted = [f"{first[1]}{start + at:0{width}d}" for at in range(len(aliases))]
+    if [each[0] if each else "" for each in found] != wanted or first[2] != str(start).zfill(width):
+        return ""
+    return f"{first[1]}[{first[2]}-{wanted[-1][len(first[1]) :]}]"
 
 
 def _addresses(run: list[DraftHost]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import pairwise
 
@@ -200,16 +200,24 @@ class _Settings:
         return found
 
 
-def _pool(
-    draft: Draft, subnet: Subnet, network: DraftNetwork
-) -> tuple[IPv4Address, IPv4Address] | None:
-    """The largest range of a subnet; ranges that touch are one."""
+def joined(
+    pools: Iterable[tuple[IPv4Address, IPv4Address, Place]],
+) -> list[tuple[int, int, Place]]:
+    """Ranges of addresses, those that touch or overlap made one."""
     merged: list[tuple[int, int, Place]] = []
-    for first, last, place in sorted(subnet.pools, key=lambda each: int(each[0])):
+    for first, last, place in sorted(pools, key=lambda each: int(each[0])):
         if merged and int(first) <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(int(last), merged[-1][1]), merged[-1][2])
         else:
             merged.append((int(first), int(last), place))
+    return merged
+
+
+def _pool(
+    draft: Draft, subnet: Subnet, network: DraftNetwork
+) -> tuple[IPv4Address, IPv4Address] | None:
+    """The largest range of a subnet."""
+    merged = joined(subnet.pools)
     inside = [each for each in merged if network.holds(IPv4Address(each[0]))]
     if not inside:
         return None

@@ -214,7 +214,7 @@ class _Records:
 
     def _line(self, record: Record, zone: str, owner: str) -> str:
         origin = dns.name.from_text(zone)
-        data = dns.rdata.from_text("IN", record.kind, record.data, origin=dns.name.root)
+        data = dns.rdata.from_text("IN", record.kind, record.data, relativize=False)
         said = data.to_text(origin=origin, relativize=True)
         ttl = "" if record.ttl == self.ttls.get(zone) else f"{record.ttl} "
         spelled = record.owner if owner != "@" and record.owner.lower().endswith(f"{zone}.") else ""

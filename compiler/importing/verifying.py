@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from threerc.compiler.findings import Place
 from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Reservation
 from threerc.compiler.importing.hosts import resolved, subnet_of, told_name
 from threerc.compiler.importing.naming import Names, as_label, domain_of, is_reverse
+from threerc.compiler.importing.networks import joined
 from threerc.compiler.importing.readers import dhcpd, drbd, pxelinux, zone
 from threerc.compiler.importing.told import told
 from threerc.compiler.model import Site
@@ -205,15 +207,21 @@ class _Dhcp:
             self.found.count("boot targets")
 
     def _pools(self) -> None:
-        before = {(a, b): place for subnet in self.source.subnets for a, b, place in subnet.pools}
-        after = {(a, b) for subnet in self.built.subnets for a, b, _ in subnet.pools}
-        for (first, last), place in before.items():
-            if (first, last) in after:
-                self.found.count("pools")
+        before, after = _pools_of(self.source), _pools_of(self.built)
+        for ends in sorted({*before, *after}):
+            pool = f"the pool {IPv4Address(ends[0])}-{IPv4Address(ends[1])}"
+            if ends not in after:
+                self.found.differ(f"{pool} is gone, or not the same", before[ends])
+            elif ends not in before:
+                self.found.differ(f"{pool} is new")
             else:
-                self.found.differ(f"the pool {first}-{last} is not the same", place)
-        for first, last in sorted(after - before.keys()):
-            self.found.differ(f"the pool {first}-{last} is new")
+                self.found.count("pools")
+
+
+def _pools_of(facts: Facts) -> dict[tuple[int, int], Place]:
+    """The pools of all subnets, by their first and last address."""
+    found = (pool for subnet in facts.subnets for pool in joined(subnet.pools))
+    return {(first, last): place for first, last, place in found}
 
 
 def _spelled_boot(boot: Boot) -> tuple[str, ...]:

@@ -108,7 +108,8 @@ def _hosts(section: str, entries: list[Entry]) -> str:
 def _lines(node: dict[str, Any], indent: str = "") -> Iterator[str]:
     """A mapping in block style, and whatever fits into a line in flow style."""
     for key, value in node.items():
-        head = f"{indent}{scalar(key)}:"
+        # In block style a bracket is as good as any letter behind the first one.
+        head = f"{indent}{key if _RANGE.fullmatch(key) else scalar(key)}:"
         flow = _flow(value)
         fits = len(head) + len(flow) < _WIDTH
         nested = isinstance(value, dict | list) and bool(value)
@@ -145,7 +146,7 @@ def scalar(value: Any) -> str:
     text = str(value)
     if _ADDRESSES.fullmatch(text) or (_MACS.fullmatch(text) and re.search("[a-f]", text)):
         return text
-    if _RANGE.fullmatch(text) or _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text):
         return text
     if _WORD.fullmatch(text) and yaml.safe_load(text) == text and text.lower() not in {"y", "n"}:
         return text
