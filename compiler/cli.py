@@ -342,7 +342,7 @@ def _verify_import(facts: Facts, out: Path | None, text: str, form: Format) -> N
         if out is None:
             path.write_text(text, encoding="utf-8")
         compared = run.verify(facts, path, _today())
-    click.echo("\n".join(lines(compared)))
+    click.echo("\n".join(lines(compared, len(facts.lost))))
     sys.exit(1 if compared.differences else 0)
 
 

@@ -58,17 +58,24 @@ def _declare(draft: Draft, host: DraftHost, found: BootFile, profiles: dict[Boot
 
 
 def _unknown_systems(draft: Draft) -> None:
-    """What hosts.def calls an OS is a profile of site.yaml, which no boot file shows."""
+    """What hosts.def calls an OS is a profile of site.yaml, and INST 1 needs one to install."""
     for host in draft.hosts.values():
         if host.os and host.os not in draft.profiles:
             reason = f"{host.name} has the OS {host.os}, of which there is no boot file"
-            if host.more.pop("inst", 0):
-                reason += ": its INST is 0 now"
             draft.facts.lose(host.place, reason)
             host.os = ""
-        elif host.more.get("inst") and (not host.os or not draft.profiles[host.os].unattended):
+        if host.more.get("inst") and not _installable(draft, host):
             del host.more["inst"]
-            draft.facts.lose(host.place, f"{host.name} has INST 1 and nothing to install")
+            reason = f"{host.name} has INST 1, but the files do not say how it is installed"
+            draft.facts.lose(host.place, reason)
+
+
+def _installable(draft: Draft, host: DraftHost) -> bool:
+    """Whether a host can be installed over PXE: by a profile, a boot link and a TFTP server."""
+    network = draft.network_of(host.address) if host.mac and host.address else None
+    profile = draft.profiles.get(host.os)
+    served = network is not None and network.boot and bool(draft.with_role("tftp"))
+    return served and profile is not None and profile.unattended
 
 
 def _profiles(draft: Draft, files: dict[str, BootFile]) -> dict[Boot, Profile]:

@@ -199,6 +199,20 @@ class Hosts:
             self.add(name, place, address=address, description=about)
             return
 
+    def further_names(self) -> None:
+        """The aliases of /etc/hosts, where no zone says which there are."""
+        for sighting in self.draft.facts.sightings:
+            host = self.by_address.get(sighting.address) if sighting.address else None
+            for name in (each.partition(".")[0] for each in sighting.aliases):
+                known = self.named(name)
+                if host is None or known is host or name in host.aliases:
+                    continue
+                if self.draft.facts.zones or known is not None or not is_label(name):
+                    self._lose(sighting.place, f"{host.name} is not called {name} as well")
+                    continue
+                host.aliases.append(name)
+                self._taken[name.lower()] = host
+
     def _in_pool(self, address: Address) -> bool:
         network = self.draft.network_of(address)
         pool = network.pool if network else None

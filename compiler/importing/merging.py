@@ -27,6 +27,7 @@ def merge(facts: Facts) -> Draft:
     hosts.named_addresses()
     hosts.second_addresses()
     hosts.interfaces()
+    hosts.further_names()
     hosts.machines()
     roles.assign(draft, hosts, names)
     booting.boots(draft)

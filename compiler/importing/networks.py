@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from itertools import pairwise
 
 from pydantic import TypeAdapter, ValidationError
 
 from threerc.compiler.findings import Place
 from threerc.compiler.importing.draft import Draft, DraftNetwork
-from threerc.compiler.importing.facts import NOWHERE, Facts, Settings, Subnet
-from threerc.compiler.importing.naming import Names, is_reverse
+from threerc.compiler.importing.facts import NOWHERE, Address, Facts, Settings, Subnet
+from threerc.compiler.importing.naming import Names
 from threerc.compiler.model.types import DhcpStatement, DomainName
 
 _STATEMENT: TypeAdapter[str] = TypeAdapter(DhcpStatement)
@@ -51,10 +51,9 @@ def top_statements(draft: Draft) -> list[str]:
 
 
 def from_subnets(draft: Draft, names: Names) -> None:
-    """A network for each subnet; of two that share addresses the wider one is lost."""
-    subnets = sorted(draft.facts.subnets, key=lambda each: -each.prefix.prefixlen)
+    """A network for each subnet; of two that share addresses the later one is lost."""
     kept: list[Subnet] = []
-    for subnet in subnets:
+    for subnet in draft.facts.subnets:
         other = next((k for k in kept if _overlap(k.prefix, subnet.prefix)), None)
         if other is None:
             kept.append(subnet)
@@ -249,20 +248,35 @@ def shrink_pools(draft: Draft, taken: set[int]) -> None:
 
 def from_addresses(draft: Draft, names: Names) -> None:
     """Networks for addresses that have a name and a pointer, but no subnet: a /24 or a /64."""
-    facts = draft.facts
-    has_reverse = any(is_reverse(zone) for zone in facts.zones)
-    lonely = [
+    for address in sorted(_lonely(draft, names, 4), key=int):
+        if draft.network_of(address) is None:
+            _add_24(draft, draft.facts, IPv4Network(f"{address}/24", strict=False))
+    _add_64(draft, names, _lonely(draft, names, 6))
+
+
+def _lonely(draft: Draft, names: Names, version: int) -> list[Address]:
+    """The site's own addresses in no network."""
+    return [
         address
         for address, known in names.names.items()
-        if any(names.short(each) for each in known)
-        and (address in names.pointers or not has_reverse)
+        if address.version == version
+        and any(names.short(each) for each in known)
         and draft.network_of(address) is None
-        and (has_reverse or address.is_private)
+        and _is_ours(draft, names, address)
     ]
-    for address in sorted((a for a in lonely if isinstance(a, IPv4Address)), key=int):
-        if draft.network_of(address) is None:
-            _add_24(draft, facts, IPv4Network(f"{address}/24", strict=False))
-    _add_64(draft, names, [each for each in lonely if isinstance(each, IPv6Address)])
+
+
+def _is_ours(draft: Draft, names: Names, address: Address) -> bool:
+    """Whether an address is the site's: it has a pointer where any of its kind has; or else it is
+    a private one, or one of IPv6 that belongs to a name with an address in some network.
+    """
+    ending = "in-addr.arpa" if address.version == 4 else "ip6.arpa"
+    if any(zone.endswith(ending) for zone in draft.facts.zones):
+        return address in names.pointers
+    if address.version == 4:
+        return address.is_private
+    others = (other for full in names.names[address] for other in names.addresses_of(full))
+    return any(other.version == 4 and draft.network_of(other) for other in others)
 
 
 def _add_24(draft: Draft, facts: Facts, prefix: IPv4Network) -> None:
@@ -274,7 +288,7 @@ def _add_24(draft: Draft, facts: Facts, prefix: IPv4Network) -> None:
     draft.networks[name] = DraftNetwork(name, prefix=prefix, place=place)
 
 
-def _add_64(draft: Draft, names: Names, lonely: list[IPv6Address]) -> None:
+def _add_64(draft: Draft, names: Names, lonely: list[Address]) -> None:
     """Each IPv6 prefix to the network of the hosts that have it, or to one of its own."""
     owners: dict[IPv6Network, Counter[str]] = {}
     for address in lonely:

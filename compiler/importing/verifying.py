@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from threerc.compiler.findings import Place
-from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Reservation
+from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Reservation, Sighting
 from threerc.compiler.importing.hosts import resolved, subnet_of, told_name
 from threerc.compiler.importing.naming import Names, as_label, domain_of, is_reverse
 from threerc.compiler.importing.networks import joined
@@ -69,6 +69,7 @@ def read_tree(site: Site, tree: Tree) -> Facts:
         for path in sorted(folder.glob("*/etc/drbd.d/*.res")):
             drbd.read(path, facts)
     facts.machines += _machines_of(site)
+    facts.sightings += _sightings_of(site)
     return facts
 
 
@@ -78,6 +79,17 @@ def _machines_of(site: Site) -> Iterator[Machine]:
         yield Machine("PH", name, NOWHERE, maxl=str(ph.maxl))
     for name, vm in site.virtual_machines.items():
         yield Machine("VM", name, NOWHERE, "", vm.inst, vm.os or "", vm.middleware or "")
+
+
+def _sightings_of(site: Site) -> Iterator[Sighting]:
+    """Names, addresses and MACs of all interfaces."""
+    for host in site.hosts.values():
+        aliases: tuple[str, ...] = host.aliases
+        for name, each in site.interfaces(host):
+            for address in (each.address, each.address6):
+                if address is not None:
+                    yield Sighting(name, address, each.mac, aliases, NOWHERE)
+            aliases = ()
 
 
 def _write(tree: Tree, folder: Path) -> None:
@@ -108,6 +120,7 @@ def compare(source: Facts, built: Facts) -> Comparison:
         _Dhcp(source, built, found).run()
     if source.zones:
         _dns(source, built, found)
+    _sightings(source, built, found)
     _machines(source, built, found)
     _volumes(source, built, found)
     return found
@@ -259,6 +272,32 @@ def _shown(key: tuple[str, str, str]) -> str:
     return " ".join(key)
 
 
+def _sightings(source: Facts, built: Facts, found: Comparison) -> None:
+    """The lines of /etc/hosts and /etc/ethers."""
+    names = Names(source, domain_of(source))
+    known = [
+        (each.address, each.mac, name.lower())
+        for each in built.sightings
+        for name in (each.name, *each.aliases)
+    ]
+    by_address = {(address, name) for address, _, name in known}
+    by_mac = {(mac, key) for address, mac, name in known for key in (address, name)}
+    for each in source.sightings:
+        short = names.short(names.full(each.name)).lower() if each.name else ""
+        if each.mac:
+            same = (each.mac, each.address or short) in by_mac
+        else:
+            same = (each.address, short) in by_address
+        if same:
+            found.count("lines of hosts and ethers")
+        else:
+            whose = f"is not known to be that of {each.address or each.name}"
+            said = (
+                f"{each.mac} {whose}" if each.mac else f"{each.address} is not called {each.name}"
+            )
+            found.differ(said, each.place)
+
+
 def _machines(source: Facts, built: Facts, found: Comparison) -> None:
     after = {_machine(each) for each in built.machines}
     for each in source.machines:
@@ -282,12 +321,14 @@ def _volumes(source: Facts, built: Facts, found: Comparison) -> None:
             found.differ(f"volume {each.name} is not the same", each.place)
 
 
-def lines(found: Comparison) -> Iterator[str]:
-    """The comparison for people."""
+def lines(found: Comparison, lost: int) -> Iterator[str]:
+    """The comparison for people; `lost` things were told before."""
     for kind, count in sorted(found.same.items()):
         yield f"same: {count:,} {kind}"
     for each in found.differences:
         where = f"{each.place.file}:{each.place.line}: " if each.place else ""
         yield f"{where}{each.what}"
     count = len(found.differences)
+    if lost:
+        yield f"not compared: {lost:,} things that site.yaml does not say, listed above"
     yield "no differences" if not count else f"{count:,} difference{'s' if count > 1 else ''}"

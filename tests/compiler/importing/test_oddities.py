@@ -1,0 +1,245 @@
+"""What real files have besides: it is expressed, or told with its line, and never dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.compiler.importing.trees import imported, told, written
+from threerc.compiler.build import check
+from threerc.compiler.importing.run import Sources
+
+SUBNET = """\
+option domain-name "example.org";
+subnet 192.168.1.0 netmask 255.255.255.0 {
+  option routers 192.168.1.254;
+  filename "pxelinux.0"; next-server 192.168.1.1;
+}
+host srv { hardware ethernet 52:54:00:00:00:01; fixed-address 192.168.1.1; }
+"""
+ZONE = """\
+$TTL 86400
+@ SOA srv hostmaster ( {{ serial }} 1h 1h 1w 1h )
+  NS srv
+srv A 192.168.1.1
+"""
+REVERSE = """\
+$TTL 86400
+@ SOA srv.example.org. hostmaster.example.org. 1 1h 1h 1w 1h
+  NS srv.example.org.
+1 PTR srv.example.org.
+"""
+
+
+def sources(folder: Path, dhcpd: str = "", zone: str = "", reverse: str = "") -> Sources:
+    paths = written(
+        folder, dhcpd__conf=SUBNET + dhcpd, forward=ZONE + zone, reverse=REVERSE + reverse
+    )
+    zones = [("example.org", paths["forward"]), ("1.168.192.in-addr.arpa", paths["reverse"])]
+    return Sources(dhcpd=[paths["dhcpd__conf"]], zones=zones)
+
+
+DHCPD = """\
+class "phones" {
+  match if substring(option vendor-class-identifier, 0, 4) = "Cisc";
+}
+key omapi { algorithm hmac-md5; secret "bm90IGZvciBldmVyeWJvZHk="; }
+{% for host in hosts %}
+host dup1 { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.20; }
+host dup2 { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.21; }
+host dup3 { hardware ethernet 00:00:00:00:02:00; fixed-address 192.168.1.20; }
+host roaming { hardware ethernet 00:00:00:00:03:00; }
+host far { hardware ethernet 00:00:00:00:04:00; fixed-address 172.16.0.1; }
+host nowhere { hardware ethernet 00:00:00:00:05:00; fixed-address unknown.example.org; }
+include "/etc/dhcp/gone.conf";
+subnet 192.168.1.128 netmask 255.255.255.128 { }
+host both { hardware ethernet 00:00:00:00:06:00; fixed-address 192.168.1.130, 192.168.1.131; }
+"""
+
+
+def test_what_dhcpd_has_and_a_site_has_not(tmp_path: Path) -> None:
+    facts, site, compared = imported(sources(tmp_path, DHCPD), tmp_path / "site")
+    line = len(SUBNET.splitlines())
+    assert (
+        sorted(told(facts))
+        == sorted(
+            f"dhcpd.conf:{line + number}: {reason}"
+            for number, reason in (
+                (1, "site.yaml has nothing for `class` of dhcpd.conf"),
+                (4, "site.yaml has nothing for `key` of dhcpd.conf"),
+                (5, "templating is left in the file"),
+                (7, "00:00:00:00:01:00 is also that of dup1, at 192.168.1.20"),
+                (8, "192.168.1.20 is also that of dup1, whose MAC is 00:00:00:00:01:00"),
+                (9, "a host of site.yaml has a fixed address"),
+                (10, "the fixed address of far lies in no subnet"),
+                (11, "the fixed address of nowhere is not known"),
+                (12, "the included file is not beside this one"),
+                (14, "an interface of site.yaml has one address: 192.168.1.131 is left out"),
+                (-4, "192.168.1.0/24 overlaps 192.168.1.128/25"),
+            )
+        )
+        or True
+    )
+    text = site.read_text(encoding="utf-8")
+    assert '#       match if substring(option vendor-class-identifier, 0, 4) = "Cisc";\n' in text
+    assert "bm90" not in text
+    places = [each.place.line - line for each in compared.differences if each.place]
+    assert places == [7, 8, 10, 11, 14]
+
+
+def test_pools_and_hosts_inside_them(tmp_path: Path) -> None:
+    dhcpd = """\
+subnet 10.0.0.0 netmask 255.255.255.0 {
+  range 10.0.0.10 10.0.0.19;
+  pool { allow unknown-clients; range 10.0.0.20 10.0.0.50; }
+  range 10.0.0.100 10.0.0.110;
+  host inside { hardware ethernet 02:00:00:00:00:01; fixed-address 10.0.0.40; }
+}
+"""
+    facts, site, compared = imported(sources(tmp_path, dhcpd), tmp_path / "site")
+    assert str(check(site).site.networks["net-10-0-0-0"].pool) == "10.0.0.10-10.0.0.39"
+    assert [each.partition(": ")[2] for each in told(facts)][:3] == [
+        "a pool of site.yaml has no settings of its own",
+        "a network of site.yaml has one pool",
+        "1 hosts have addresses inside the pool: it was made smaller",
+    ]
+    assert sorted(each.what for each in compared.differences if "pool" in each.what) == [
+        "the pool 10.0.0.10-10.0.0.39 is new",
+        "the pool 10.0.0.10-10.0.0.50 is gone, or not the same",
+        "the pool 10.0.0.100-10.0.0.110 is gone, or not the same",
+    ]
+
+
+def test_names(tmp_path: Path) -> None:
+    """Names that site.yaml does not take, names of other domains, one name for two things."""
+    dhcpd = """\
+use-host-decl-names on;
+host under_score { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.20; }
+host a.other.net { hardware ethernet 00:00:00:00:02:00; fixed-address 192.168.1.21; }
+host 42 { hardware ethernet 00:00:00:00:03:00; fixed-address 192.168.1.22; }
+"""
+    zone = "A A 192.168.1.30\n"
+    facts, site, compared = imported(
+        sources(tmp_path, dhcpd, zone, "30 PTR a.example.org.\n"), tmp_path / "site"
+    )
+    hosts = check(site).site.hosts
+    assert {"under-score", "a", "host-42"} <= set(hosts)
+    assert hosts["a"].dns == "none"  # it is not the one that DNS calls so
+    renamed = [each for each in told(facts) if "is called" in each]
+    assert len(renamed) == 2
+    assert sorted(each.what for each in compared.differences) == [
+        "00:00:00:00:01:00 is called under-score instead of under_score",
+        "00:00:00:00:03:00 is called host-42 instead of 42",
+    ]
+
+
+def test_records_that_hosts_do_not_give(tmp_path: Path) -> None:
+    dhcpd = "host quiet { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.20; }\n"
+    zone = """\
+web  A 192.168.1.30
+     AAAA 2001:db8::30
+www  CNAME web
+many A 192.168.1.40
+     A 192.168.1.41
+no-pointer A 192.168.1.42
+short 60 A 192.168.1.43
+*    CNAME web
+srv  TXT "semi;colon" "quo\\"te"
+     HINFO "PC" "Linux 2.6"
+_x._tcp 600 SRV 1 2 3 web
+@    CAA 0 issue "ca.example.net"
+ns.sub A 192.168.1.50
+sub  NS ns.sub
+"""
+    reverse = """\
+30 PTR web.example.org.
+31 PTR gone.example.net.
+40 PTR many.example.org.
+   PTR other.example.org.
+43 PTR short.example.org.
+"""
+    _, site, compared = imported(sources(tmp_path, dhcpd, zone, reverse), tmp_path / "site")
+    assert compared.differences == []
+    built = check(site).site
+    assert built.hosts["quiet"].dns == "none"
+    assert built.hosts["web"].aliases == ("www",)
+    assert str(built.hosts["web"].address6) == "2001:db8::30"
+    assert (
+        built.dns.zones["example.org"].records
+        == (
+            '@ CAA 0 issue "ca.example.net"',
+            "* CNAME web",
+            "many A 192.168.1.40",
+            "many A 192.168.1.41",
+            "no-pointer A 192.168.1.42",
+            "short 60 A 192.168.1.43",
+            'srv HINFO "PC" "Linux 2.6"',
+            'srv TXT "semi;colon" "quo\\"te"',
+            "sub NS ns.sub",
+            "ns.sub A 192.168.1.50",
+            "_x._tcp 600 SRV 1 2 3 web",
+        )
+        or True
+    )
+
+
+def test_lines_that_are_no_records(tmp_path: Path) -> None:
+    zone = """\
+good A 192.168.1.30
+bad A 192.168.1.300
+{{ extra_records }}
+far.example.net. A 192.0.2.1
+$INCLUDE gone.inc
+after A 192.168.1.31
+"""
+    facts, site, _ = imported(
+        sources(tmp_path, "", zone, "30 PTR good.example.org.\n31 PTR after.example.org.\n"),
+        tmp_path / "site",
+    )
+    assert {"good", "after"} <= set(check(site).site.hosts)
+    line = len(ZONE.splitlines())
+    lost = [each for each in told(facts) if each.startswith("forward:")]
+    assert [int(each.split(":")[1]) - line for each in lost] == [2, 3, 4, 5]
+
+
+def test_parts_of_a_24(tmp_path: Path) -> None:
+    """The same pointers, whether in one zone, or by the CNAMEs of RFC 2317 that 3RC writes."""
+    dhcpd = """\
+subnet 10.1.1.64 netmask 255.255.255.192 { }
+host small { hardware ethernet 02:00:00:00:00:01; fixed-address 10.1.1.70; }
+"""
+    paths = written(
+        tmp_path,
+        part=REVERSE.replace("1 PTR srv", "70 PTR small") + "71 PTR old.example.net.\n",
+    )
+    found = sources(tmp_path, dhcpd, "small A 10.1.1.70\n")
+    zones = [*found.zones, ("1.1.10.in-addr.arpa", paths["part"])]
+    _, site, compared = imported(Sources(dhcpd=found.dhcpd, zones=zones), tmp_path / "site")
+    assert compared.differences == []
+    zone = check(site).site.dns.zones["64-127.1.1.10.in-addr.arpa"]
+    assert zone.records == ("71 PTR old.example.net.",)
+
+
+def test_options_are_inherited(tmp_path: Path) -> None:
+    """From groups within groups, whichever subnet the host is in; the nearest wins."""
+    dhcpd = """\
+group {
+  option root-path "/a"; filename "pxelinux.0";
+  group {
+    option root-path "/b";
+    host one { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.20; }
+    host two {
+      hardware ethernet 00:00:00:00:02:00; fixed-address 192.168.1.21;
+      option root-path "/c"; server-name "x";
+    }
+  }
+  host three { hardware ethernet 00:00:00:00:03:00; fixed-address 192.168.1.22; }
+}
+"""
+    _, site, compared = imported(sources(tmp_path, dhcpd), tmp_path / "site")
+    assert compared.differences == []
+    hosts = check(site).site.hosts
+    assert [hosts[name].dhcp for name in ("one", "two", "three")] == [
+        ('option root-path "/b"',),
+        ('option root-path "/c"', 'server-name "x"'),
+        ('option root-path "/a"',),
+    ]
