@@ -16,10 +16,8 @@ from threerc.runtime.command import CONTEXT, Command
 from threerc.testbed.crash_cli import COMMANDS
 
 if TYPE_CHECKING:
+    from threerc.compiler.findings import Rejected
     from threerc.testbed.client import Testbed
-    from threerc.testbed.prepare import Wanted
-    from threerc.testbed.progress import Reporter
-    from threerc.testbed.runs import Run
 
 _PATH = click.Path(path_type=Path)
 _RUN = click.option("--run", "run_id", metavar="ID", help="Which testbed, where several run.")
@@ -109,84 +107,39 @@ def up(
     work: Path | None,
 ) -> None:
     """Compile a site and bring it up. Ctrl-C leaves nothing behind."""
+    from threerc.compiler.findings import Rejected
     from threerc.testbed import needs
     from threerc.testbed.prepare import Wanted
     from threerc.testbed.progress import Reporter
+    from threerc.testbed.up import bring_up
 
     needs.check_machine()
     today = datetime.now(UTC).date()
     wanted = Wanted(today, vms=vms, nodes=nodes or (), image=image, profile=profile)
     reporter = Reporter()
-    with reporter.telling():
-        made = _up(site, wanted, work, reporter)
-    click.echo(f"testbed {made.run.id} of {made.run.site} is up: {made.run.folder}")
-
-
-def _up(site: Path, wanted: Wanted, work: Path | None, reporter: Reporter) -> Testbed:
-    from threerc.testbed import client, runs
-    from threerc.testbed.errors import TestbedError
-
-    with runs.create(site_name(site), work) as (run, lock):
-        try:
-            spec = _prepared(site, run, wanted, reporter)
-            made = client.start(spec, run, lock, reporter)
-        except TestbedError as error:
-            raise TestbedError(f"{error}\n{_keeps(run)}") from None
-        except BaseException as error:
-            run.remove()
-            if isinstance(error, OSError):
-                raise TestbedError(f"{run.folder}: {error}") from None
-            raise
-    _start_machines(made, reporter)
-    return made
-
-
-def _start_machines(made: Testbed, reporter: Reporter) -> None:
-    """The virtual machines; without them the testbed ends, and only its logs are left."""
-    from threerc.testbed.errors import TestbedError
-    from threerc.testbed.machines import Machines
-
     try:
-        Machines.of(made).first_start(reporter)
-    except TestbedError as error:
-        made.run.kill()
-        raise TestbedError(f"{error}\n{_keeps(made.run)}") from None
-    except BaseException:
-        made.run.kill()
-        made.run.remove()
-        raise
-
-
-def _keeps(run: Run) -> str:
-    return f"Logs are in {run.logs} until `3rc testbed clean`"
-
-
-def _prepared(site: Path, run: Run, wanted: Wanted, reporter: Reporter) -> Any:
-    from threerc.testbed.images import Images, default_cache
-    from threerc.testbed.prepare import Media, prepare
-
-    reporter.step("images")
-    images = Images.of(wanted.image, cache=default_cache(), say=reporter.step)
-    media = Media(images.image, images.kernel, images.initrd)
-    prepared = prepare(site, run.folder, wanted, media, reporter.step)
-    reporter.end_step()
-    for change in prepared.changes:
-        reporter.done(f"other than in the site: {change}")
-    addresses = {name: str(h.address) for name, h in prepared.site.hosts.items() if h.address}
-    run.write_addresses(addresses)
-    return prepared.spec
+        with reporter.telling(), bring_up(site, wanted, reporter, work) as held:
+            made = held.let_go()
+    except Rejected as rejected:
+        raise _refusal(rejected) from None
+    click.echo(f"testbed {made.run.id} of {made.run.site} is up: {made.run.folder}")
 
 
 def site_name(site: Path) -> str:
     """The site's name. Raises ClickException with its findings, and no more."""
     from threerc.compiler.build import check
     from threerc.compiler.findings import Rejected
-    from threerc.compiler.report import render_findings
 
     try:
         return check(site).site.site
     except Rejected as rejected:
-        raise click.ClickException(render_findings(rejected.findings, "text")) from None
+        raise _refusal(rejected) from None
+
+
+def _refusal(rejected: Rejected) -> click.ClickException:
+    from threerc.compiler.report import render_findings
+
+    return click.ClickException(render_findings(rejected.findings, "text"))
 
 
 @testbed.command("down", example="3rc testbed down")

@@ -1,7 +1,7 @@
 """The one way into a running testbed, for the commands, for campaigns, and for tests.
 
-with create("ci") as (run, lock):
-    testbed = start(spec, run, lock, progress)
+with create("ci") as (run, lock), start(spec, run, lock, progress) as held:
+    testbed = held.let_go()
 testbed.call("power", host="alfa01", state="off")
 testbed.down()
 """
@@ -185,10 +185,40 @@ def _into(pid: int, *spaces: str) -> list[str]:
     return [program("nsenter"), "--target", str(pid), *spaces, "--"]
 
 
-def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) -> Testbed:
+class Held:
+    """A testbed that ends with whoever has built it, unless it is let go."""
+
+    def __init__(
+        self, testbed: Testbed, process: subprocess.Popen[bytes], connection: socket.socket
+    ) -> None:
+        self.testbed = testbed
+        self.is_free = False
+        self._process = process
+        self._connection = connection
+
+    def let_go(self) -> Testbed:
+        """Let it live on by itself, until `down`. TestbedError where it has ended meanwhile."""
+        try:
+            self._connection.sendall(THANKS)
+        except OSError:
+            raise TestbedError(_ended(self.testbed.run)) from None
+        self.is_free = True
+        # so that it is no zombie one day
+        threading.Thread(target=self._process.wait, daemon=True).start()
+        return self.testbed
+
+    def end(self) -> None:
+        """End it, if it was not let go; then nothing of it lives."""
+        if not self.is_free:
+            _end(self._process)
+
+
+@contextmanager
+def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) -> Iterator[Held]:
     """Build a testbed in a run's folder; TestbedError if it does not come up.
 
-    If the caller dies meanwhile, all of it ends. A failure leaves the run's folder with its logs.
+    If the caller dies within the block, or leaves it without having let go, all of it ends. The
+    run's folder stays, with its logs.
     """
     needs.check(spec)
     try:
@@ -206,19 +236,28 @@ def start(spec: LabSpec, run: Run, lock: int, progress: Progress | None = None) 
                 stderr=log,
                 start_new_session=True,
             )
+        held = Held(Testbed(run), process, ours)
         try:
-            run.journal(process.pid)
-            _finish(_answers(ours), progress or Silent())
-            ours.sendall(THANKS)
-        except BaseException as error:
-            _end(process)
-            if isinstance(error, OSError):
-                raise TestbedError(f"{run.folder}: {error.strerror}") from None
-            if isinstance(error, _HungUp):
-                raise TestbedError(f"the lab ended\n{tail(run.logs / 'lab.log')}") from None
-            raise
-    threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie one day
-    return Testbed(run)
+            _await_built(run, process, ours, progress or Silent())
+            yield held
+        finally:
+            held.end()
+
+
+def _await_built(
+    run: Run, process: subprocess.Popen[bytes], connection: socket.socket, progress: Progress
+) -> None:
+    try:
+        run.journal(process.pid)
+        _finish(_answers(connection), progress)
+    except OSError as error:
+        raise TestbedError(f"{run.folder}: {error.strerror}") from None
+    except _HungUp:
+        raise TestbedError(_ended(run)) from None
+
+
+def _ended(run: Run) -> str:
+    return f"the lab ended\n{tail(run.logs / 'lab.log')}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -159,8 +159,11 @@ async def _run(folder: Path, connection: int) -> None:
             await client.fail(str(error))
             return
         await client.answer(None)
-        if await client.thanks():  # else nobody knows of us
-            await lab.end.wait()
+        ended = asyncio.create_task(lab.end.wait())
+        thanks = asyncio.create_task(client.thanks())
+        await asyncio.wait({ended, thanks}, return_when=asyncio.FIRST_COMPLETED)
+        if thanks.done() and thanks.result():  # else it was ended, or nobody knows of us any more
+            await ended
 
 
 def main() -> None:

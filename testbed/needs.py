@@ -9,11 +9,27 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from threerc.compiler.build import Checked, compile_tree
+from threerc.compiler.lock import Lock
+from threerc.compiler.model import Role, Site
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import LabSpec
+from threerc.testbed.prepare import Wanted
 from threerc.testbed.process import FOLDERS, PACKAGES
 
 _ALWAYS: Final = ("unshare", "nsenter", "setpriv", "tini")
+_SITE: Final = ("nft", "pgrep", "radvd", "runuser", "ssh", "ssh-keygen", "sshd", "useradd")
+"""What preparing a site, its capsules and the faults call, whatever the site is."""
+_MACHINES: Final = ("qemu-img", "qemu-system-x86_64", "stdbuf")
+_PHYSICAL: Final = ("libvirtd", "virsh", "virtlogd")
+_POWER: Final = ("ipmi_sim", "ipmitool")
+_VOLUMES: Final = ("flock", "ping")
+_ROLES: Final[dict[Role, str]] = {
+    "dhcp": "dhcpd",
+    "tftp": "in.tftpd",
+    "dns": "named",
+    "gmetad": "gmetad",
+}
 
 
 def check_machine() -> None:
@@ -21,6 +37,35 @@ def check_machine() -> None:
     if os.geteuid() != 0:
         raise TestbedError("the testbed needs root, for namespaces and mounts (try: sudo 3rc ...)")
     _refuse([*_missing_programs(_ALWAYS), *_missing_features()])
+
+
+def check_site(checked: Checked, wanted: Wanted) -> None:
+    """TestbedError that names all that a site needs and that is missing."""
+    programs = programs_of(checked.site, wanted)
+    _refuse([*_missing_programs(programs), *_missing_features(), *_left_out(checked, wanted)])
+
+
+def programs_of(site: Site, wanted: Wanted) -> set[str]:
+    """The programs that a site is prepared, run and broken by."""
+    found = {*_ALWAYS, *_SITE}
+    found |= {program for role, program in _ROLES.items() if site.with_role(role)}
+    if site.with_role("collector"):
+        found.add("gmond")
+    if wanted.profile == "thesis" or site.updates is not None:
+        found.add("cron")
+    if site.physical_hosts:
+        found |= {*_MACHINES, *_PHYSICAL}
+    if wanted.nodes:
+        found |= {*_MACHINES}
+    if any(host.power is not None for host in site.physical_hosts.values()):
+        found |= {*_POWER}
+    if site.volumes:
+        found |= {*_VOLUMES}
+    if site.monitoring.probe == "ping":
+        found.add("fping")
+    if wanted.image == "debian":
+        found.add("mmdebstrap")
+    return found
 
 
 def check(spec: LabSpec) -> None:
@@ -39,6 +84,12 @@ def _missing_programs(names: Iterable[str]) -> Iterator[str]:
         if shutil.which(name, path=FOLDERS) is None:
             package = PACKAGES.get(Path(name).name)
             yield f"the program {name}" + (f" (Debian: {package})" if package else "")
+
+
+def _left_out(checked: Checked, wanted: Wanted) -> Iterator[str]:
+    """The boot loaders that are not here, as the compiler names them."""
+    tree = compile_tree(checked.site, Lock(wanted.today, checked.lock), checked.folder)
+    yield from dict.fromkeys(each.reason for each in tree.left_out)
 
 
 def _missing_features() -> Iterator[str]:

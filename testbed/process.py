@@ -18,21 +18,36 @@ from threerc.testbed.errors import TestbedError
 PACKAGES: Final = {
     "cron": "cron",
     "dhcpd": "isc-dhcp-server",
+    "flock": "util-linux",
+    "fping": "fping",
     "gmetad": "gmetad",
     "gmond": "ganglia-monitor",
     "in.tftpd": "tftpd-hpa",
     "ipmi_sim": "openipmi",
+    "ipmitool": "ipmitool",
     "libvirtd": "libvirt-daemon-system",
+    "mmdebstrap": "mmdebstrap",
     "named": "bind9",
+    "nft": "nftables",
     "nsenter": "util-linux",
+    "pgrep": "procps",
+    "ping": "iputils-ping",
+    "qemu-img": "qemu-utils",
     "qemu-system-x86_64": "qemu-system-x86",
     "radvd": "radvd",
+    "runuser": "util-linux",
     "setpriv": "util-linux",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
+    "stdbuf": "coreutils",
     "tini": "tini",
     "unshare": "util-linux",
+    "useradd": "passwd",
+    "virsh": "libvirt-clients",
     "virtlogd": "libvirt-daemon-system",
 }
+"""The Debian package of each program that a testbed may need."""
 FOLDERS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Final = {"PATH": FOLDERS, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "linux"}
 """What a daemon has in its environment, whoever started the testbed."""

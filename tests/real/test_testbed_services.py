@@ -43,7 +43,8 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         with runs.create("ci") as (run, lock):
             made = prepare(SITE, run.folder, Wanted(TODAY), media, lambda _: None)
-            up = client.start(made.spec, run, lock)
+            with client.start(made.spec, run, lock) as held:
+                up = held.let_go()
         try:
             yield up
         finally:

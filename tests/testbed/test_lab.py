@@ -278,7 +278,8 @@ def test_the_lab_can_be_asked_from_within(lab: LabSpec) -> None:
     with runs.create(lab.site) as (run, lock):
         first, second = lab.capsules
         bound = replace(first, binds=(Bind(run.socket, "/run/lab.sock"),))
-        testbed = client.start(replace(lab, capsules=(bound, second)), run, lock)
+        with client.start(replace(lab, capsules=(bound, second)), run, lock) as held:
+            testbed = held.let_go()
     try:
         request = json.dumps({"call": "power", "args": {"host": SECOND, "state": "off"}})
         ask = f"""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -48,8 +48,8 @@ def rng() -> random.Random:
 
 
 @contextmanager
-def going_up(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "tests.testbed.tiny", str(folder)]
+def going_up(folder: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.testbed.tiny", str(folder), *more]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
             yield process
@@ -92,6 +92,28 @@ def test_a_client_that_dies_before_it_knows_that_the_lab_is_up(
     with pytest.raises(Died):
         tiny.up(tiny.spec(folder))
     assert traces.left(folder.name) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_client_that_dies_before_it_lets_the_lab_go(folder: Path, how: signal.Signals) -> None:
+    """The lab is up, and its machines are being installed."""
+    with going_up(folder, "hold") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        process.send_signal(how)
+        process.wait()
+    assert traces.left(folder.name) == []
+    client.clean()
+    assert runs.known() == []
+
+
+def test_a_lab_that_is_held_can_be_ended_by_others(folder: Path) -> None:
+    with going_up(folder, "hold") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with suppress(TestbedError):  # it may end before it has answered
+            client.Testbed(runs.find()).call("down")
+        assert traces.left(folder.name) == []
 
 
 @pytest.mark.parametrize("whom", ["unshare", "tini", "python"])

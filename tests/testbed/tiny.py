@@ -1,8 +1,8 @@
 """A tiny lab by hand: two switches, two hosts on both, each with an sshd, and one shared volume.
 
-    python -m tests.testbed.tiny FOLDER
+    python -m tests.testbed.tiny FOLDER [hold]
 
-builds it and stays, for whoever wants to kill that.
+builds it and stays, for whoever wants to kill that; with `hold`, without letting the lab go.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def with_daemons(lab: LabSpec, *daemons: Daemon) -> LabSpec:
 
 
 def up(lab: LabSpec, work: Path | None = None) -> Testbed:
-    with runs.create(lab.site, work) as (run, lock):
-        return client.start(lab, run, lock)
+    with runs.create(lab.site, work) as (run, lock), client.start(lab, run, lock) as held:
+        return held.let_go()
 
 
 @contextmanager
@@ -88,7 +88,16 @@ def running(lab: LabSpec) -> Iterator[Testbed]:
         testbed.down()
 
 
+def hold(lab: LabSpec) -> None:
+    with runs.create(lab.site) as (run, lock), client.start(lab, run, lock):
+        print("held", flush=True)  # noqa: T201
+        time.sleep(600)
+
+
 if __name__ == "__main__":
-    up(spec(Path(sys.argv[1])))
+    folder, *how = sys.argv[1:]
+    if how:
+        hold(spec(Path(folder)))
+    up(spec(Path(folder)))
     print("up", flush=True)  # noqa: T201
     time.sleep(600)
