@@ -1,0 +1,71 @@
+"""From a site's file to a site that runs: what `3rc testbed up` and tests of a site begin with.
+
+with bring_up(Path("site.yaml"), Wanted(today), Reporter()) as held:
+    held.testbed.power("alfa01", "off")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from threerc.compiler.build import check
+from threerc.testbed import client, needs, runs
+from threerc.testbed.client import Held
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.images import Images, default_cache
+from threerc.testbed.machines import Machines
+from threerc.testbed.parts import LabSpec
+from threerc.testbed.prepare import Media, Wanted, prepare
+from threerc.testbed.progress import Reporter
+from threerc.testbed.runs import Run
+
+
+@contextmanager
+def bring_up(
+    path: Path, wanted: Wanted, reporter: Reporter, work: Path | None = None
+) -> Iterator[Held]:
+    """A site within the block: compiled, its machines installed, its controllers at work.
+
+    It ends with the block, and with this process, unless it is let go; then nothing of it is
+    left. After a TestbedError its logs are, until `clean`. Raises TestbedError, OutputError and
+    Rejected (with all findings).
+    """
+    needs.check_machine()
+    checked = check(path)
+    needs.check_site(checked, wanted)
+    with runs.create(checked.site.site, work) as (run, lock):
+        kept = False
+        try:
+            spec = _prepared(path, run, wanted, reporter)
+            with client.start(spec, run, lock, reporter) as held:
+                try:
+                    Machines.of(held.testbed).first_start(reporter)
+                    yield held
+                finally:
+                    kept = held.is_free
+        except TestbedError as error:
+            kept = True
+            raise TestbedError(
+                f"{error}\nLogs are in {run.logs} until `3rc testbed clean`"
+            ) from None
+        finally:
+            if not kept:
+                run.remove()
+
+
+def _prepared(path: Path, run: Run, wanted: Wanted, reporter: Reporter) -> LabSpec:
+    reporter.step("images")
+    images = Images.of(wanted.image, cache=default_cache(), say=reporter.step)
+    media = Media(images.image, images.kernel, images.initrd)
+    try:
+        prepared = prepare(path, run.folder, wanted, media, reporter.step)
+    except OSError as error:
+        raise TestbedError(f"{run.folder}: {error}") from None
+    reporter.end_step()
+    for change in prepared.changes:
+        reporter.done(f"other than in the site: {change}")
+    addresses = {name: str(h.address) for name, h in prepared.site.hosts.items() if h.address}
+    run.write_addresses(addresses)
+    return prepared.spec

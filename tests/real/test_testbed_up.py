@@ -1,0 +1,66 @@
+"""`3rc testbed up` that is killed while machines are being installed leaves nothing."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.support import ROOT
+from tests.lab import requires_real
+from tests.testbed import traces
+from threerc.testbed import client, events, runs
+from threerc.testbed.events import Kind
+
+pytestmark = requires_real()
+
+SITE = ROOT / "examples/ci/site.yaml"
+UP_SECONDS = 240.0
+LONGEST = 8.0
+"""Seconds within which no machine is installed."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / f"lab-{secrets.token_hex(4)}"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    yield folder
+    for run in runs.known():
+        run.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signals) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it beside a failure
+    program = Path(sys.executable).with_name("3rc")
+    command = [program, "testbed", "up", str(SITE), "--vms", "vm1", "--profile", "fast"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as up:
+        await_started("vm1", up)
+        time.sleep(random.Random(seed).uniform(0, LONGEST))  # noqa: S311
+        up.send_signal(how)
+        _, said = up.communicate()
+    assert up.returncode != 0, said
+    assert traces.left(folder.name) == []
+    client.clean()
+    assert runs.known() == []
+
+
+def await_started(vm: str, up: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + UP_SECONDS
+    while not any(
+        event.kind is Kind.STARTED and event.of == vm
+        for run in runs.known()
+        for event in events.read(run.events)
+    ):
+        assert up.poll() is None, up.stderr and up.stderr.read()
+        assert time.monotonic() < deadline, f"{vm} was not started"
+        time.sleep(0.1)
