@@ -15,7 +15,7 @@ from threerc.runtime import journal
 from threerc.runtime.config import Boot
 from threerc.runtime.errors import Conflict, ControllerError
 from threerc.runtime.memory import Held
-from threerc.runtime.records import MIGRATE, Record
+from threerc.runtime.records import MIGRATE, Intent, Record
 from threerc.runtime.survey import Survey
 from threerc.runtime.view import View
 from threerc.runtime.world import Leave, World
@@ -78,7 +78,8 @@ class Upkeep:
     def _seen(self, vm: str) -> Iterator[dict[str, Any]]:
         """A VM that is up: what was held against it is so no more."""
         held, now = self.memory.held[vm], self.view.now
-        if vm in self.view.down or not held.version:
+        # Who acts on it just now would lose the right to: after the kill, and before the start.
+        if vm in self.view.down or not held.version or self.view.under_way(vm):
             return
         record, update = held.record, dict[str, Any]()
         if record.up is None:
@@ -127,7 +128,7 @@ class Upkeep:
     def _find(self) -> None:
         """Write down where VMs are that are up, as soon as their hosts say so."""
         up = {vm: self.memory.held[vm].record for vm in self._held() if vm not in self.view.down}
-        unclear = {vm: record for vm, record in up.items() if record.intent}
+        unclear = {vm: r for vm, r in up.items() if r.intent and self._may_be_settled(vm, r.intent)}
         back = {vm: up[vm] for vm in self.back if vm not in unclear}
         hosts = {name for r in unclear.values() if r.intent for name in (r.host, r.intent.to)}
         survey = Survey()
@@ -140,11 +141,13 @@ class Upkeep:
             survey, {vm: r for vm, r in back.items() if survey.runs(vm, r.host) is False}
         )
 
+    def _may_be_settled(self, vm: str, intent: Intent) -> bool:
+        """Whether an open intent is nobody's; a migration is over when it is seen to be."""
+        return intent.step == MIGRATE or not self.view.under_way(vm)
+
     def _find_elsewhere(self, survey: Survey, records: Mapping[str, Record]) -> None:
         """VMs that are up again, but not where their last start was: it came to nothing."""
-        config = self.view.config
-        allowed = (config.allowed_hosts(config.virtual_machines[vm]) for vm in records)
-        self._ask(survey, {name for names in allowed for name in names})
+        self._ask(survey, {name for vm in records for name in self.view.places(vm)})
         for vm, record in records.items():
             copies = survey.copies(vm)
             if len(copies) == 1:
