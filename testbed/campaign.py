@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import statistics
 import threading
@@ -166,9 +167,11 @@ class Campaign:
 
 
 def most_at_once(config: ControllerConfig) -> int:
-    """How many machines may be down at once without the controllers' brake being put on."""
+    """How many machines are crashed at once: as many as there are cores to boot them again, and
+    fewer than put the controllers' brake on.
+    """
     known = len(config.physical_hosts) + len(config.virtual_machines)
-    return max(1, math.floor(config.brake.share * known))
+    return max(1, min(os.cpu_count() or 1, math.floor(config.brake.share * known) - 1))
 
 
 def foretell(

@@ -87,7 +87,7 @@ class Grip:
     def _running(self, host: str) -> list[str]:
         if not self._is_on(host):
             return []
-        return self.run(host, *_VIRSH, "list", "--name").out.split()
+        return self._succeed(host, *_VIRSH, "list", "--name").split()
 
     def _is_on(self, host: str) -> bool:
         capsules = self.testbed.status()["capsules"]

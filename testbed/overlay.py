@@ -32,7 +32,7 @@ _FAST_MONITORING: Final = {
     "down_after": 0.5,
 }
 """Dead after half a TMAX, 10 s."""
-_FAST_WAITS: Final = {"reboot": 40, "restart": 60, "reinstall": 180}
+_FAST_WAITS: Final = {"reboot": 40, "restart": 90, "reinstall": 240}
 _T = TypeVar("_T", bound=Model)
 
 
