@@ -7,10 +7,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := $(shell sed 's/\#.*//' dev/packages.debian)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench docs packages clean
+.PHONY: help build test lint bench docs packages packages-long clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: $(VENV)/build ## set up what is needed and compile examples/sns-pisa/site.yaml
 	$(BIN)/3rc-build examples/sns-pisa/site.yaml
@@ -39,6 +39,9 @@ packages: ## install the Debian packages that the tests need (root or sudo)
 	  $(SUDO) apt-get update -q && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
+
+packages-long: PACKAGES += $(shell sed 's/\#.*//' dev/packages-long.debian)
+packages-long: packages ## install also those of the tests that take long
 
 clean: ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info dist

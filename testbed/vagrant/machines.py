@@ -28,6 +28,8 @@ from threerc.testbed.vagrant.vagrantfile import payload, vagrantfile
 
 _PLAN: Final = "plan.json"
 _ADAPTER: Final = TypeAdapter(Plan)
+_OVERWRITTEN: Final = "\033[K"
+"""After it, Vagrant says something else in the same line."""
 _LIBVIRT: Final = ("virsh", "-q", "-c", "qemu:///system")
 
 
@@ -64,14 +66,16 @@ class Machines:
 
     def up(self, say: Callable[[str], None]) -> None:
         """Make them all, and each the host that it is to be; `say` is told Vagrant's lines."""
-        with self._telling("up"), self.log.open("a", encoding="utf-8") as log:
+        with self._telling("up"), self.log.open("a", buffering=1, encoding="utf-8") as log:
             provider = self.plan.box.provider
             for line in self._vagrant().up(provider=provider, stream_output=True):
-                log.write(line)
-                say(line.strip())
+                told = line.rpartition(_OVERWRITTEN)[2].strip()
+                if told:
+                    log.write(f"{told}\n")
+                    say(told)
 
     def status(self) -> dict[str, str]:
-        """How each is, in its provider's words: `running`, `shutoff`, `poweroff`, `not_created`."""
+        """How each is: `running`, `poweroff`, `not_created`, or another word of its provider's."""
         with self._telling("status"):
             return {each.name: each.state for each in self._vagrant().status()}
 

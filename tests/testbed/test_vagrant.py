@@ -1,4 +1,4 @@
-"""A site as whole machines: what is written for Vagrant. tests/long brings one up."""
+"""A site as whole machines: what is written for Vagrant. test_vagrant_machines.py brings one up."""
 
 from __future__ import annotations
 
