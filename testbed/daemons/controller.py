@@ -15,6 +15,7 @@ from threerc.testbed.supplies import Supplies
 EVERY: Final = 5
 """Seconds between the ticks of a controller that is a daemon."""
 FIRST_START: Final = "the testbed starts its machines"
+_SHUT: Final = ("-maxdepth", "0", "!", "-perm", "-o+x")
 _DEFINITIONS: Final = "/usr/local/share/3rc/hosts.def"
 _ACCOUNT: Final = """
 id "$0" >/dev/null 2>&1 || useradd --system --create-home --shell /bin/sh "$0"
@@ -52,7 +53,8 @@ def setup(site: Site, host: Host, supplies: Supplies) -> tuple[tuple[str, ...], 
     account = (("sh", "-c", _ACCOUNT, user),) if user != "root" else ()
     return (
         *account,
-        ("chmod", "o+x", *sorted(above)),
+        # Only those that need it: where the program is on a disk of its own, it is read-only here.
+        ("find", *sorted(above), *_SHUT, "-exec", "chmod", "o+x", "{}", "+"),
         ("chown", user, *own),
         ("install", "-o", user, "-m", "0644", _DEFINITIONS, f"{state}/hosts.def"),
         (*_as_user(site), "sh", "-e", "-c", _NEW_STATE, state),

@@ -42,7 +42,7 @@ def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signal
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it beside a failure
     program = Path(sys.executable).with_name("3rc")
-    command = [program, "testbed", "up", str(SITE), "--vms", "vm1", "--profile", "fast"]
+    command = [str(program), "testbed", "up", str(SITE), "--vms", "vm1", "--profile", "fast"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as up:
         await_started("vm1", up)
         time.sleep(random.Random(seed).uniform(0, LONGEST))  # noqa: S311
