@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -146,16 +147,17 @@ def _strike(machines: Machines, host: str, fault: str, *, well: bool) -> None:
 def down(site: str | None) -> None:
     """Destroy a site's machines and remove its folder."""
     from threerc.testbed.vagrant import runs
-    from threerc.testbed.vagrant.machines import Machines
 
-    _check_packages()
     folder = runs.find(site)
     if (folder / "Vagrantfile").exists():
-        Machines.of(folder).down()
+        _found(folder.name).down()
     runs.remove(folder)
 
 
 def _check_packages() -> None:
+    """Before anything that takes long."""
+    if shutil.which("vagrant") is None:
+        raise click.ClickException("vagrant is missing (Debian: vagrant, vagrant-libvirt)")
     if importlib.util.find_spec("vagrant") is None:
         raise click.ClickException("python-vagrant is missing (pip install 'threerc[testbed]')")
 
@@ -166,11 +168,13 @@ COMMANDS: Final[Mapping[str, click.Command]] = {
 
 
 def _found(site: str | None) -> Machines:
-    _check_packages()
     from threerc.testbed.vagrant import runs
+
+    folder = runs.find(site)
+    _check_packages()
     from threerc.testbed.vagrant.machines import Machines
 
-    return Machines.of(runs.find(site))
+    return Machines.of(folder)
 
 
 def _become(command: list[str]) -> NoReturn:

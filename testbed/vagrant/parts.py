@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from threerc.compiler.model import Site
 from threerc.testbed.daemons import named, router, sshd, tftpd
@@ -27,6 +27,13 @@ _MEMORY: Final = {"physical": 2048, "service": 512, "router": 256}
 _CPUS: Final = 2
 _MOST_CARDS: Final = 7
 """VirtualBox has eight, and the first is Vagrant's."""
+_FORWARDING: Final = "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n"
+_TFTPD: Final = """\
+TFTP_USERNAME="tftp"
+TFTP_DIRECTORY="{root}"
+TFTP_ADDRESS="0.0.0.0:69"
+TFTP_OPTIONS="--secure"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +139,6 @@ def _files(site: Site, supplies: Supplies, capsule: CapsuleSpec) -> Iterator[Lay
     yield _services(services.services_of(site, host))
 
 
-_FORWARDING: Final = "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n"
-_TFTPD: Final = """\
-TFTP_USERNAME="tftp"
-TFTP_DIRECTORY="{root}"
-TFTP_ADDRESS="0.0.0.0:69"
-TFTP_OPTIONS="--secure"
-"""
-
-
 def _services(names: tuple[str, ...]) -> Lay:
     return Lay(f"{SHARE}/run", "".join(f"{name}\n" for name in names))
 
@@ -170,7 +168,7 @@ def _stanzas(number: int, card: Card, gateway: str | None) -> str:
         lines += [f"auto {device}", f"iface {device} inet manual", ""]
     lines.append(f"auto {holder}")
     for position, address in enumerate(card.addresses):
-        family: Literal["inet", "inet6"] = "inet" if address.version == 4 else "inet6"
+        family = "inet" if address.version == 4 else "inet6"
         lines += [f"iface {holder} {family} static", f"    address {address}"]
         if gateway is not None and _is_on(gateway, address.network):
             lines.append(f"    gateway {gateway}")

@@ -32,10 +32,12 @@ def write_payload(machine: Machine, file: Path) -> None:
 
 def _compiled(tree: Path | None) -> Iterator[tuple[str, Path]]:
     """The files and links of a compiled folder, by their path on the host."""
-    for source in sorted(tree.resolve().rglob("*")) if tree is not None else ():
-        assert tree is not None  # noqa: S101 - mypy does not see it
+    if tree is None:
+        return
+    root = tree.resolve()
+    for source in sorted(root.rglob("*")):
         if source.is_symlink() or not source.is_dir():
-            yield f"/{source.relative_to(tree.resolve())}", source
+            yield f"/{source.relative_to(root)}", source
 
 
 def _lay(archive: tarfile.TarFile, lay: Lay) -> None:
