@@ -118,8 +118,10 @@ class Hosts:
         name = self._name_of(found, address, told)
         about = _CONTROL.sub(" ", found.comment)[:255]
         host = self.add(name, found.place, address=address, mac=found.mac, description=about)
-        if told and told.partition(".")[0].lower() != host.name.lower():
-            self._lose(found.place, f"{told} is called {host.name}: site.yaml takes no such name")
+        wanted = {told.partition(".")[0].lower()} if told else {name.lower()}
+        if host.name.lower() not in wanted:
+            reason = f"{told or found.name} is called {host.name}: its name is taken, or is none"
+            self._lose(found.place, reason)
         host.dhcp = self._statements(found, host)
 
     def _taken_by(self, found: Reservation, address: IPv4Address) -> str:

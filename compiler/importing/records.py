@@ -195,8 +195,16 @@ class _Records:
             zone, owner = self.locate(key[0])
             given = zone and owner == "@" and key[2] in servers
             cut = is_reverse(key[0]) and f"{zone}." == key[0] and zone not in self.reverse
+            if given and not self._usual(key):
+                place, ttl = self.wanted[key].place, self.ttls[zone]
+                self.draft.facts.lose(place, f"the name servers of {zone} have its TTL, {ttl}")
             if given or cut:
                 self.left.pop(key)
+        for name in [n for n in self.draft.facts.zones if n in {*self.forward, *self.reverse}]:
+            for server in sorted(servers):
+                if (f"{name}.", "NS", server) not in self.wanted:
+                    place = self.draft.facts.zones[name].place
+                    self.draft.facts.lose(place, f"{server} is a name server of {name} now")
 
     # The rest
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from threerc.compiler.findings import Place
 from threerc.compiler.importing.draft import Draft, DraftHost, DraftNetwork
 from threerc.compiler.importing.hosts import Hosts
-from threerc.compiler.importing.naming import Names
+from threerc.compiler.importing.naming import Names, is_label
 from threerc.compiler.importing.networks import statement
 
 _NEXT = "next-server "
@@ -20,7 +20,11 @@ def assign(draft: Draft, hosts: Hosts, names: Names) -> None:
     for network in draft.networks.values():
         _boot_server(draft, network)
     tftp = _tftp(draft, hosts)
-    _dhcp(draft, tftp)
+    dhcp = _dhcp(draft, tftp)
+    if tftp is None and dhcp is not None and _boots_from_itself(draft):
+        # Without a next-server a machine boots from the DHCP server.
+        _give(dhcp, "tftp")
+        tftp = dhcp
     for network in draft.networks.values():
         _serve(draft, network, tftp)
         if network.dns == _default_dns(draft, network):
@@ -48,15 +52,16 @@ def _dns(draft: Draft, hosts: Hosts, names: Names) -> None:
             r.data for r in zone.records if r.kind == "NS" and r.owner[:-1].lower() == zone.name
         ]
         for target in [zone.primary, *targets]:
-            short = names.short(target) if target else ""
-            host = hosts.named(short) if short else None
-            if host is not None and host.address and host not in found and target in targets:
+            host = _name_server(draft, hosts, names, target) if target in targets else None
+            if host is not None and host not in found:
                 found.append(host)
         if zone.name == draft.domain and found:
             break
     if not found:
         fallback = next((h for h in draft.hosts.values() if h.address), None)
         if fallback is None:
+            reason = "no host has an address, so there is none to serve the zones"
+            draft.facts.lose(order[0].place, reason)
             return
         reason = f"no name server of {draft.domain} is a host: {fallback.name} has the role dns"
         draft.facts.lose(order[0].place, reason)
@@ -66,6 +71,19 @@ def _dns(draft: Draft, hosts: Hosts, names: Names) -> None:
     # The first with the role stands in the SOA record.
     for host in reversed(found):
         draft.hosts = {host.name: draft.hosts.pop(host.name), **draft.hosts}
+
+
+def _name_server(draft: Draft, hosts: Hosts, names: Names, target: str) -> DraftHost | None:
+    """The host of an NS record; a name of the domain becomes one, also without a pointer."""
+    short = names.short(target)
+    host = hosts.named(short) if short else None
+    if host is not None:
+        return host if host.address else None
+    addresses = names.addresses(target) if is_label(short) else []
+    network = draft.network_of(addresses[0]) if addresses else None
+    if network is None or network.reserved(addresses[0]) or addresses[0] in hosts.by_address:
+        return None
+    return hosts.add(short, names.forward[target.lower()][0].place, address=addresses[0])
 
 
 def _boot_server(draft: Draft, network: DraftNetwork) -> None:
@@ -104,10 +122,14 @@ def _place(draft: Draft) -> Place:
     return next((subnet.place for subnet in draft.facts.subnets), Place("dhcpd.conf", 1, 1))
 
 
-def _dhcp(draft: Draft, tftp: DraftHost | None) -> None:
+def _boots_from_itself(draft: Draft) -> bool:
+    return any(n.boot and not n.boot_server for n in draft.networks.values())
+
+
+def _dhcp(draft: Draft, tftp: DraftHost | None) -> DraftHost | None:
     """dhcpd.conf does not say whose it is: the boot server's, or a name server's."""
     if not draft.facts.dhcp:
-        return
+        return None
     told = [*draft.facts.servers, draft.facts.settings.get("server-identifier", "")]
     found = [draft.host_of(IPv4Address(each)) for each in told if each[:1].isdigit()]
     named = [host for host in found if host is not None]
@@ -117,11 +139,12 @@ def _dhcp(draft: Draft, tftp: DraftHost | None) -> None:
     servers = [*draft.with_role("dns"), *(h for h in draft.hosts.values() if h.address)]
     host = said or tftp or next(iter(servers), None)
     if host is None:
-        return
+        return None
     if said is None:
         reason = f"no file says which host is the DHCP server: {host.name} has the role"
         draft.facts.lose(_place(draft), reason)
     _give(host, "dhcp")
+    return host
 
 
 def _address_on(host: DraftHost, network: DraftNetwork) -> str:
@@ -147,6 +170,9 @@ def _serve(draft: Draft, network: DraftNetwork, tftp: DraftHost | None) -> None:
             reason = f"hosts of {network.name} are told a boot server now, or they had no addresses"
             draft.facts.lose(network.place, reason)
         return
+    if network.boot and fixed and "filename" not in network.settings:
+        reason = f"all hosts of {network.name} are told the boot file now, not some"
+        draft.facts.lose(network.place, reason)
     if network.boot and network.boot_server:
         expected = _address_on(tftp, network) if tftp else ""
         if expected != network.boot_server:

@@ -243,3 +243,45 @@ group {
         ('option root-path "/c"', 'server-name "x"'),
         ('option root-path "/a"',),
     ]
+
+
+def test_name_servers(tmp_path: Path) -> None:
+    """All of them serve all zones; a TTL of their own they have not."""
+    reverse = "  60 NS ns2.example.org.\n2 PTR ns2.example.org.\n"
+    zone = "ns2 A 192.168.1.2\n@ NS ns.example.net.\n@ NS hidden\nhidden A 192.168.1.3\n"
+    facts, site, compared = imported(sources(tmp_path, "", zone, reverse), tmp_path / "site")
+    found = check(site).site
+    assert [host.name for host in found.with_role("dns")] == ["srv", "hidden"]
+    assert found.hosts["hidden"].dns == "forward"
+    assert "@ NS ns.example.net." in found.dns.zones["example.org"].records
+    assert "reverse:1: hidden.example.org. is a name server of 1.168.192.in-addr.arpa now" in told(
+        facts
+    )
+    assert {each.what for each in compared.differences} == {
+        "1.168.192.in-addr.arpa. NS hidden.example.org. is new"
+    }
+
+
+def test_two_machines_with_one_name_and_a_next_server_that_nobody_says(tmp_path: Path) -> None:
+    paths = written(
+        tmp_path,
+        dhcpd__conf="""\
+        option domain-name "example.org";
+        use-host-decl-names on;
+        subnet 10.0.0.0 netmask 255.255.255.0 { }
+        host a.x { hardware ethernet 02:00:00:00:00:01; fixed-address 10.0.0.1; }
+        host a.y { hardware ethernet 02:00:00:00:00:02; fixed-address 10.0.0.2;
+          filename "pxelinux.0"; }
+        """,
+    )
+    sources = Sources(dhcpd=[paths["dhcpd__conf"]])
+    facts, site, compared = imported(sources, tmp_path / "site")
+    assert [each.what for each in compared.differences] == [
+        "02:00:00:00:00:02 is called a-2 instead of a.y"
+    ]
+    assert check(site).site.hosts["a"].roles == ("dhcp", "tftp")
+    assert told(facts) == [
+        "dhcpd.conf:5: a.y is called a-2: its name is taken, or is none",
+        "dhcpd.conf:3: no file says which host is the DHCP server: a has the role",
+        "dhcpd.conf:3: all hosts of net-10-0-0-0 are told the boot file now, not some",
+    ]
