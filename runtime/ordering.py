@@ -51,8 +51,7 @@ class Orderer:
         """The hosts that may run one of these VMs, or did last."""
         found = {self.view.owners[vm] for vm in vms}
         for vm in vms:
-            allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
-            found.update(name for name in allowed if name not in self.view.down)
+            found.update(name for name in self.view.places(vm) if name not in self.view.down)
             found.update(self.view.fell_with(vm))
         found.update(
             i.to for vm in vms if (i := self.turn.memory.held[vm].record.intent) is not None
@@ -85,7 +84,7 @@ class Orderer:
             return Order(case.vm, step, case.before.host, (), leave, case.vm in self.links)
         to = plan.choice.host
         if to is None:
-            case.reason = "no physical host can take it: " + _why(plan.choice.refused)
+            case.reason = "no physical host can take it: " + self._why(plan.choice.refused)
             self._wait(plan)
             return None
         origins = self._origins(plan)
@@ -125,6 +124,13 @@ class Orderer:
         if self.turn.act and case.after != case.before:
             self.turn.save(case, case.after)
 
+    def _why(self, refused: Mapping[str, str]) -> str:
+        """Why each host was refused; and what the first said that is up, but cannot be asked."""
+        each = ", ".join(f"{name} ({why})" for name, why in refused.items()) or "none is allowed"
+        lost = (name for name in refused if name in self.survey.lost.keys() - self.view.down)
+        said = [self.survey.lost[name] for name in lost]
+        return "; ".join([each, *said[:1]])
+
     def _leave(self, vm: str) -> float:
         """The seconds that an action may still take. Raises Conflict, StoreLost."""
         holds = self.turn.memory.holds(vm)
@@ -133,7 +139,3 @@ class Orderer:
         if not holds or left <= 0:
             raise Conflict(f"{vm}: another controller has taken over, or it took too long")
         return left
-
-
-def _why(refused: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} ({why})" for name, why in refused.items()) or "none is allowed"

@@ -56,7 +56,8 @@ class Survey:
             if isinstance(answer, str):
                 self.dead[name] = answer
             elif isinstance(answer, ControllerError):
-                self.doubt[name] = str(answer)
+                # What it said: a key that cannot be read must not look like a dead host.
+                self.doubt[name] = f"{answer} (asked what runs there: {self.lost[name]})"
             else:
                 raise answer
 

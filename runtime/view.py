@@ -75,6 +75,13 @@ class View:
         seen = self.observation.hosts.get(host)
         return seen.silent if seen else self.now - self.memory.absent.get(host, self.now)
 
+    def places(self, vm: str) -> tuple[str, ...]:
+        """Where a VM may be, whoever has put it there: people heed no list of allowed hosts."""
+        settings = self.config.virtual_machines[vm]
+        if settings.volume is not None:
+            return self.config.allowed_hosts(settings)  # its disk is nowhere else
+        return self.config.allowed_hosts(settings.model_copy(update={"allowed": None}))
+
     def fell_with(self, vm: str) -> list[str]:
         """Other hosts that fell silent when a VM did: it may run there, moved behind our back.
 
@@ -82,10 +89,9 @@ class View:
         """
         quiet, silent = self._quiet, self.silent(vm)
         about = self.config.monitors.down_after * TMAX / 2
-        allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
         return [
             name
-            for name in allowed
+            for name in self.places(vm)
             if name in quiet and name != self.owners[vm] and abs(quiet[name] - silent) <= about
         ]
 

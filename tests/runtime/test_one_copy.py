@@ -220,3 +220,15 @@ def test_a_record_says_where_a_copy_may_be(start: str, host: str) -> None:
     report = tick(world, config(), "bibe")
     assert report.cases[0].to == "alfa02"
     assert (report.cases[0].after.host, report.cases[0].after.avoid) == (host, ("alfa02",))
+
+
+def test_a_copy_that_people_moved_where_the_site_does_not_allow_it_is_found() -> None:
+    """It hangs there: nobody hears of it, but it has its disk open."""
+    machines = config().model_dump(mode="json", exclude_defaults=True)["virtual_machines"]
+    machines["gridce"]["allowed"] = ["alfa01", "alfa02"]
+    world = three()
+    world.silent["gridce"] = 100.0
+    world.hosts["alfa03"].running.add("gridce")
+    ticks(world, config(virtual_machines=machines), 1)
+    assert world.hosts["alfa01"].running == {"gridce"}
+    assert world.copies("gridce") == world.most == 1
