@@ -8,6 +8,7 @@ in a record is believed only as far as it fits when this controller saw the reco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, NamedTuple, TypeVar
@@ -186,7 +187,10 @@ class Memory:
             "marks": marks,
             "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
         }
-        self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
+        # Another tick of this controller may be under way. That it has noted the same first is no
+        # reason to tell nobody what was done in this one.
+        with suppress(Conflict):
+            self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
 
     def _mark(self, vm: str, record: Record) -> Mark:
         known, earlier = self._marks.get(vm), self._before.get(vm)
@@ -283,6 +287,11 @@ def say_so(store: Store, kind: str, name: str, value: Mapping[str, Any]) -> None
     key = f"{kind}/{name}"
     found = store.get(key)
     store.put(key, value, found.version if found else 0)
+
+
+def paused(store: Store) -> list[str]:
+    """The VMs that operators have paused by name, and ALL where they all are."""
+    return [key.removeprefix(_PAUSED) for key in store.list(_PAUSED)]
 
 
 def take_back(store: Store, kind: str, name: str) -> bool:

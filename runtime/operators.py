@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError
-from threerc.runtime.memory import ALL, say_so, take_back
+from threerc.runtime.memory import ALL, paused, say_so, take_back
 from threerc.runtime.records import Record
 from threerc.runtime.world import Store
 
@@ -30,9 +30,12 @@ def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
     was_paused = take_back(store, "paused", name)
     vms = config.virtual_machines if name == ALL else [name]
     given_up = [each for each in vms if _take_up(store, config, each)]
-    if not was_paused and not given_up:
-        return f"{_called(name)} cared for already"
-    return f"{_called(name)} cared for again"
+    others = sorted(paused(store))
+    if ALL in others:
+        return f"{name} is paused with all others until `3rc resume`"
+    but = f", but not {', '.join(others)}: paused by name" if others and name == ALL else ""
+    said = "again" if was_paused or given_up else "already"
+    return f"{_called(name)} cared for {said}{but}"
 
 
 def maintain(store: Store, config: ControllerConfig, host: str, *, drain: bool) -> str:

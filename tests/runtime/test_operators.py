@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.runtime.tiny_world import TinyHost, TinyWorld, config
+from tests.runtime.tiny_world import TinyHost, TinyHypervisor, TinyWorld, config
 from threerc.runtime import operators
 from threerc.runtime.brake import Braked
 from threerc.runtime.controller import tick
+from threerc.runtime.errors import Unreachable
 from threerc.runtime.memory import Memory
 from threerc.runtime.records import Record
 from threerc.runtime.round import Report
@@ -189,3 +190,33 @@ def test_a_standstill_is_part_of_everybody_s_story(world: TinyWorld) -> None:
     assert story_lines(story("gridce", world.store.events()), world.zone) == [
         "1970-01-01/00:00:05 bibe: x"
     ]
+
+
+def test_who_resumes_hears_what_stays_paused(world: TinyWorld) -> None:
+    store = world.store
+    operators.pause(store, SITE, "gridce", "")
+    operators.pause(store, SITE, None, "")
+    said = "gridce is paused with all others until `3rc resume`"
+    assert operators.resume(store, SITE, "gridce") == said
+    operators.pause(store, SITE, "gridce", "")
+    said = "all virtual machines are cared for again, but not gridce: paused by name"
+    assert operators.resume(store, SITE, None) == said
+    assert operators.resume(store, SITE, "gridce") == "gridce is cared for again"
+
+
+@pytest.mark.parametrize("hosts", [["alfa01"], ["alfa01", "alfa02", "alfa03"]])
+def test_a_reason_has_the_words_of_a_host_that_cannot_be_asked(
+    world: TinyWorld, monkeypatch: pytest.MonkeyPatch, hosts: list[str]
+) -> None:
+    """A key that cannot be read must not look as if the hosts were dead."""
+    running = TinyHypervisor.running
+
+    def asked(hypervisor: TinyHypervisor) -> frozenset[str]:
+        if hypervisor.host in [world.hosts[name] for name in hosts]:
+            raise Unreachable("alfa01: root@alfa01: Permission denied (publickey)")
+        return running(hypervisor)
+
+    monkeypatch.setattr(TinyHypervisor, "running", asked)
+    world.silent["gridce"] = 500.0
+    report = tick(world, SITE, "bibe")
+    assert "alfa01: root@alfa01: Permission denied (publickey)" in reasons(report)["gridce"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.tiny_world import START, TinyHost, TinyWorld, config
+from tests.runtime.tiny_world import START, TinyHost, TinyHypervisor, TinyWorld, config
 from threerc.runtime.controller import tick
 from threerc.runtime.errors import StoreLost
 from threerc.runtime.simulation.store import MemoryStore
@@ -89,3 +89,20 @@ def test_what_is_only_said_tells_nobody() -> None:
     with pytest.raises(StoreLost):
         tick(site, config(), "bibe", act=False)
     assert site.told == []
+
+
+def test_what_was_done_is_told_also_where_another_tick_of_the_same_controller_was_quicker() -> None:
+    """Where a lock keeps nobody out: `--as` elsewhere with etcd, a server without locks."""
+    world = TinyWorld({name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")})
+    world.silent["gridce"] = 100.0
+    start = TinyHypervisor.start
+
+    def meanwhile(hypervisor: TinyHypervisor, vm: str) -> None:
+        start(hypervisor, vm)
+        tick(world, config(), "bibe")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TinyHypervisor, "start", meanwhile)
+        tick(world, config(), "bibe")
+    assert world.copies("gridce") == 1
+    assert [event["kind"] for event in world.told] == ["action"]
