@@ -46,11 +46,12 @@ class Figures:
     ) -> None:
         """Take a tick's figures over."""
         down = {case.vm for case in report.cases}
-        for gauge in (self._vm, self._state, self._actions, self._left):
+        for gauge in (self._vm, self._state, self._actions, self._left, self._age):
             gauge.clear()
         for vm, settings in config.virtual_machines.items():
             record = records.get(vm) or Record(host=settings.home)
-            self._vm.labels(self.me, vm, record.host).set(vm not in down)
+            if report.observation is not None:  # or nobody knows
+                self._vm.labels(self.me, vm, record.host).set(vm not in down)
             self._actions.labels(self.me, vm).set(record.done)
             self._left.labels(self.me, vm).set(bool(record.left))
             for state in State:

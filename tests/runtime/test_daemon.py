@@ -16,7 +16,7 @@ from tests.runtime.tiny_world import TinyHost, TinyWorld, config
 from threerc.runtime import daemon
 from threerc.runtime.config import Minutes
 from threerc.runtime.daemon import Busy, alone, due, due_every, measured_tick
-from threerc.runtime.errors import StoreLost
+from threerc.runtime.errors import MonitorLost, StoreLost
 from threerc.runtime.metrics import Figures
 from threerc.runtime.observation import Observation
 
@@ -126,3 +126,21 @@ def test_events_are_told_but_waits_are_not() -> None:
     measured_tick(world, config(), figures)
     told: list[Any] = [event["kind"] for event in world.told]
     assert told == ["action", "recovered"]
+
+
+def test_without_a_monitor_no_figure_says_that_a_vm_is_up(tmp_path: Path) -> None:
+    class Blind(TinyWorld):
+        def observe(self) -> Observation:
+            raise MonitorLost("no route")
+
+    path = tmp_path / "3rc.prom"
+    site = config(metrics={"textfile": str(path)})
+    hosts = {name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")}
+    figures = Figures("bibe")
+    measured_tick(TinyWorld(hosts), site, figures)
+    assert "threerc_vm_up{" in path.read_text()
+    assert "threerc_data_age_seconds{" in path.read_text()
+    measured_tick(Blind(hosts), site, figures)
+    assert "threerc_vm_up{" not in path.read_text()
+    assert "threerc_data_age_seconds{" not in path.read_text()
+    assert 'threerc_standstill{controller="bibe"} 1.0' in path.read_text()
