@@ -6,7 +6,7 @@ from typing import Any
 
 from threerc.compiler.importing import booting, networks, records, roles
 from threerc.compiler.importing.draft import Draft
-from threerc.compiler.importing.facts import Facts, VolumeFacts
+from threerc.compiler.importing.facts import NOWHERE, Facts, VolumeFacts
 from threerc.compiler.importing.hosts import Hosts
 from threerc.compiler.importing.naming import Names, domain_of
 
@@ -19,6 +19,8 @@ def merge(facts: Facts) -> Draft:
     names = Names(facts, draft.domain)
     networks.from_subnets(draft, names)
     networks.from_addresses(draft, names)
+    if not draft.networks:
+        facts.lose(NOWHERE, "no file names a network: give `lan` in site.yaml its prefix")
     draft.dhcp = networks.top_statements(draft)
     hosts = Hosts(draft, names)
     hosts.reservations()

@@ -251,6 +251,8 @@ def _predicted(draft: Draft) -> list[str]:
         name: Network(prefix=each.prefix, prefix6=each.prefix6)
         for name, each in draft.networks.items()
     }
+    if not networks:
+        return []
     server = ServiceHost(name="a", address=IPv4Address("192.0.2.1"), roles=("dns",))
     site = Site(site="a", domain="a", networks=networks, service_hosts={"a": server})
     return [zone.name for zone in reverse_zones(site, Apex(site, (server,)))]

@@ -21,12 +21,13 @@ from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Rese
 from threerc.compiler.importing.hosts import resolved, subnet_of, told_name
 from threerc.compiler.importing.naming import Names, as_label, domain_of, is_reverse
 from threerc.compiler.importing.networks import joined
-from threerc.compiler.importing.readers import dhcpd, drbd, pxelinux, zone
+from threerc.compiler.importing.readers import dhcpd, drbd, kea, pxelinux, zone
 from threerc.compiler.importing.told import told
 from threerc.compiler.model import Site
 from threerc.compiler.tree import Tree
 
 _ZONE = re.compile(r'zone "([^"]+)" \{[^}]*?file "([^"]+)"')
+_SERVERS = {"etc/dhcp/dhcpd.conf": dhcpd.read, "etc/kea/kea-dhcp4.conf": kea.read}
 _NAMED = ("etc/bind/named.conf.local", "etc/named/named.conf.local")
 
 
@@ -60,7 +61,9 @@ def read_tree(site: Site, tree: Tree) -> Facts:
         folder = Path(name)
         _write(tree, folder)
         for host in site.with_role("dhcp")[:1]:
-            dhcpd.read(folder / host.name / "etc/dhcp/dhcpd.conf", facts)
+            for file, reader in _SERVERS.items():
+                if (folder / host.name / file).is_file():
+                    reader(folder / host.name / file, facts)
         for host in site.with_role("dns")[:1]:
             _zones(folder / host.name, facts)
         for host in site.with_role("tftp")[:1]:
@@ -94,7 +97,7 @@ def _sightings_of(site: Site) -> Iterator[Sighting]:
 
 def _write(tree: Tree, folder: Path) -> None:
     for path, entry in tree.entries.items():
-        if not re.search(r"/(?:bind|named|pxelinux\.cfg|dhcp|drbd\.d)/", path):
+        if not re.search(r"/(?:bind|named|kea|pxelinux\.cfg|dhcp|drbd\.d)/", path):
             continue
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -150,5 +150,6 @@ class _Reader:
 
     def _place(self, text: str) -> Place:
         """The first line that holds a text."""
-        at = self.text.find(text)
+        at = self.text.find(f'"{text}"')
+        at = self.text.find(text) if at < 0 else at
         return Place(str(self.path), self.text.count("\n", 0, max(at, 0)) + 1, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.compiler.importing.trees import imported, told, written
 from threerc.compiler.build import check
+from threerc.compiler.importing import run
 from threerc.compiler.importing.run import Sources
 
 SUBNET = """\
@@ -285,3 +286,17 @@ def test_two_machines_with_one_name_and_a_next_server_that_nobody_says(tmp_path:
         "dhcpd.conf:3: no file says which host is the DHCP server: a has the role",
         "dhcpd.conf:3: all hosts of net-10-0-0-0 are told the boot file now, not some",
     ]
+
+
+def test_zones_alone(tmp_path: Path) -> None:
+    """Networks are found by the pointers, and a site without any is told."""
+    found = sources(tmp_path, "", "a A 192.168.1.7\n", "7 PTR a.example.org.\n")
+    _, site, compared = imported(Sources(zones=found.zones), tmp_path / "site")
+    assert compared.differences == []
+    assert str(check(site).site.networks["net-192-168-1-0"].prefix) == "192.168.1.0/24"
+    public = written(tmp_path, public=ZONE.replace("192.168.1.1", "131.114.1.7"))["public"]
+    facts = run.read(Sources(zones=[("example.org", public)]))
+    assert "lan: {}" in run.write(facts)
+    assert "no file names a network: give `lan` in site.yaml its prefix" in {
+        each.reason for each in facts.lost
+    }
