@@ -43,7 +43,7 @@ def top_statements(draft: Draft) -> list[str]:
     """What the top of dhcpd.conf says to all, beyond what each network says itself."""
     facts = draft.facts
     place = facts.subnets[0].place if facts.subnets else Place("dhcpd.conf", 1, 1)
-    found = list(facts.definitions)
+    found = list(dict.fromkeys(facts.definitions))
     for key, value in facts.settings.items():
         if key not in NETWORKS_OWN:
             found += statement(draft, key, value, place)

@@ -25,6 +25,7 @@ _OWN = {
     "option ipxe-encap-opts code 175 = encapsulate ipxe",
     "option ipxe.no-pxedhcp code 176 = unsigned integer 8",
     "option ipxe.no-pxedhcp 1",
+    "option client-architecture code 93 = unsigned integer 16",
 }
 """What 3RC writes at the top of each dhcpd.conf itself."""
 _OWN_POOL = {"deny known-clients", "deny dynamic bootp clients"}
@@ -33,6 +34,7 @@ _OWN_FAILOVER = {
     *("primary", "secondary", "port 647", "peer port 647", "max-response-delay 60"),
     *("max-unacked-updates 10", "load balance max seconds 3", "mclt 3600", "split 128"),
 }
+_ARCHITECTURE = "client-architecture"
 _DEFINITION = re.compile(r"option \S+ code |option space ")
 _NAME = re.compile(r"(?:[Nn]etwork )?([A-Za-z][A-Za-z0-9._+-]{0,62})(?:, VLAN ([0-9]{1,4}))?")
 _MOST_INCLUDES = 20
@@ -141,6 +143,8 @@ class _Reader:
                 self._failover(statement, block)
             case ["host", 2]:
                 self._host(statement, block, inner)
+            case ["if" | "elsif", _] if _ARCHITECTURE in statement.words:
+                pass  # which boot loader is for whom, as 3RC writes it itself
             case _:
                 what = statement.words[0] if statement.words else "block"
                 self._lose(statement, f"site.yaml has nothing for `{what}` of dhcpd.conf")

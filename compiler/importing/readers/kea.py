@@ -18,13 +18,9 @@ from threerc.compiler.importing.readers.text import mac_of, read_text
 
 _PIECE = re.compile(r'("(?:[^"\\]|\\.)*")|(/\*.*?\*/|//[^\n]*|#[^\n]*)|(,)(?=\s*[}\]])', re.DOTALL)
 _KNOWN = {
-    *("id", "subnet", "pools", "reservations", "option-data", "interface", "relay", "comment"),
-    *("user-context", "valid-lifetime", "next-server", "boot-file-name", "subnet4"),
-    *("shared-networks", "interfaces-config", "lease-database", "loggers", "control-socket"),
-    *("hw-address", "ip-address", "hostname", "name", "authoritative", "max-valid-lifetime"),
-    *("renew-timer", "rebind-timer", "expired-leases-processing", "reservations-out-of-pool"),
-    *("reservations-in-subnet", "reservations-global", "host-reservation-identifiers"),
-    *("min-valid-lifetime", "server-hostname", "reservation-mode"),
+    *("id", "name", "comment", "user-context", "subnet", "subnet4", "shared-networks", "pools"),
+    *("reservations", "option-data", "hw-address", "ip-address", "hostname", "authoritative"),
+    *("valid-lifetime", "max-valid-lifetime", "next-server", "boot-file-name"),
 }
 _TEXT = {"domain-name", "root-path", "tftp-server-name", "boot-file-name", "host-name"}
 
@@ -40,7 +36,9 @@ def read(path: Path, facts: Facts) -> None:
     if not isinstance(server, dict):
         raise ThreeRcError(f"{path}: there is no `Dhcp4` in it")
     facts.dhcp = True
-    _Reader(path, text, facts).server(server)
+    reader = _Reader(path, text, facts)
+    reader.unknown({key: value for key, value in data.items() if key != "Dhcp4"})
+    reader.server(server)
 
 
 def _plain(text: str) -> str:
@@ -56,12 +54,12 @@ class _Reader:
 
     def server(self, server: dict[str, Any]) -> None:
         """Subnets, those of shared networks, and the reservations of all."""
-        self._unknown(server)
+        self.unknown(server)
         top = self._settings(server)
         for each in server.get("subnet4", ()):
             self._subnet(each, top, "")
         for shared in server.get("shared-networks", ()):
-            self._unknown(shared)
+            self.unknown(shared)
             inner = {**top, **self._settings(shared)}
             for each in shared.get("subnet4", ()):
                 self._subnet(each, inner, str(shared.get("name", "")))
@@ -69,7 +67,7 @@ class _Reader:
             self._reservation(each)
 
     def _subnet(self, data: dict[str, Any], above: Settings, name: str) -> None:
-        self._unknown(data)
+        self.unknown(data)
         place = self._place(str(data.get("subnet", "")))
         try:
             prefix = IPv4Network(data["subnet"], strict=False)
@@ -110,7 +108,7 @@ class _Reader:
             reason = "a host of site.yaml has a MAC and a fixed address"
             self.facts.lose(place, reason, json.dumps(data))
             return
-        self._unknown(data)
+        self.unknown(data)
         name = str(data.get("hostname", ""))
         settings = self._settings(data)
         if name:
@@ -141,7 +139,8 @@ class _Reader:
             found["filename"] = json.dumps(str(data["boot-file-name"]))
         return found
 
-    def _unknown(self, data: dict[str, Any]) -> None:
+    def unknown(self, data: dict[str, Any]) -> None:
+        """Tell the keys that site.yaml has nothing for."""
         for key, value in data.items():
             if key not in _KNOWN:
                 said = f"{key}: {json.dumps(value)}"

@@ -28,6 +28,9 @@ def read(path: Path, facts: Facts) -> None:
     domain.cpus = int(root.findtext("vcpu") or 0)
     _interfaces(root, domain, facts)
     _disks(root, domain, facts)
+    if not facts.domains:
+        read_of_it = "name, memory, CPUs, the first disk and the first interface"
+        facts.lose(place, f"of a domain {read_of_it} are read: the rest is 3RC's own")
     facts.domains.append(domain)
 
 

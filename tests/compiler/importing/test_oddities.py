@@ -300,3 +300,30 @@ def test_zones_alone(tmp_path: Path) -> None:
     assert "no file names a network: give `lan` in site.yaml its prefix" in {
         each.reason for each in facts.lost
     }
+
+
+def test_the_files_of_a_failover_pair(tmp_path: Path) -> None:
+    """Both say the same of networks and hosts, and each which of the two it is."""
+    text = """\
+option site-code code 150 = text;
+failover peer "site" {{
+  {0}; address {1}; port 647; peer address {2}; peer port 647;
+  max-response-delay 60; max-unacked-updates 10; load balance max seconds 3; {3}
+}}
+subnet 10.0.0.0 netmask 255.255.255.0 {{
+  option domain-name "example.org";
+  pool {{ failover peer "site"; deny known-clients; range 10.0.0.100 10.0.0.120; }}
+}}
+host a {{ hardware ethernet 02:00:00:00:00:01; fixed-address 10.0.0.1; }}
+host b {{ hardware ethernet 02:00:00:00:00:02; fixed-address 10.0.0.2; }}
+"""
+    paths = written(
+        tmp_path,
+        second=text.format("secondary", "10.0.0.2", "10.0.0.1", ""),
+        first=text.format("primary", "10.0.0.1", "10.0.0.2", "mclt 3600; split 128;"),
+    )
+    sources = Sources(dhcpd=[paths["second"], paths["first"]])
+    facts, site, compared = imported(sources, tmp_path / "site")
+    assert compared.differences == []
+    assert told(facts) == []
+    assert [host.name for host in check(site).site.with_role("dhcp")] == ["a", "b"]

@@ -53,7 +53,8 @@ def test_kea(tmp_path: Path) -> None:
     )
     assert built.hosts["n1"].dhcp == ('option root-path "/srv"',)
     assert built.hosts["boot"].roles == ("tftp", "dhcp")
-    assert told(facts)[:2] == [
+    assert told(facts)[:3] == [
+        "kea.json:3: site.yaml has nothing for `interfaces-config`",
         "kea.json:9: site.yaml has nothing for `client-classes`",
         "kea.json:19: a host of site.yaml has a MAC and a fixed address",
     ]
