@@ -168,10 +168,10 @@ class Campaign:
 
 def most_at_once(config: ControllerConfig) -> int:
     """How many machines are crashed at once: as many as there are cores to boot them again, and
-    fewer than put the controllers' brake on.
+    no more than the controllers' brake lets.
     """
     known = len(config.physical_hosts) + len(config.virtual_machines)
-    return max(1, min(os.cpu_count() or 1, math.floor(config.brake.share * known) - 1))
+    return max(1, min(os.cpu_count() or 1, math.floor(config.brake.share * known)))
 
 
 def foretell(

@@ -103,14 +103,21 @@ class Crash:
         grip, vm = self.grip, self.vm
         self.await_up()
         before = grip.where(vm)
-        self._note_heartbeat()
+        self.note_heartbeat()
         at = begin(grip, self.fault, vm, self.options)
         say(f"{vm}: {self.fault.name} on {before}")
         within = bound(grip, vm)
         try:
-            recovered = self._await_recovery(at, within, say)
+            recovered = self.await_recovery(at, within, say)
         finally:
             heal(grip, self.fault, vm, self.options)
+        return self.judged(number, at, before, within, recovered=recovered)
+
+    def judged(
+        self, number: int, at: float, before: str, within: float, *, recovered: bool
+    ) -> Trial:
+        """What came of a crash at `at` of a machine that ran on `before`."""
+        grip, vm = self.grip, self.vm
         seen = grip.events()
         crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX)
         if not recovered:
@@ -147,15 +154,19 @@ class Crash:
             if self.stop.wait(_POLL):
                 raise Interrupted(f"{self.vm}: interrupted")
 
-    def _note_heartbeat(self) -> None:
+    def note_heartbeat(self) -> None:
+        """Write down when it was last heard: its silence is counted from there."""
         now = time.time()
         heard = [hosts[self.vm] for hosts in self.grip.heard().values() if self.vm in hosts]
         if heard:
             last = {"last": now - min(heard)}
             writing.append(self.grip.events_file, Event(now, Kind.HEARTBEAT, self.vm, last))
 
-    def _await_recovery(self, at: float, within: float, say: Say) -> bool:
-        """Wait until its services are up and the controllers have seen that; False: in vain."""
+    def await_recovery(self, at: float, within: float, say: Say) -> bool:
+        """Wait until its services are up and the controllers have seen that; False: in vain.
+
+        Raises Interrupted.
+        """
         told: set[str] = set()
         while time.time() < at + within:
             seen = [e for e in self.grip.events() if e.of == self.vm and e.time >= at]
@@ -246,13 +257,14 @@ def _actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
 
 
 def _is_over(seen: Sequence[Event]) -> bool:
-    """Whether it serves, and the controllers have seen it up after that."""
-    booted = max((e.time for e in seen if e.kind is Kind.BOOTED), default=None)
-    return booted is not None and any(
-        event.kind is Kind.DECISION
-        and event.detail.get("what") == "recovered"
-        and event.time >= booted
-        for event in seen
+    """Whether it serves since it was started last, and the controllers have seen that.
+
+    They may have heard it before the last of its services was up.
+    """
+    started = max((e.time for e in seen if e.kind is Kind.STARTED), default=0.0)
+    after = [event for event in seen if event.time >= started]
+    return any(event.kind is Kind.BOOTED for event in after) and any(
+        event.kind is Kind.DECISION and event.detail.get("what") == "recovered" for event in after
     )
 
 
