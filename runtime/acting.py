@@ -47,7 +47,9 @@ class Actor:
         intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
         if order.step is Step.REBOOT:
             intent = _of_a_start(record.intent) or intent
-        update: dict[str, Any] = {"intent": intent}
+        behind = dict.fromkeys((*record.behind, *order.behind))
+        behind.pop(order.to, None)
+        update: dict[str, Any] = {"intent": intent, "behind": tuple(behind)}
         if order.step is Step.REINSTALL:
             update["link"] = self.turn.now
         if not self.turn.save(case, record.model_copy(update=update)):
@@ -78,8 +80,9 @@ class Actor:
         record = case.after
         if done.step is not None:
             case.step = done.step
-            link = {"link": record.link}  # some server may have switched it all the same
-            record = self._acted(plan, done.step).model_copy(update=link)
+            # Some server may have switched the link all the same.
+            kept = {"link": record.link, "behind": record.behind}
+            record = self._acted(plan, done.step).model_copy(update=kept)
         still_open = _of_a_start(plan.ready.intent) if case.step is Step.REBOOT else None
         update: dict[str, Any] = {"intent": still_open}
         if not done.refused:  # or it is not there, and may live on where it was

@@ -15,7 +15,8 @@ from threerc.runtime.world import Leave, World
 class Order:
     """What to do with a VM: the step, and the host that it runs on afterwards.
 
-    `kill_on` are the hosts on which a copy may be; on all others it is known to be dead. `leave`
+    `kill_on` are the hosts on which a copy may be; on all others it is known to be dead, or taken
+    for that: `behind` are those of which the host itself could not be asked. `leave`
     is asked before each step of it: the time of all of them, and the right to act. With
     `link_back` its boot link is still on an installer that it is not meant to boot any more.
     """
@@ -26,6 +27,7 @@ class Order:
     kill_on: tuple[str, ...]
     leave: Leave
     link_back: bool = False
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

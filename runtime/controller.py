@@ -16,6 +16,7 @@ from threerc.runtime.config import ControllerConfig
 from threerc.runtime.deciding import Decider
 from threerc.runtime.drain import drain
 from threerc.runtime.errors import Conflict, MonitorLost, StoreLost
+from threerc.runtime.leftovers import Leftovers
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation
 from threerc.runtime.ordering import Orderer
@@ -97,6 +98,7 @@ def _go_through(turn: Round, *, gap: bool) -> None:
         _recover(turn, upkeep.due)
     if turn.act:
         report.events += upkeep.end()
+        Leftovers(turn).run()
         memory.note(view.absent, view.down, judged=not blind)
         memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
     report.events += [case.event(turn.now, memory.me) for case in report.cases]

@@ -99,7 +99,8 @@ class Orderer:
         case.reason = "; ".join([case.reason, *notes])
         where = dict.fromkeys((*origins, *survey.copies(case.vm), to))
         kill_on = tuple(name for name in where if name not in survey.dead)
-        return Order(case.vm, step, to, kill_on, leave, case.vm in self.links)
+        behind = tuple(name for name in (*origins, *elsewhere) if name in survey.dead)
+        return Order(case.vm, step, to, kill_on, leave, case.vm in self.links, behind)
 
     def _doubt(self, step: Step, origins: tuple[str, ...]) -> str:
         """Why a VM may not be touched yet, or nothing."""

@@ -71,7 +71,8 @@ class Record(Part):
     when it has been up after the last action, None as long as it is down. `fell` is the host on
     which it went down. `link` is since when its boot link says `install`. `avoid` are hosts on
     which it could not be started since it was up, the latest last. `left` says why it is left to a
-    human.
+    human. `behind` are hosts that were down or cut off when it was started elsewhere: a copy may
+    come back with them.
     """
 
     host: HostName
@@ -89,6 +90,7 @@ class Record(Part):
     link: float | None = None
     avoid: tuple[HostName, ...] = ()
     left: str = ""
+    behind: tuple[HostName, ...] = ()
 
     @property
     def flag(self) -> int:

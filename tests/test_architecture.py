@@ -14,7 +14,10 @@ import pytest
 
 from tests.compiler.support import ROOT
 
-ROOMS = ("compiler", "runtime", "templates", "testbed")
+ROOMS = ("compiler", "rollout", "runtime", "templates", "testbed")
+
+# What is sent to hosts together with the agent, where there is only Python itself.
+GOES_WITH_THE_AGENT = ("base", "dhcpd", "drbd", "exports", "ganglia", "zones")
 
 # Each room, and the rooms it may import; the longest matching name decides.
 MAY_IMPORT = {
@@ -53,8 +56,23 @@ MAY_IMPORT = {
     "compiler.importing": ("compiler",),
     "compiler.build": ("compiler",),
     "compiler.report": ("compiler",),
-    "compiler.cli": ("compiler", "runtime", "testbed.cli"),
+    "compiler.cli": ("compiler", "rollout.cli", "runtime", "testbed.cli"),
     "compiler": (),
+    "rollout": (
+        "compiler.findings",
+        "compiler.generation",
+        "compiler.plan",
+        "compiler.services",
+        "runtime.config",
+        "runtime.errors",
+        "runtime.remote",
+        "runtime.threads",
+    ),
+    "rollout.agent": (
+        "compiler.services",
+        *(f"compiler.verify.{name}" for name in GOES_WITH_THE_AGENT),
+    ),
+    "rollout.cli": ("compiler", "rollout", "runtime"),
     "runtime": (),
     "templates": (),
     "testbed": ("compiler", "runtime"),
@@ -62,7 +80,8 @@ MAY_IMPORT = {
 
 # The controller decides without a clock, network, disk or process: all of that is in the world.
 DECIDING = (
-    *("acting", "actions", "brake", "controller", "deciding", "drain", "journal", "memory"),
+    *("acting", "actions", "brake", "controller", "deciding", "drain", "journal"),
+    *("leftovers", "memory"),
     *("observation", "ordering", "placement", "records", "recovery", "retelling"),
     *("round", "survey"),
     *("upkeep", "view", "world", "config", "errors", "wording"),

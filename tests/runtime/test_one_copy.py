@@ -232,3 +232,79 @@ def test_a_copy_that_people_moved_where_the_site_does_not_allow_it_is_found() ->
     ticks(world, config(virtual_machines=machines), 1)
     assert world.hosts["alfa01"].running == {"gridce"}
     assert world.copies("gridce") == world.most == 1
+
+
+PROCEED = config(split_brain={"policy": "proceed", "after": 600})
+
+
+def split() -> TinyWorld:
+    """alfa01 was cut off for so long that gridce was started elsewhere; now it is back."""
+    world = three()
+    world.hosts["alfa01"] = TinyHost(ssh=False, running={"gridce"})
+    world.loads["alfa02"] = 11.0
+    world.silent |= {"gridce": 100.0, "alfa01": 100.0}
+    ticks(world, PROCEED, 12)
+    assert world.copies("gridce") == 2
+    world.silent.clear()
+    ticks(world, PROCEED, 2)
+    assert world.copies("gridce") == 2  # nobody can ask alfa01 yet
+    world.hosts["alfa01"].ssh = True
+    world.told.clear()
+    return world
+
+
+def notes(world: TinyWorld) -> list[str]:
+    return [event["reason"] for event in world.told if event["kind"] == "note"]
+
+
+def test_a_copy_that_comes_back_with_its_host_is_ended() -> None:
+    world = split()
+    ticks(world, PROCEED, 3)
+    assert world.hosts["alfa01"].running == set()
+    assert world.hosts["alfa03"].running == {"gridce"}
+    said = "TWO COPIES of it ran, on alfa03 and on alfa01, which is back"
+    assert notes(world) == [f"{said}: that one was ended; look at its disk"]
+    found = world.store.get("vm/gridce")
+    assert found is not None
+    assert "behind" not in found.value
+
+
+def test_of_two_copies_none_is_ended_where_the_other_is_not_seen() -> None:
+    world = split()
+    world.hosts["alfa03"].ssh = False
+    ticks(world, PROCEED, 1)
+    assert world.copies("gridce") == 2
+    assert notes(world) == ["it runs on alfa01; alfa03, where it should be, does not answer"]
+
+
+def test_one_that_was_moved_back_by_hand_is_known_to_be_there() -> None:
+    world = split()
+    world.hosts["alfa03"].running.clear()
+    ticks(world, PROCEED, 1)
+    assert world.hosts["alfa01"].running == {"gridce"}
+    assert notes(world) == ["it runs on alfa01, no more on alfa03: somebody has moved it"]
+    found = world.store.get("vm/gridce")
+    assert found is not None
+    assert found.value["host"] == "alfa01"
+
+
+def test_of_two_copies_of_a_paused_vm_none_is_ended_but_it_is_said() -> None:
+    world = split()
+    operators.pause(world.store, PROCEED, None, "")
+    ticks(world, PROCEED, 1)
+    assert world.copies("gridce") == 2
+    assert notes(world) == ["TWO COPIES of it run, on alfa03 and on alfa01: paused"]
+
+
+def test_a_fenced_host_that_starts_its_vms_when_it_boots_makes_no_second_copy() -> None:
+    world = three()
+    world.hosts["alfa01"] = TinyHost(ssh=False, power="ok", running={"gridce"})
+    world.silent |= {"gridce": 100.0, "alfa01": 100.0}
+    ticks(world, config(), 1)
+    assert world.hosts["alfa01"].running == set()
+    assert world.copies("gridce") == 1
+    world.silent.clear()
+    world.hosts["alfa01"] = TinyHost(running={"gridce"})
+    ticks(world, config(), 1)
+    assert world.hosts["alfa01"].running == set()
+    assert world.copies("gridce") == 1
