@@ -56,7 +56,8 @@ def test_a_site_does_not_need_what_it_does_not_use(programs: Path) -> None:
 def test_a_missing_boot_loader_is_named_too(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "is_file", lambda path: path.name != "pxelinux.0")
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: path.name != "pxelinux.0" and is_file(path))
     with pytest.raises(TestbedError, match=r"pxelinux.0 not found \(Debian: pxelinux\)"):
         needs.check_site(check(SITES[1]), Wanted(TODAY))
     assert programs

@@ -1,0 +1,205 @@
+"""A running site in the hands of a test: break it, wait for its controllers, look.
+
+site.vm("gridce").crash("erase-boot")
+site.host("alfa01").power_off()
+site.wait_recovered("gridce", within=900)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from threerc.runtime.stores.logs import TEXT
+from threerc.testbed import crashes
+from threerc.testbed.client import Answer, Testbed
+from threerc.testbed.crashes import Crash, Say, find_fault
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.faults import HOST, VM, Fault, Options
+from threerc.testbed.grip import Grip
+from threerc.testbed.prepare import read_wanted
+from threerc.testbed.supplies import Profile
+from threerc.testbed.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A fault that is not healed yet."""
+
+    fault: Fault
+    target: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """What has happened to a virtual machine: when, and where it ran until then."""
+
+    begun: _Begun
+    at: float
+    before: str
+
+
+@dataclass
+class RunningSite:
+    """A site that runs. All methods raise TestbedError.
+
+    `say` is told in a line what happens. `grip` and `testbed` are there for all that has no name
+    here: running programs anywhere, signals, cables, events.
+    """
+
+    testbed: Testbed
+    say: Say = field(default=lambda _line: None)
+
+    def __post_init__(self) -> None:
+        self.grip = Grip(self.testbed)
+        self.profile: Profile = read_wanted(self.testbed.run.folder).profile
+        self._begun: list[_Begun] = []
+        self._struck: dict[str, _Struck] = {}
+
+    # -- whom a test speaks of
+
+    def vm(self, name: str) -> Machine:
+        """A virtual machine."""
+        if name not in self.grip.config.virtual_machines:
+            raise TestbedError(f"{self.grip.config.site} has no virtual machine {name}")
+        return Machine(self, name)
+
+    def host(self, name: str) -> Host:
+        """A physical host or a service host."""
+        if name not in self.grip.daemons:
+            raise TestbedError(f"{self.grip.config.site} has no host {name}")
+        return Host(self, name)
+
+    # -- what happens to it
+
+    def crash(self, target: str, fault: str, **options: Any) -> None:
+        """Let a fault strike a machine, a host, a controller, a switch or (with "") the site.
+
+        Faults and their options are those of scenarios.
+        """
+        found = find_fault(self.grip, target, fault)
+        before = self._about_to_strike(found, target)
+        begun = _Begun(found, target, options)
+        self._begun.append(begun)
+        at = crashes.begin(self.grip, found, target, options)
+        self.say(f"{target or 'the site'}: {fault}")
+        self._struck |= {vm: _Struck(begun, at, host) for vm, host in before.items()}
+
+    def _about_to_strike(self, fault: Fault, target: str) -> dict[str, str]:
+        """The machines that a fault strikes, and where they run; each is up."""
+        if fault.of == VM:
+            Crash(self.grip, target, fault).await_up()
+            before = {target: self.grip.where(target)}
+        elif fault.of == HOST and target in self.grip.providers("physical"):
+            machines = self.grip.config.virtual_machines
+            before = {vm: target for vm in machines if target in self.grip.copies(vm)}
+        else:
+            before = {}
+        for vm in before:
+            Crash(self.grip, vm, fault).note_heartbeat()
+        return before
+
+    def heal(self, target: str | None = None) -> None:
+        """Undo what is left of all faults, or of those of a target."""
+        for begun in [each for each in self._begun if target in {None, each.target}]:
+            self._begun.remove(begun)
+            crashes.heal(self.grip, begun.fault, begun.target, begun.options)
+
+    # -- what has to come of it
+
+    def wait_recovered(self, vm: str, within: float | None = None) -> Trial:
+        """Wait until the controllers have brought a machine back, and judge that.
+
+        `within` are seconds from its last crash, or from that of its host; without it, what the
+        site's own policy allows. AssertionError, with all that was seen, where it does not come
+        back, or is not as it has to be: one copy, on a host on which it may run and which the
+        controllers remember; heard by every collector; its boot link as declared; after a
+        reinstallation the OS and middleware that DNS says.
+        """
+        struck = self._struck.pop(vm, None)
+        if struck is None:
+            raise TestbedError(f"nothing has happened to {vm} that it could recover from")
+        begun = struck.begun
+        crash = Crash(self.grip, vm, begun.fault, begun.options, self.profile)
+        seconds = crashes.bound(self.grip, vm) if within is None else within
+        recovered = crash.await_recovery(struck.at, seconds, self.say)
+        if begun.fault.of == VM:
+            self.heal(vm)
+        trial = crash.judged(0, struck.at, struck.before, seconds, recovered=recovered)
+        if not trial.good:
+            raise AssertionError(_told(trial))
+        return trial
+
+    def wait_up(self) -> None:
+        """Wait until all machines are up, and have the controllers forget that they ever failed."""
+        for vm in self.grip.config.virtual_machines:
+            Crash(self.grip, vm, find_fault(self.grip, vm, "poweroff")).await_up()
+            self.grip.errand("forget", vm)
+
+    # -- how it is
+
+    def status(self) -> dict[str, Any]:
+        """What `3rc status --json` says."""
+        return self.grip.status()
+
+    def log(self) -> list[str]:
+        """The lines of the controllers' log."""
+        path = f"{self.grip.state_directory}/{TEXT}"
+        return self.grip.run(self.grip.controller, "cat", path).out.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine of a running site."""
+
+    site: RunningSite
+    name: str
+
+    @property
+    def host(self) -> str:
+        """The physical host under whose libvirtd it runs."""
+        return self.site.grip.where(self.name)
+
+    def crash(self, fault: str = "poweroff", **options: Any) -> None:
+        """Let a fault strike it, once it is up."""
+        self.site.crash(self.name, fault, **options)
+
+    def heal(self) -> None:
+        """Undo what is left of its faults."""
+        self.site.heal(self.name)
+
+    def run(self, command: str) -> Answer:
+        """Run a shell command in it as root, by ssh."""
+        return self.site.grip.guest(self.name, command)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A physical host or a service host of a running site."""
+
+    site: RunningSite
+    name: str
+
+    def power_off(self) -> None:
+        """Cut its power: all that runs on it is gone at once."""
+        self.crash("power")
+
+    def crash(self, fault: str, **options: Any) -> None:
+        """Let a fault strike it."""
+        self.site.crash(self.name, fault, **options)
+
+    def heal(self) -> None:
+        """Undo what is left of its faults: its power is on again, its cables are plugged in."""
+        self.site.heal(self.name)
+
+    def run(self, *command: str) -> Answer:
+        """Run a program on it as root."""
+        return self.site.grip.run(self.name, *command)
+
+
+def _told(trial: Trial) -> str:
+    """A recovery that was not as it has to be, for people."""
+    head = [f"{trial.crash.vm} after {trial.fault}: {each}" for each in trial.wrong]
+    logs = [line for name, text in trial.logs.items() for line in (f"--- {name}", text)]
+    return "\n".join([*head, "What was seen:", *trial.story, *logs])
