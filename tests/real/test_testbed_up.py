@@ -1,4 +1,4 @@
-"""`3rc testbed up` that is killed while machines are being installed leaves nothing."""
+"""What brings a site up and is interrupted, during the first start or later, leaves nothing."""
 
 from __future__ import annotations
 
@@ -51,6 +51,32 @@ def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signal
     assert up.returncode != 0, said
     assert traces.left(folder.name) == []
     client.clean()
+    assert runs.known() == []
+
+
+USERS_TEST = """
+import os, signal
+
+def test_mine(site):
+    site.vm("vm1").crash("freeze")
+    print("crashed", site.vm("vm1").host)
+    os.kill(os.getpid(), signal.SIGINT)
+    site.wait_recovered("vm1", within=200)
+"""
+
+
+def test_a_session_of_tests_that_is_interrupted_ends_its_site(folder: Path) -> None:
+    (folder / "test_mine.py").write_text(USERS_TEST, encoding="utf-8")
+    (folder / "pytest.ini").write_text(
+        f"[pytest]\ntestbed_site = {SITE}\ntestbed_vms = vm1\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=UP_SECONDS, check=False
+    )
+    assert "crashed ph1" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert traces.left(folder.name) == []
     assert runs.known() == []
 
 
