@@ -20,6 +20,8 @@ from threerc.testbed.prepare import Wanted
 from threerc.testbed.process import PACKAGES
 from threerc.testbed.supplies import Profile
 
+ESSENTIAL = {"coreutils", "util-linux"}
+"""Packages that every Debian has."""
 SITES = (SNS_PISA, ROOT / "examples/ci/site.yaml")
 
 
@@ -78,7 +80,13 @@ def test_every_daemon_of_a_lab_is_looked_for_before(path: Path, profile: Profile
 def test_make_packages_installs_all_of_them() -> None:
     lines = (ROOT / "dev/packages.debian").read_text(encoding="utf-8").splitlines()
     listed = {line.split()[0] for line in lines if line and not line.startswith("#")}
-    assert set(PACKAGES.values()) - {"coreutils", "util-linux"} <= listed
+    assert set(PACKAGES.values()) - ESSENTIAL <= listed
+
+
+def test_the_how_to_names_all_of_them() -> None:
+    told = (ROOT / "docs/how-to/crash-test-your-merge-request.md").read_text(encoding="utf-8")
+    listed = told.partition("apt-get install --no-install-recommends ")[2].partition("\n\n")[0]
+    assert set(PACKAGES.values()) - ESSENTIAL <= set(listed.split())
 
 
 def test_packages_are_told_for_every_program_that_is_run_by_name() -> None:
