@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from threerc.runtime.command import Command
 
 if TYPE_CHECKING:
+    from threerc.testbed.campaign import Asked
     from threerc.testbed.faults import Fault
     from threerc.testbed.grip import Grip
+    from threerc.testbed.supplies import Profile
     from threerc.testbed.trials import Trial
 
 _PATH = click.Path(path_type=Path)
@@ -119,39 +123,88 @@ def heal(target: str, fault: str, run_id: str | None) -> None:
 @click.command(
     "campaign",
     cls=Command,
-    example="3rc testbed campaign --crashes 100 --fault poweroff",
+    example="3rc testbed campaign site.yaml --crashes 100 --fault poweroff --profile fast",
 )
+@click.argument("site", type=_PATH, required=False)
 @click.option("--crashes", type=click.IntRange(1), default=10, show_default=True, metavar="N")
 @click.option(
     "--fault", "faults", multiple=True, default=("poweroff",), show_default=True, help="Of a VM."
 )
 @click.option("-o", "--out", type=_PATH, default=Path("campaign"), show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Of which machine, and when.")
+@click.option("--vms", metavar="A,B", help="With a SITE: only these virtual machines.")
+@click.option(
+    "--profile", type=click.Choice(["thesis", "fast"]), help="With a SITE: its own times, or short."
+)
 @_RUN
 def campaign(
-    crashes: int, faults: tuple[str, ...], out: Path, seed: int, run_id: str | None
+    site: Path | None,
+    crashes: int,
+    faults: tuple[str, ...],
+    out: Path,
+    seed: int,
+    vms: str | None,
+    profile: Profile | None,
+    run_id: str | None,
 ) -> None:
-    """Crash the machines of a running testbed again and again, and report on it.
+    """Crash the machines of a testbed again and again, and report on it.
 
-    Its history is written as it goes: the same command goes on where it was interrupted.
+    With a SITE it is brought up before, and down after; else a running testbed is taken. The
+    history is written as it goes: the same command goes on where it was interrupted.
     """
-    from threerc.testbed.campaign import Asked, Campaign, write_reports
+    from threerc.testbed.campaign import Asked
     from threerc.testbed.faults import FAULTS, VM
 
     for name in faults:
         if (name, VM) not in FAULTS:
             known = ", ".join(each for each, of in FAULTS if of == VM)
             raise click.UsageError(f"--fault {name}: there are {known}")
-    grip = _grip(run_id)
-    asked = Asked(faults, crashes, out, profile=_profile(grip), seed=seed)
+    asked = Asked(faults, crashes, out, seed=seed)
+    if site is None:
+        if vms or profile:
+            raise click.UsageError("--vms and --profile go with a SITE that is brought up")
+        _campaign(_grip(run_id), asked)
+    if run_id is not None:
+        raise click.UsageError("--run is of a testbed that runs already, without a SITE")
+    with _brought_up(site, vms, profile or "thesis") as grip:
+        _campaign(grip, asked)
+
+
+@contextmanager
+def _brought_up(site: Path, vms: str | None, profile: Profile) -> Iterator[Grip]:
+    from threerc.compiler.findings import Rejected
+    from threerc.compiler.report import render_findings
+    from threerc.testbed.grip import Grip
+    from threerc.testbed.prepare import Wanted
+    from threerc.testbed.progress import Reporter
+    from threerc.testbed.up import bring_up
+
+    wanted = Wanted(
+        datetime.now(UTC).date(), vms=tuple(vms.split(",")) if vms else None, profile=profile
+    )
+    reporter = Reporter()
+    try:
+        with reporter.telling(), bring_up(site, wanted, reporter) as held:
+            yield Grip(held.testbed)
+    except Rejected as rejected:
+        raise click.ClickException(render_findings(rejected.findings, "text")) from None
+
+
+def _campaign(grip: Grip, asked: Asked) -> NoReturn:
+    """Run it, report on it, and exit: 0 if all was recovered as it has to be."""
+    from threerc.testbed.campaign import Campaign, write_reports
+
+    asked = replace(asked, profile=_profile(grip))
     history = Campaign(grip, asked, _say).run()
     write_reports(grip.config, asked, history)
     bad = sum(not trial.good for trial in history)
-    click.echo(f"{len(history)} crashes, {bad} of them not recovered as they have to be: {out}")
+    click.echo(
+        f"{len(history)} crashes, {bad} of them not recovered as they have to be: {asked.folder}"
+    )
     sys.exit(1 if bad else 0)
 
 
-def _profile(grip: Grip) -> str:
+def _profile(grip: Grip) -> Profile:
     """That of the run: with the fast one, controllers are daemons."""
     daemons = grip.daemons[grip.providers("controller")[0]]
     return "fast" if "controller" in daemons else "thesis"
