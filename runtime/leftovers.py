@@ -31,7 +31,10 @@ class Leftovers:
 
     def run(self) -> None:
         """Look for them, say so, and end them."""
-        back = {vm: names for vm in sorted(self.memory.held) if (names := self._back(vm))}
+        left = sorted(vm for vm, held in self.memory.held.items() if held.record.behind)
+        back = {vm: names for vm in left if (names := self._back(vm))}
+        if not back:
+            return
         self._ask({name for names in back.values() for name in names})
         found: dict[str, str] = {}
         for vm, names in back.items():
