@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from threerc.rollout import cli as rollout_cli
 from threerc.runtime import cli as runtime_cli
 from threerc.runtime.command import CONTEXT, Command
 from threerc.runtime.simulation.cli import simulate
@@ -158,7 +159,7 @@ def _refuse_shared_folders(sites: tuple[Path, ...]) -> None:
 
 
 cli.add_command(build_command)
-for each in runtime_cli.COMMANDS:
+for each in (*runtime_cli.COMMANDS, *rollout_cli.COMMANDS):
     cli.add_command(each)
 
 

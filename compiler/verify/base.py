@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from threerc.compiler.tree import Entry
+if TYPE_CHECKING:
+    from threerc.compiler.tree import Entry
 
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin")
 TIMEOUT = 120

@@ -1,0 +1,126 @@
+"""Whether the daemons of a host serve what is in their new files."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from threerc.compiler.services import Service
+from threerc.rollout.agent import asking
+from threerc.rollout.agent.disk import Disk, Entries
+
+Complaint = str
+SECONDS = 20.0
+"""In which a daemon that was told has to serve."""
+_BOOT_TABLE = "/etc/3rc/boot.hosts"
+_ZONE = re.compile(r"^\$ORIGIN (\S+)\.\n.*?^\s*(\d+)\s*; serial", re.MULTILINE | re.DOTALL)
+_HOST = re.compile(r"hardware ethernet ([0-9A-Fa-f:]{17}); fixed-address ([0-9.]+);")
+_KEA_HOST = re.compile(r'"hw-address": "([0-9a-f:]{17})",\s*"ip-address": "([0-9.]+)"')
+_SOURCE = re.compile(r'^data_source "([^"]*)"', re.MULTILINE)
+_FEW = 200
+"""Reservations that are looked at for one that is on a network of this host."""
+GMETAD_PORT = 8651
+
+
+class Health:
+    """The daemons of one host, asked for what is in its files."""
+
+    def __init__(self, disk: Disk, entries: Entries) -> None:
+        self._disk = disk
+        self._entries = entries
+        self._by_service: dict[str, Callable[[], Complaint]] = {
+            "named": self._named,
+            "dhcpd": self._dhcp,
+            "kea-dhcp4": self._dhcp,
+            "gmond": lambda: "" if _runs("gmond") else "gmond does not run",
+            "gmetad": self._gmetad,
+        }
+
+    def complaints(self, services: Iterable[Service]) -> list[Complaint]:
+        """What is still wrong with these after SECONDS."""
+        questions = [self._by_service[s.name] for s in services if s.name in self._by_service]
+        end = time.monotonic() + SECONDS
+        found = [question() for question in questions]
+        while any(found) and time.monotonic() < end:
+            time.sleep(0.2)
+            found = [question() for question in questions]
+        return [each for each in found if each]
+
+    def _texts(self, pattern: str) -> Iterable[str]:
+        for path, entry in self._entries.items():
+            if "sha256" in entry and re.search(pattern, path):
+                with open(self._disk.at(path), encoding="utf-8", errors="replace") as stream:
+                    yield stream.read()
+
+    def _named(self) -> Complaint:
+        """A zone has one file for each view; one of its serials is what this host is told."""
+        wanted: dict[str, set[int]] = {}
+        for text in self._texts(r"/db\.[^/]+$"):
+            zone = _ZONE.search(text)
+            if zone is not None:
+                wanted.setdefault(zone[1], set()).add(int(zone[2]))
+        for name, serials in wanted.items():
+            now = asking.serial(name)
+            if now is None:
+                return f"named does not answer for {name}"
+            if now not in serials:
+                return f"named answers for {name} with serial {now}, not {min(serials)}"
+        return ""
+
+    def _dhcp(self) -> Complaint:
+        """One reserved address, on a network that this host is on, is offered."""
+        for text in self._texts(r"/dhcpd\.conf$|/kea-dhcp4\.conf$"):
+            hosts = [*_HOST.finditer(text), *_KEA_HOST.finditer(text)]
+            for host in hosts[:_FEW]:
+                answer = asking.offer(host[1], host[2])
+                if answer is not None:
+                    return "" if answer else f"no DHCP server here offers {host[2]} to {host[1]}"
+        return "" if _runs("dhcpd") or _runs("kea-dhcp4") else "no DHCP server runs"
+
+    def _gmetad(self) -> Complaint:
+        """It has polled: its XML, to the end, has the clusters of its sources."""
+        said = asking.read_xml(GMETAD_PORT)
+        if said is None or not said.rstrip().endswith(b"</GANGLIA_XML>"):
+            return "gmetad does not answer"
+        for text in self._texts(r"/gmetad\.conf$"):
+            for source in _SOURCE.finditer(text):
+                if f'"{source[1]}"'.encode() not in said:
+                    return f"gmetad has not polled {source[1]}"
+        return ""
+
+    def boot_link(self) -> bool | None:
+        """Whether TFTP gives what the first boot link points to; None without any link."""
+        for text in self._texts(f"^{_BOOT_TABLE}$"):
+            folder, link = _first_link(text)
+            if link:
+                with open(self._disk.at(f"{folder}/{link}"), "rb") as stream:
+                    content = stream.read()
+                name = folder.rpartition("/")[2]
+                return content in (asking.fetch(f"{name}/{link}"), asking.fetch(f"{folder}/{link}"))
+        return None
+
+
+def _first_link(table: str) -> tuple[str, str]:
+    """The folder of a boot table, and the first of its links."""
+    folder = link = ""
+    for line in table.splitlines():
+        words = line.split()
+        if words[:1] == ["FOLDER"]:
+            folder = words[1]
+        elif words and words[0] != "#" and not link:
+            link = words[1]
+    return folder, link
+
+
+def _runs(program: str) -> bool:
+    """Whether a process of that name runs here."""
+    return any(_name(process) == program for process in os.listdir("/proc") if process.isdigit())
+
+
+def _name(process: str) -> str:
+    with suppress(OSError), open(f"/proc/{process}/comm", "rb") as stream:
+        return stream.read().decode(errors="replace").strip()
+    return ""  # it has ended

@@ -1,0 +1,44 @@
+"""Programs of a host, each within a time; daemons that they start may outlive them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+SECONDS = 60.0
+"""For one program."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def found(program: str) -> bool:
+    """Whether the host has a program."""
+    return shutil.which(program, path=_PATH) is not None
+
+
+def run(*command: str) -> str | None:
+    """Run a program: None where it succeeds, else its complaint in a line."""
+    # A file and no pipe: a daemon that it starts would hold the pipe open for ever.
+    with open(os.memfd_create("said"), "w+b") as said:
+        try:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env={"PATH": _PATH, "LC_ALL": "C"},
+                cwd="/",
+                timeout=SECONDS,
+                start_new_session=True,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return f"{' '.join(command)}: not done within {SECONDS:g} s"
+        except OSError as error:
+            return f"{command[0]}: {error.strerror}"
+        if status == 0:
+            return None
+        said.seek(0)
+        lines = [line.strip() for line in said.read().decode(errors="replace").splitlines()]
+        text = "; ".join(line for line in lines if line)[-300:]
+        return f"{' '.join(command)}: {text or f'exit status {status}'}"

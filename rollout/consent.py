@@ -1,0 +1,56 @@
+"""What a roll-out would do to the site, by its plan, and whether that was agreed to."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+
+from threerc.compiler.plan.against import Side, applied
+from threerc.compiler.plan.change import Risk
+from threerc.compiler.plan.compare import compare
+from threerc.compiler.plan.files import compare as compare_files
+from threerc.compiler.plan.plan import MOST_HOSTS, Plan
+from threerc.compiler.plan.show import head, text
+from threerc.compiler.plan.snapshot import Snapshot
+from threerc.rollout.errors import RolloutError
+from threerc.rollout.history import History
+from threerc.rollout.tree import Tree
+
+_NOTHING = Side("nothing", Snapshot(), "{\n}\n", lambda _path: None)
+
+
+def plan_of(tree: Tree, history: History) -> Plan:
+    """What changes from what was applied last to a tree. Raises PlanError."""
+    last = history.applied()
+    number = history.current()
+    before = _NOTHING if last is None else applied(last)
+    name = before.name if last is None else f"generation {number}"
+    new = applied(tree.folder)
+    files = compare_files(before.manifest, tree.manifest)
+    return Plan(new.name, name, compare(before.snapshot, new.snapshot), files)
+
+
+def refuse(plan: Plan, allow: Collection[str], *, force: bool) -> None:
+    """Raise RolloutError where a change needs consent that was not given.
+
+    Where nothing was applied yet everything is new: only what may lose data is asked about.
+    """
+    first = plan.against == _NOTHING.name
+    needed = plan.needs_consent
+    if first:
+        worst = (c.subject for c in plan.comparison.changes if c.risk is Risk.LOSES_DATA)
+        needed = tuple(dict.fromkeys(worst))
+    missing = [f"--allow {shlex.quote(each)}" for each in needed if each not in allow]
+    if missing:
+        raise RolloutError(
+            f"not applied: running VMs or data are at stake; to agree: {' '.join(missing)}"
+        )
+    if plan.needs_force and not first and not force:
+        raise RolloutError(
+            f"not applied: more than {MOST_HOSTS:.0%} of the hosts change; to agree: --force"
+        )
+
+
+def told(plan: Plan) -> str:
+    """The plan for people; the first one of a site in a line."""
+    return head(plan) if plan.against == _NOTHING.name else text(plan)

@@ -1,0 +1,188 @@
+"""Apply to folders: what is switched, what is refused, what is kept, and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers
+from threerc.rollout.errors import RolloutError
+from threerc.rollout.history import History
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Rolling:
+    rolling = Rolling(tmp_path / "site")
+    rolling.build(SITE)
+    rolling.good()
+    return rolling
+
+
+def refused(site: Rolling, *arguments: str) -> str:
+    """Why an apply is refused."""
+    done = site.apply(*arguments)
+    assert done.exit_code != 0
+    return f"{done.output} {done.exception}"
+
+
+def test_all_hosts_get_their_files_and_again_nothing_is_done(site: Rolling) -> None:
+    assert site.is_applied()
+    before = {path: path.lstat().st_ino for path in site.root.rglob("*")}
+    assert "nothing to do" in site.good()
+    assert {path: path.lstat().st_ino for path in site.root.rglob("*")} == before
+
+
+def test_a_change_and_the_way_back(site: Rolling) -> None:
+    old = site.text("bibe/etc/dhcp/dhcpd.conf")
+    site.build(SITE + MORE)
+    assert "applied as generation 2" in site.good()
+    assert site.is_applied()
+    assert os.readlink(site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168") == "local"
+    back = invoke("rollback", "--root", str(site.root), "--out", str(site.out), "--force")
+    assert back.exit_code == 0, back.output
+    assert site.text("bibe/etc/dhcp/dhcpd.conf") == old
+    assert not (site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168").is_symlink()
+    assert leftovers(site.root) == []
+
+
+def test_the_history_says_who_when_what(site: Rolling) -> None:
+    site.build(SITE + MORE)
+    site.good()
+    told = json.loads(invoke("history", "--root", str(site.root), "--json").output)
+    assert told["current"] == 2
+    assert [each["result"] for each in told["times"]] == ["applied", "applied"]
+    assert "1 change, 1 of 6 hosts" in told["times"][1]["summary"]
+    assert "@" in told["times"][1]["who"]
+
+
+def test_what_is_at_stake_needs_its_name(site: Rolling) -> None:
+    site.build(SITE.replace('01:01", os: debian}', '01:01", os: debian, boot: install}'))
+    assert "--allow wn1" in refused(site)
+    assert os.readlink(site.root / "bibe" / LINK) == "local"
+    site.good("--allow", "wn1")
+    assert os.readlink(site.root / "bibe" / LINK) == "debian"
+
+
+def test_many_hosts_need_force(site: Rolling) -> None:
+    text = SITE
+    for number in (1, 2, 3):
+        text = text.replace(f"00:01:0{number}", f"00:02:0{number}")
+    site.build(text)
+    assert "--force" in refused(site)
+    site.good("--force")
+
+
+def test_a_file_edited_by_hand_is_not_overwritten_in_silence(site: Rolling) -> None:
+    file = site.root / "bibe/etc/dhcp/dhcpd.conf"
+    edited = file.read_text() + "# by hand\n"
+    file.write_text(edited)
+    assert "bibe/etc/dhcp/dhcpd.conf: was changed by hand" in site.good()
+    assert file.read_text() == edited
+    site.build(SITE + MORE)
+    assert "in the way: bibe/etc/dhcp/dhcpd.conf" in refused(site)
+    assert file.read_text() == edited
+    assert not (site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168").is_symlink()
+    site.good("--overwrite", "bibe/etc/dhcp/dhcpd.conf")
+    assert site.is_applied()
+    kept = list(site.root.glob("bibe/var/lib/3rc/applied/replaced/*/etc/dhcp/dhcpd.conf"))
+    assert [each.read_text() for each in kept] == [edited]
+
+
+def test_an_edit_can_be_taken_back_though_nothing_else_changes(site: Rolling) -> None:
+    (site.root / "bibe/etc/hosts").unlink()
+    assert "was removed by hand" in site.good()
+    site.good("--overwrite", "bibe/etc/hosts")
+    assert site.is_applied()
+
+
+def test_files_that_were_there_before_are_not_overwritten_in_silence(tmp_path: Path) -> None:
+    site = Rolling(tmp_path / "site")
+    site.build(SITE)
+    hosts = site.root / "bussolo/etc/hosts"
+    hosts.parent.mkdir(parents=True)
+    hosts.write_text("127.0.0.1 localhost mine\n")
+    assert "bussolo/etc/hosts: was there before" in refused(site)
+    assert not (site.root / "bibe/etc").exists()
+    site.good("--overwrite", "bussolo")
+    assert site.is_applied()
+
+
+def test_a_boot_link_that_was_switched_since_is_kept_and_told(site: Rolling) -> None:
+    link = site.root / "bibe" / LINK
+    link.unlink()
+    link.symlink_to("debian")
+    site.build(SITE + MORE)
+    assert f"boot link switched since, kept: bibe/{LINK}: debian" in site.good("--dry-run")
+    assert f"boot link switched since, kept: bibe/{LINK}: debian" in site.good()
+    assert os.readlink(link) == "debian"
+    assert (site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168").is_symlink()
+
+
+def test_a_dry_run_changes_nothing(site: Rolling) -> None:
+    site.build(SITE + MORE)
+    assert "files change on bibe" in site.good("--dry-run")
+    assert not site.has(site.out)
+    assert History(site.root / ".3rc").current() == 1
+
+
+def test_a_file_that_its_daemon_refuses_is_never_switched_to(site: Rolling) -> None:
+    old = site.text("bibe/etc/hosts")
+    broken = "bibe/etc/dhcp/dhcpd.conf"
+    site.build(SITE + MORE)
+    text = (site.out / broken).read_text() + "no such statement;\n"
+    tamper(site.out, broken, text)
+    assert "dhcpd refuses bibe/etc/dhcp/dhcpd.conf" in refused(site)
+    assert site.text("bibe/etc/hosts") == old
+    assert leftovers(site.root) == []
+    times = History(site.root / ".3rc").times()
+    assert times[-1].result == "rolled back"
+    assert "dhcpd refuses" in times[-1].why
+
+
+def tamper(out: Path, path: str, text: str) -> None:
+    """Change a file of a tree and its manifest, as a compiler with a bug would."""
+    (out / path).write_text(text)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest[path]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items())
+    (out / "manifest.json").write_text("{\n" + lines + "\n}\n")
+
+
+def test_a_tree_that_was_edited_is_not_applied(site: Rolling) -> None:
+    site.build(SITE + MORE)
+    (site.out / "bibe/etc/hosts").write_text("")
+    assert "was changed since it was built" in refused(site)
+
+
+def test_two_at_once_exclude_each_other(site: Rolling) -> None:
+    with History(site.root / ".3rc").exclusive():
+        assert "another apply of this site is under way" in refused(site)
+
+
+def test_what_was_applied_from_elsewhere_is_not_overwritten_in_silence(site: Rolling) -> None:
+    site.build(SITE + MORE)
+    other = str(site.folder / "other")
+    assert "not from here" in refused(site, "--state", other)
+    overwrite = [word for host in ("bibe", "bussolo") for word in ("--overwrite", host)]
+    site.good("--state", other, *overwrite)
+    assert site.is_applied()
+
+
+def test_a_host_of_an_image_leads_nowhere_else(tmp_path: Path) -> None:
+    site = Rolling(tmp_path / "site")
+    site.build(SITE)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (site.root / "bibe").mkdir(parents=True)
+    (site.root / "bibe/etc").symlink_to(outside)
+    assert "leads out of" in refused(site)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_generation_that_is_not_kept_is_named(site: Rolling) -> None:
+    with pytest.raises(RolloutError, match="there is no generation 7"):
+        History(site.root / ".3rc").tree(7)
