@@ -287,10 +287,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _columns_of(section: HostKind) -> set[str]:
-    """The keys that a field of a CSV line can hold: text, numbers, and lists of these."""
+    """The keys that a field of a CSV line can hold: text, numbers, and lists of words."""
     fields = KINDS[section].model_fields
     flat = {name for name, field in fields.items() if not _structured(field.annotation)}
-    return flat - {"name", "groups"}
+    return flat - {"name", "groups", "dhcp"}
 
 
 def _structured(kind: Any) -> bool:

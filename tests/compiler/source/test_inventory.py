@@ -144,6 +144,7 @@ WRITTEN = {
     "description": "any text",
     "device": "vda",
     "disk": "20GiB",
+    "dns": "forward",
     "home": "p",
     "hypervisor": "xen",
     "image": "/dev/vg0/web",

@@ -50,7 +50,7 @@ def site(
             "images": str(images),
             "volumes": {MIRRORED: {**volume, "peers": peers}},
             "physical_hosts": {
-                name: {"address": address, "maxl": 10.0, "hypervisor": kind, "kvm": False}
+                name: {"address": address, "maxl": 1000.0, "hypervisor": kind, "kvm": False}
                 for name, address in addresses.items()
             },
             "virtual_machines": machines,
