@@ -1,6 +1,7 @@
 """The daemons that read the compiled files: how each of them takes new ones.
 
-Source: dhcpd(8), rndc(8), in.tftpd(8), gmond(1), gmetad(1), exportfs(8), drbdadm(8), cron(8).
+Source: dhcpd(8), kea-dhcp4(8), rndc(8), in.tftpd(8), gmond(1), gmetad(1), exportfs(8),
+drbdadm(8), cron(8).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Service(NamedTuple):
 
 
 DHCPD: Final = Service("dhcpd", "restart", "isc-dhcp-server")
+KEA4: Final = Service("kea-dhcp4", "restart", "kea-dhcp4-server")
+KEA6: Final = Service("kea-dhcp6", "restart", "kea-dhcp6-server")
 NAMED: Final = Service("named", "reload", "named")
 GMOND: Final = Service("gmond", "restart", "ganglia-monitor")
 GMETAD: Final = Service("gmetad", "restart", "gmetad")
@@ -33,7 +36,9 @@ EXPORTS: Final = Service("NFS exports", "reload", "nfs-server")
 _READERS: Final = tuple(
     (re.compile(pattern), service)
     for pattern, service in (
-        (r"/etc/dhcp/dhcpd\.conf$", DHCPD),
+        (r"/etc/dhcp/dhcpd6?\.conf$", DHCPD),
+        (r"/etc/kea/kea-dhcp4\.conf$", KEA4),
+        (r"/etc/kea/kea-dhcp6\.conf$", KEA6),
         (r"/etc/bind/", NAMED),
         (r"/etc/ganglia/gmond\.conf$", GMOND),
         (r"/etc/ganglia/gmetad\.conf$", GMETAD),

@@ -13,8 +13,10 @@ from threerc.compiler.artefacts.dualboot import compile_dualboot
 from threerc.compiler.artefacts.exports import compile_exports
 from threerc.compiler.artefacts.forced_command import compile_forced_command
 from threerc.compiler.artefacts.ganglia import compile_ganglia
+from threerc.compiler.artefacts.grub_net import compile_grub_net
 from threerc.compiler.artefacts.hosts import compile_hosts
 from threerc.compiler.artefacts.installer import compile_installer
+from threerc.compiler.artefacts.kea import compile_kea
 from threerc.compiler.artefacts.loaders import compile_loaders
 from threerc.compiler.artefacts.logrotate import compile_logrotate
 from threerc.compiler.artefacts.pxelinux import compile_pxelinux
@@ -37,7 +39,9 @@ def _registry(artefacts: Iterable[tuple[str, Artefact]]) -> dict[str, Artefact]:
 ARTEFACTS = _registry(
     [
         ("dhcpd", compile_dhcpd),
+        ("kea", compile_kea),
         ("pxelinux", compile_pxelinux),
+        ("grub_net", compile_grub_net),
         ("loaders", compile_loaders),
         ("dualboot", compile_dualboot),
         ("zones", compile_zones),

@@ -51,7 +51,7 @@ def _top(draft: Draft) -> dict[str, Any]:
     name = re.sub(r"[^A-Za-z0-9._+-]", "-", draft.domain.partition(".")[0]) or "site"
     top: dict[str, Any] = {"site": name, "domain": draft.domain}
     if draft.dhcp:
-        top["dhcp"] = draft.dhcp
+        top["dhcp"] = {"statements": draft.dhcp}
     return top
 
 

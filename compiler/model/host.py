@@ -187,6 +187,12 @@ class Host(Interface):
         description="Further interfaces; `eth1` of `bibe` is called bibe-eth1 in DNS.",
         examples=[{"eth1": {"address": "192.168.2.250"}}],
     )
+    interface: InterfaceName | None = Field(
+        default=None,
+        description="What its system calls the interface of its own address. Kea has to know, to "
+        "serve IPv6 there.",
+        examples=["eno1"],
+    )
     roles: tuple[Role, ...] = Field(default=(), description="Services that it runs for the site.")
     os: Word | None = Field(default=None, description="OS profile.", examples=["sl4-64"])
     middleware: Word | None = Field(default=None, description="Middleware.", examples=["ig_WN"])

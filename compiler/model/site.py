@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field, StringConstraints
 
 from threerc.compiler.model.cabling import Cabling
+from threerc.compiler.model.dhcp import Dhcp
 from threerc.compiler.model.dns import Dns
 from threerc.compiler.model.host import (
     Host,
@@ -28,7 +29,6 @@ from threerc.compiler.model.recovery import Minutes, Recovery
 from threerc.compiler.model.storage import Drbd, Volume
 from threerc.compiler.model.types import (
     AbsolutePath,
-    DhcpStatement,
     DomainName,
     Explained,
     HostName,
@@ -98,12 +98,7 @@ class SiteSettings(Model):
         "password is locked and the administrators' keys are the only way in.",
     )
     networks: dict[Word, Network] = Field(min_length=1, description="Networks, by name.")
-    dhcp: tuple[DhcpStatement, ...] = Field(
-        default=(),
-        description="Further statements at the top of dhcpd.conf(5), without the semicolon: "
-        "options for all networks, definitions of options, settings of the server.",
-        examples=[["option site-code code 150 = text", 'option site-code "pisa"']],
-    )
+    dhcp: Dhcp = Field(default=Dhcp(), description="DHCP settings.")
     dns: Dns = Field(default=Dns(), description="DNS settings.")
     provisioning: Provisioning = Field(
         default=Provisioning(), description="Paths on the TFTP and install servers."

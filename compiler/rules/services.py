@@ -92,6 +92,45 @@ def dhcp_pair(facts: Facts) -> Iterator[Problem]:
             yield Problem(path_of(host, "roles", host.roles.index("dhcp")), message)
 
 
+@rule(
+    "kea-statements",
+    reason="Statements of dhcpd.conf(5) mean nothing to Kea, whose file is JSON.",
+    hint="leave them out, or let the site's server be dhcpd",
+)
+def kea_statements(facts: Facts) -> Iterator[Problem]:
+    """A site with Kea has no statements for dhcpd."""
+    if facts.site.dhcp.server != "kea":
+        return
+    if facts.site.dhcp.statements:
+        yield Problem(("dhcp", "statements"), "statements for dhcpd, but the site's server is Kea")
+    for name, network in facts.site.networks.items():
+        if network.dhcp:
+            yield Problem(
+                ("networks", name, "dhcp"), f"statements for dhcpd in `{name}`, but there is Kea"
+            )
+    for seat in facts.seats:
+        if seat.interface.dhcp:
+            yield Problem(seat.path("dhcp"), f"statements for dhcpd of {seat}, but there is Kea")
+
+
+@rule(
+    "kea-interface",
+    reason="Kea's DHCPv6 server knows by the name of an interface who is asked in which network.",
+    hint="give the server its `interface`, such as eno1",
+)
+def kea_interface(facts: Facts) -> Iterator[Problem]:
+    """A server that leases IPv6 addresses by Kea has a name for its own interface."""
+    site = facts.site
+    if site.dhcp.server != "kea":
+        return
+    reserved = {p.network for p in facts.locations if p.version == 6 and p.seat.interface.mac}
+    for server in site.with_role("dhcp"):
+        address = server.address6
+        if address and server.interface is None and site.network_of(address) in reserved:
+            message = f"{server.name} has to serve DHCPv6 on an interface whose name is not known"
+            yield Problem(path_of(server, "address6"), message)
+
+
 def _has_pool(site: Site) -> bool:
     return any(network.pool is not None for network in site.networks.values())
 
@@ -130,6 +169,8 @@ RULES = (
     single_service,
     rare_heartbeat,
     dhcp_pair,
+    kea_statements,
+    kea_interface,
     service_address,
     role_twice,
 )

@@ -20,8 +20,10 @@ from threerc.compiler.verify import (
     exports,
     forced_command,
     ganglia,
+    grub_net,
     hosts,
     installer,
+    kea,
     loaders,
     logrotate,
     pxelinux,
@@ -31,7 +33,9 @@ from threerc.compiler.verify.base import TIMEOUT, CannotRun, Checker, Failure, S
 
 CHECKERS: tuple[Checker, ...] = (
     dhcpd.CHECKER,
+    *kea.CHECKERS,
     pxelinux.CHECKER,
+    grub_net.CHECKER,
     loaders.CHECKER,
     *dualboot.CHECKERS,
     *zones.CHECKERS,

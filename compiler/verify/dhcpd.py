@@ -1,4 +1,4 @@
-"""dhcpd.conf, by `dhcpd -t`."""
+"""dhcpd.conf and dhcpd6.conf, by `dhcpd -t`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _COMPLAINT = re.compile(r"^\S+ line (\d+): (.*)$", re.MULTILINE)
 
 def _check(staged: Staged) -> Iterator[Failure]:
     for path, file in staged.files("dhcpd"):
-        result = staged.run("-t", "-4", "-cf", file)
+        version = "-6" if file.name == "dhcpd6.conf" else "-4"
+        result = staged.run("-t", version, "-cf", file)
         # Unknown statements are complained about, but dhcpd -t still exits 0.
         complaints = _COMPLAINT.findall(result.stderr)
         for line, message in complaints:

@@ -11,6 +11,9 @@ _MARKS = {
     "pxelinux.0": (b"PXELINUX", -1),
     "ldlinux.c32": (b"\x7fELF", 0),
     "memdisk": (b"HdrS", 0x202),  # a Linux kernel to pxelinux
+    "bootx64.efi": (b"MZ", 0),
+    "grubx64.efi": (b"MZ", 0),
+    "snponly.efi": (b"MZ", 0),
 }
 _MOST_FOR_PXE = 0x80000
 """What lies below the BIOS's own memory and may be in use: a boot ROM loads no more."""

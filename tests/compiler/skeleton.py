@@ -154,7 +154,8 @@ def _whole(_text: str) -> Iterator[str]:
 
 
 _READERS: tuple[tuple[str, Reader], ...] = (
-    (r"/etc/dhcp/dhcpd\.conf$", _blocks(_HASH)),
+    (r"/etc/dhcp/dhcpd6?\.conf$", _blocks(_HASH)),
+    (r"/etc/kea/", _data),
     (r"/etc/(?:bind/|named/)?named\.conf", _blocks(_C_LIKE)),
     (r"/etc/bind/db\.|/var/named/db\.", _zone),
     (r"/gmond\.conf$|/gmond\.d/[^/]+\.conf$", _blocks(_C_LIKE)),
@@ -162,6 +163,7 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     (r"/etc/drbd\.d/", _blocks(_HASH)),
     (r"/etc/exports\.d/", _lines("#.*")),
     (r"/etc/logrotate\.d/", _lines("^#.*")),
+    (r"/grub/(?:boot/)?[^/]+\.cfg$", _shell),
     (r"/pxelinux\.cfg/", _lines("^#.*", _KERNEL_ARGUMENT)),
     (r"/etc/hosts$|/files/hosts$", _lines("#.*")),
     (r"/boot\.hosts$|/hosts\.def$|/known_hosts$|/groups\.conf$", _lines("^#.*")),

@@ -17,17 +17,22 @@ import os
 
 import pytest
 
-from tests.lab.daemons import dhcpd, router_advertisements, tftpd
+from tests.lab.client import Client, client
+from tests.lab.daemons import dhcpd, dhcpd6, kea, router_advertisements, tftpd
 from tests.lab.machine import Machine, machine
 from tests.lab.namespace import Namespace, namespace
 from tests.lab.process import PACKAGES, LabError
 
 __all__ = [
     "PACKAGES",
+    "Client",
     "LabError",
     "Machine",
     "Namespace",
+    "client",
     "dhcpd",
+    "dhcpd6",
+    "kea",
     "machine",
     "namespace",
     "requires_real",

@@ -10,7 +10,15 @@ from tests.lab.process import LabError, running, tail, wait_until
 
 _READY_SECONDS: Final = 10
 _DHCP_PORT: Final = 67
+_DHCP6_PORT: Final = 547
 _TFTP_PORT: Final = 69
+# The leases are where the configuration says, and the test's own.
+_KEA: Final = """
+mount -t tmpfs none /var/lib
+mkdir /var/lib/kea
+export KEA_PIDFILE_DIR="$2" KEA_LOCKFILE_DIR="$2"
+exec "$0" -c "$1"
+"""
 # A router without a prefix: a machine that asks learns at once that IPv6 has nothing more.
 _RADVD_CONFIG: Final = (
     f"interface {BRIDGE} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; }};\n"
@@ -28,6 +36,35 @@ def dhcpd(net: Namespace, config: Path) -> Iterator[None]:
         BRIDGE,
     )  # fmt: skip
     with _serving(net, command, "dhcpd", lambda: net.udp_port_is_bound(_DHCP_PORT)):
+        yield
+
+
+@contextmanager
+def dhcpd6(net: Namespace, config: Path) -> Iterator[None]:
+    """ISC dhcpd for IPv6 on the bridge, with this dhcpd6.conf and no leases yet."""
+    leases = net.work / "dhcpd6.leases"
+    leases.touch()
+    command = net.command(
+        "dhcpd", "-6", "-f", "-d",
+        "-cf", str(config), "-lf", str(leases), "-pf", str(net.work / "dhcpd6.pid"),
+        BRIDGE,
+    )  # fmt: skip
+    with _serving(net, command, "dhcpd6", lambda: net.udp_port_is_bound(_DHCP6_PORT)):
+        yield
+
+
+@contextmanager
+def kea(net: Namespace, config: Path) -> Iterator[None]:
+    """Kea, for the version that its configuration is called after, with no leases yet.
+
+    It hears nobody as long as the bridge has no link, and looks again only after a while.
+    """
+    name = config.stem
+    run = net.work / f"{name}.run"
+    run.mkdir()
+    command = net.command("unshare", "-m", "sh", "-ec", _KEA, name, str(config), str(run))
+    log = net.work / f"{name}.log"
+    with _serving(net, command, name, lambda: b"_STARTED" in log.read_bytes()):
         yield
 
 

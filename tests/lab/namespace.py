@@ -33,8 +33,9 @@ class Namespace:
 
     def udp_port_is_bound(self, port: int) -> bool:
         """Whether some process inside listens on a UDP port."""
-        sockets = call("ip", "netns", "exec", self.name, "cat", "/proc/net/udp")
-        local = (line.split()[1] for line in sockets.splitlines()[1:])
+        tables = ("/proc/net/udp", "/proc/net/udp6")
+        sockets = call("ip", "netns", "exec", self.name, "cat", *tables)
+        local = (line.split()[1] for line in sockets.splitlines() if ":" in line)
         return any(address.endswith(f":{port:04X}") for address in local)
 
     @contextmanager

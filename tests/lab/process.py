@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final = {
+    "dhclient": "isc-dhcp-client",
     "dhcpd": "isc-dhcp-server",
     "in.tftpd": "tftpd-hpa",
     "ip": "iproute2",
+    "kea-dhcp4": "kea-dhcp4-server",
+    "kea-dhcp6": "kea-dhcp6-server",
     "qemu-system-x86_64": "qemu-system-x86",
     "radvd": "radvd",
     "setpriv": "util-linux",
+    "unshare": "util-linux",
 }
 
 _CALL_SECONDS: Final = 30

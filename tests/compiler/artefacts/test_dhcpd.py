@@ -59,6 +59,55 @@ service_hosts:
     assert list(staged(tmp_path, tree, CHECKER)) == []
 
 
+SIX = """
+site: test
+domain: example.org
+networks:
+  lan:
+    prefix6: fd00:1::/64
+    domain: farm.example.org
+    ntp: [s]
+  bare: {prefix6: 'fd00:2::/64'}
+service_hosts:
+  s:
+    address: 192.168.1.2
+    address6: fd00:1::2
+    interfaces: {eth1: {address6: 'fd00:2::2'}}
+    roles: [dhcp, dns]
+  t: {address: 192.168.1.3, roles: [dhcp]}
+worker_nodes:
+  wn1: {address6: 'fd00:1::11', mac: "02:00:00:00:00:01"}
+"""
+
+
+def test_ipv6_addresses_are_reserved(tmp_path: Path) -> None:
+    text = SIX.replace("  lan:\n", "  lan:\n    prefix: 192.168.1.0/24\n")
+    tree = compiled(compile_dhcpd, good_site(tmp_path, text))
+    assert set(tree.entries) == {
+        *(f"{host}/etc/dhcp/dhcpd.conf" for host in "st"),
+        "s/etc/dhcp/dhcpd6.conf",
+    }, "t cannot be asked over IPv6"
+    six = text_of(tree, "s/etc/dhcp/dhcpd6.conf")
+    assert [line.strip() for line in six.splitlines() if line and line[0] != "#"] == [
+        "authoritative;",
+        "subnet6 fd00:2::/64 {",
+        "}",
+        "subnet6 fd00:1::/64 {",
+        'option dhcp6.domain-search "farm.example.org", "example.org";',
+        "option dhcp6.name-servers fd00:1::2;",
+        "option dhcp6.sntp-servers fd00:1::2;",
+        "default-lease-time 86400;",
+        "max-lease-time 86400;",
+        "host wn1 { hardware ethernet 02:00:00:00:00:01; fixed-address6 fd00:1::11; }",
+        "}",
+    ]
+    assert list(staged(tmp_path, tree, CHECKER)) == []
+    path = "s/etc/dhcp/dhcpd6.conf"
+    broken = six.replace("fixed-address6", "fixed-address")
+    tree.entries = {path: tree.entries[path]._replace(content=broken.encode())}
+    assert [each.path for each in staged(tmp_path, tree, CHECKER)] == [path]
+
+
 def test_a_server_knows_every_network_that_it_stands_in(tmp_path: Path) -> None:
     tree = compiled(compile_dhcpd, good_site(tmp_path, RELAYED))
     text = text_of(tree, "a/etc/dhcp/dhcpd.conf")
@@ -119,7 +168,7 @@ service_hosts:
 STATEMENTS = """
 site: test
 domain: example.org
-dhcp: ["option site-code code 150 = text", 'option site-code "a; {b}"']
+dhcp: {statements: ["option site-code code 150 = text", 'option site-code "a; {b}"']}
 networks:
   lan: {prefix: 192.168.1.0/24, boot: true, dhcp: ['filename "other.0"']}
 service_hosts:
@@ -142,5 +191,5 @@ def test_statements_word_by_word(tmp_path: Path) -> None:
     "statement", ['include "/etc/x"', "option a b; option c d", "class {", "a # b", 'a "b', "a\nb"]
 )
 def test_what_is_no_statement(tmp_path: Path, statement: str) -> None:
-    loaded = site_of(tmp_path, f"{HEAD}dhcp: [{json.dumps(statement)}]\n")
+    loaded = site_of(tmp_path, f"{HEAD}dhcp: {{statements: [{json.dumps(statement)}]}}\n")
     assert [each.rule for each in loaded.findings] == ["dhcp-statement"]

@@ -34,7 +34,11 @@ def test_the_checkers_take_what_is_made(sns_pisa: Site, tmp_path: Path) -> None:
     for number, checker in enumerate(dualboot.CHECKERS):
         assert list(staged(tmp_path / f"{number}", images, checker)) == []
     found = compiled(compile_loaders, sns_pisa)
-    assert len(found.entries) == 3
+    assert {path for path in found.entries if path.startswith(ROOT)} == {
+        *(f"{ROOT}/{name}" for name in ("pxelinux.0", "ldlinux.c32", "kernel/memdisk")),
+        *(f"{ROOT}/{name}" for name in ("bootx64.efi", "grubx64.efi")),
+    }
+    assert "bibe/srv/install/uefi/snponly.efi" in found.entries
     assert list(staged(tmp_path / "loaders", found, loaders.CHECKER)) == []
 
 
@@ -46,6 +50,7 @@ def test_the_checkers_take_what_is_made(sns_pisa: Site, tmp_path: Path) -> None:
         ("pxelinux.0", lambda content: content + bytes(1 << 20)),
         ("ldlinux.c32", lambda content: b"#!" + content),
         ("kernel/memdisk", lambda _: b""),
+        ("grubx64.efi", lambda content: b"<html>" + content),
     ],
 )
 def test_a_broken_loader_is_refused(

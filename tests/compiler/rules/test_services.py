@@ -115,6 +115,62 @@ CASES = [
         "service_hosts: {'s[1-3]': {address: 192.168.1.1-192.168.1.3, roles: [dhcp]}}",
     ),
     Case(
+        "kea-statements",
+        "of the site, of a network, of an interface",
+        """
+          other:
+            prefix: 10.0.0.0/24
+            dhcp: [always-broadcast on]  # !
+        dhcp:
+          server: kea
+          statements: [always-broadcast on]  # !
+        service_hosts:
+          s:
+            interfaces:
+              eth1:
+                address: 192.168.1.2
+                dhcp: [always-broadcast on]  # !
+        """,
+        "statements for dhcpd in `other`, but there is Kea",
+    ),
+    Case(
+        "kea-statements",
+        "with dhcpd, and Kea without any",
+        """
+        dhcp: {statements: [always-broadcast on]}
+        service_hosts: {s: {address: 192.168.1.2, dhcp: [always-broadcast on], roles: [dhcp]}}
+        """,
+    ),
+    Case(
+        "kea-interface",
+        "an interface without a name",
+        """
+          six: {prefix6: 'fd00::/64'}
+        dhcp: {server: kea}
+        service_hosts:
+          s:
+            address: 192.168.1.2
+            address6: fd00::2  # !
+            roles: [dhcp]
+        worker_nodes: {w: {address6: 'fd00::3', mac: '02:00:00:00:00:03'}}
+        """,
+        "s has to serve DHCPv6 on an interface whose name is not known",
+    ),
+    Case(
+        "kea-interface",
+        "a name, a further interface, nobody to serve, and dhcpd",
+        """
+          six: {prefix6: 'fd00::/64'}
+          seven: {prefix6: 'fd01::/64'}
+        dhcp: {server: kea}
+        service_hosts:
+          s: {address: 192.168.1.2, address6: 'fd00::2', interface: eno1, roles: [dhcp]}
+          t: {address: 192.168.1.3, interfaces: {eth1: {address6: 'fd00::4'}}, roles: [dhcp]}
+          u: {address: 192.168.1.4, address6: 'fd01::2', roles: [dhcp]}
+        worker_nodes: {w: {address6: 'fd00::3', mac: '02:00:00:00:00:03'}}
+        """,
+    ),
+    Case(
         "service-address",
         "IPv6 alone, and on another interface",
         """

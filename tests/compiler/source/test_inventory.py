@@ -149,6 +149,7 @@ WRITTEN = {
     "hypervisor": "xen",
     "image": "/dev/vg0/web",
     "inst": "1",
+    "interface": "eno1",
     "kvm": "false",
     "mac": "02:00:00:00:00:11",
     "maxl": "2.5",
