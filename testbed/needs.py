@@ -25,7 +25,6 @@ _PHYSICAL: Final = ("libvirtd", "virsh", "virtlogd")
 _POWER: Final = ("ipmi_sim", "ipmitool")
 _VOLUMES: Final = ("flock", "ping")
 _ROLES: Final[dict[Role, str]] = {
-    "dhcp": "dhcpd",
     "tftp": "in.tftpd",
     "dns": "named",
     "gmetad": "gmetad",
@@ -49,6 +48,8 @@ def programs_of(site: Site, wanted: Wanted) -> set[str]:
     """The programs that a site is prepared, run and broken by."""
     found = {*_ALWAYS, *_SITE}
     found |= {program for role, program in _ROLES.items() if site.with_role(role)}
+    if site.with_role("dhcp"):
+        found.add("kea-dhcp4" if site.dhcp.server == "kea" else "dhcpd")
     if site.with_role("collector"):
         found.add("gmond")
     if wanted.profile == "thesis" or site.updates is not None:

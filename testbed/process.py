@@ -25,6 +25,7 @@ PACKAGES: Final = {
     "in.tftpd": "tftpd-hpa",
     "ipmi_sim": "openipmi",
     "ipmitool": "ipmitool",
+    "kea-dhcp4": "kea-dhcp4-server",
     "libvirtd": "libvirt-daemon-system",
     "mmdebstrap": "mmdebstrap",
     "named": "bind9",

@@ -18,6 +18,7 @@ from threerc.testbed.daemons import (
     gmetad,
     gmond,
     install_server,
+    kea,
     libvirtd,
     named,
     program,
@@ -40,7 +41,7 @@ def _daemons(site: Site, host: Host, supplies: Supplies) -> Iterator[Daemon]:
     if "dns" in host.roles:
         yield named.named()
     if "dhcp" in host.roles:
-        yield dhcpd.dhcpd()
+        yield kea.kea() if site.dhcp.server == "kea" else dhcpd.dhcpd()
     if "tftp" in host.roles:
         yield tftpd.tftpd(site)
     if "install" in host.roles:

@@ -37,6 +37,13 @@ class Client:
         """The IPv6 addresses that a DHCP server leases it."""
         return re.findall(r"iaaddr (\S+) \{", self._ask("-6", "", "-D", "LL"))
 
+    def host(self, work: Path, address: str) -> Namespace:
+        """The card's namespace as that of a host with an address, whose logs go to `work`."""
+        work.mkdir()
+        for command in (("address", "add", address, "dev", _LINK), ("link", "set", "lo", "up")):
+            call("ip", "-n", self.name, *command)
+        return Namespace(self.name, work)
+
     def _ask(self, version: str, text: str, *arguments: str) -> str:
         kinds = ("conf", "leases", "log", "pid")
         config, leases, log, pid = (self.work / f"{self.name}.{kind}" for kind in kinds)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.compiler.support import compiled, good_site
-from tests.lab import Client, Namespace, client, dhcpd, dhcpd6, kea, namespace, requires_real
+from tests.lab import (
+    Client,
+    LabError,
+    Namespace,
+    client,
+    dhcpd,
+    dhcpd6,
+    kea,
+    namespace,
+    requires_real,
+)
 from threerc.compiler.artefacts.dhcpd import compile_dhcpd
 from threerc.compiler.artefacts.kea import compile_kea
 
@@ -135,6 +145,43 @@ def test_a_network_that_boots_nobody_names_no_loader(
 
 def test_a_host_has_its_ipv6_address(served: Client) -> None:
     assert served.addresses6() == ["fd00:1::11"]
+
+
+PAIR: Final = """
+site: lab
+domain: example.org
+dhcp: {server: kea}
+networks:
+  lan: {prefix: 192.168.1.0/24, boot: true, pool: 192.168.1.200-192.168.1.201}
+service_hosts:
+  a: {address: 192.168.1.2, roles: [dhcp, tftp]}
+  b: {address: 192.168.1.3, roles: [dhcp]}
+worker_nodes: {wn1: {address: 192.168.1.11, mac: "52:54:00:00:01:0b"}}
+"""
+
+
+def test_of_two_keas_the_second_knows_the_leases_and_answers_alone(
+    net: Namespace, known: Client, stranger: Client, tmp_path: Path
+) -> None:
+    folder = "etc/kea/kea-dhcp4.conf"
+    for path, entry in compiled(compile_kea, good_site(tmp_path, PAIR)).entries.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(entry.content)
+    with client(net, "52:54:00:00:01:02") as card:
+        second = card.host(tmp_path / "second", "192.168.1.3/24")
+        with kea(second, tmp_path / "b" / folder):
+            with kea(net, tmp_path / "a" / folder):
+                before = _patiently(stranger)
+            assert _patiently(known)["fixed-address"] == "192.168.1.11"
+            assert stranger.lease()["fixed-address"] == before["fixed-address"]
+
+
+def _patiently(who: Client) -> dict[str, str]:
+    """A lease from two servers that first have to agree on who gives it."""
+    for _ in range(10):
+        with suppress(LabError):
+            return who.lease()
+    raise LabError("nobody has answered")
 
 
 def test_a_server_that_starts_before_its_network_is_heard_later(

@@ -11,11 +11,14 @@ from tests.compiler.support import HEAD, TODAY, good_site
 from tests.testbed.supplied import RUN, supplied
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
+from threerc.compiler.model.dhcp import Dhcp
 from threerc.compiler.tree import Output, Tree
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.layout import layout
+from threerc.testbed.needs import programs_of
 from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import CapsuleSpec, LabSpec, Volume
+from threerc.testbed.prepare import Wanted
 
 NODES = ("wn01",)
 
@@ -61,6 +64,15 @@ def test_a_service_host_has_all_its_roles(lab: LabSpec) -> None:
     assert {"dhcpd", "tftpd", "named", "gmond", "gmetad", "sshd", "cron"} <= names
     assert [card.name for card in host.cards] == ["eth0", "eth1"]
     assert host.cards[1].bridges == (lab.bridges[2].name, lab.bridges[3].name)
+
+
+def test_a_site_with_kea_runs_that(sns_pisa: Site) -> None:
+    site = sns_pisa.model_copy(update={"dhcp": Dhcp(server="kea")})
+    found = {each.name: each.command[0] for each in capsule(lab_of(site), "bibe").daemons}
+    assert found["dhcpd"] == "kea-dhcp4"
+    needed = programs_of(site, Wanted(TODAY))
+    assert "kea-dhcp4" in needed
+    assert "dhcpd" not in needed
 
 
 def test_both_controllers_share_one_small_state(lab: LabSpec) -> None:
