@@ -12,6 +12,7 @@ from threerc.runtime.memory import ALL
 from threerc.runtime.placement import Choice, place
 from threerc.runtime.records import MIGRATE, Intent
 from threerc.runtime.round import Round
+from threerc.runtime.survey import Survey
 from threerc.runtime.view import View
 
 _AT_ONCE: Final = 4
@@ -23,6 +24,7 @@ def drain(turn: Round) -> None:
     draining = [name for name, drained in turn.memory.maintenance.items() if drained]
     if not draining:
         return
+    _find_moved(turn, draining)
     # The turn's own view is as old as the tick: it does not know where VMs were just started.
     view = View(turn.config, turn.memory, turn.view.observation, turn.now)
     up = [vm for name in draining for vm in view.vms_on(name) if vm not in view.down]
@@ -35,12 +37,37 @@ def drain(turn: Round) -> None:
         if choice.host is None:
             turn.note(vm, "it cannot leave its host: " + _why(choice))
         elif _begin(turn, vm, choice.host):
-            there = turn.world.hypervisor(turn.view.owners[vm])
+            there = turn.world.hypervisor(view.owners[vm])
             jobs[vm] = partial(there.migrate, vm, choice.host)
     for vm, answer in turn.world.together(jobs, turn.config.deadline).items():
         if isinstance(answer, Exception) and not isinstance(answer, ControllerError):
             raise answer
         _end(turn, vm, str(choices[vm].host), answer)
+
+
+def _find_moved(turn: Round, draining: Sequence[str]) -> None:
+    """Ask the hosts themselves: whoever moved a VM there by hand has told nobody.
+
+    The record follows where its own host denies the VM.
+    """
+    view, survey = turn.view, Survey()
+    survey.ask(turn.world, turn.config, set(draining) - view.down)
+    found = {
+        vm: name
+        for name, vms in survey.running.items()
+        for vm in sorted(vms & view.owners.keys() - view.down)
+        if view.owners[vm] != name and not _busy(turn, vm)
+    }
+    owners = {view.owners[vm] for vm in found} & turn.config.physical_hosts.keys()
+    survey.ask(turn.world, turn.config, owners - survey.running.keys() - survey.lost.keys())
+    for vm, name in found.items():
+        if survey.runs(vm, view.owners[vm]) is not False:
+            turn.note(vm, f"it runs on {name}, which is drained; so it may on {view.owners[vm]}")
+            continue
+        turn.note(vm, f"it runs on {name}, not on {view.owners[vm]}: somebody has moved it")
+        held = turn.memory.record(vm, view.owners[vm])
+        with suppress(Conflict):
+            turn.memory.save(vm, held.record.model_copy(update={"host": name}))
 
 
 def _choices(view: View, leaving: Sequence[str]) -> dict[str, Choice]:

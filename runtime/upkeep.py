@@ -137,21 +137,20 @@ class Upkeep:
             host = _where(vm, record, survey, self.view.now)
             if host is not None:
                 self._save(vm, record.model_copy(update={"intent": None, "host": host}))
-        self._find_elsewhere(
-            survey, {vm: r for vm, r in back.items() if survey.runs(vm, r.host) is False}
-        )
+        moved = {vm: r for vm, r in (unclear | back).items() if _is_elsewhere(vm, r, survey)}
+        self._find_elsewhere(survey, moved)
 
     def _may_be_settled(self, vm: str, intent: Intent) -> bool:
         """Whether an open intent is nobody's; a migration is over when it is seen to be."""
         return intent.step == MIGRATE or not self.view.under_way(vm)
 
     def _find_elsewhere(self, survey: Survey, records: Mapping[str, Record]) -> None:
-        """VMs that are up again, but not where their last start was: it came to nothing."""
+        """VMs that are up, but not where they should be: the start, or move, came to nothing."""
         self._ask(survey, {name for vm in records for name in self.view.places(vm)})
         for vm, record in records.items():
             copies = survey.copies(vm)
             if len(copies) == 1:
-                self._save(vm, record.model_copy(update={"host": copies[0]}))
+                self._save(vm, record.model_copy(update={"intent": None, "host": copies[0]}))
 
     def _ask(self, survey: Survey, hosts: set[str]) -> None:
         known = hosts & self.view.config.physical_hosts.keys()
@@ -180,6 +179,12 @@ def _link_back(world: World, vm: str, boot: Boot | None, leave: Leave) -> str:
     if now == boot.declared:
         return f"its boot link says {boot.declared}"
     return f"its boot link was switched to {now} by somebody else: left as it is"
+
+
+def _is_elsewhere(vm: str, record: Record, survey: Survey) -> bool:
+    """Whether a VM that is up runs neither where it was nor where it was sent."""
+    hosts = {record.host, record.intent.to if record.intent else record.host}
+    return all(survey.runs(vm, name) is False for name in hosts)
 
 
 def _where(vm: str, record: Record, survey: Survey, now: float) -> str | None:

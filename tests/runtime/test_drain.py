@@ -9,6 +9,7 @@ from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
 from threerc.runtime.observation import Observation, Seen
+from threerc.runtime.records import MIGRATE, Intent, Record
 
 
 class Site(TinyWorld):
@@ -80,3 +81,37 @@ def test_a_paused_vm_stays() -> None:
     operators.pause(world.store, world.config, None, "")
     world.drain()
     assert world.on("alfa01") == {"vm1"}
+
+
+def test_one_that_was_moved_there_by_hand_leaves_too() -> None:
+    """Or the operator pulls the plug of a host that seems to be empty."""
+    world = Site({}, vm1=1)
+    world.store.put("vm/vm1", Record(host="alfa02", up=0.0).dump(), 0)
+    notes = world.drain()
+    assert [note["reason"] for note in notes] == [
+        "it runs on alfa01, not on alfa02: somebody has moved it",
+        "moved from alfa01 to alfa02, running",
+    ]
+    assert world.on("alfa02") == {"vm1"}
+
+
+def test_one_that_seems_to_run_on_two_hosts_is_told() -> None:
+    world = Site({}, vm1=1)
+    world.hosts["alfa02"].running.add("vm1")
+    world.store.put("vm/vm1", Record(host="alfa02", up=0.0).dump(), 0)
+    (note,) = world.drain()
+    assert note["reason"] == "it runs on alfa01, which is drained; so it may on alfa02"
+    assert world.on("alfa01") == {"vm1"}
+
+
+def test_one_that_was_moved_away_by_hand_is_found_where_it_is() -> None:
+    """Its record said for ever that a move was under way."""
+    world = Site({}, vm1=1)
+    world.hosts["alfa01"].running.clear()
+    world.hosts["alfa03"].running.add("vm1")
+    intent = Intent(step=MIGRATE, to="alfa02", by="bibe", since=0.0)
+    world.store.put("vm/vm1", Record(host="alfa01", up=0.0, intent=intent).dump(), 0)
+    tick(world, world.config, "bibe")
+    found = world.store.get("vm/vm1")
+    assert found is not None
+    assert found.value == {"host": "alfa03", "up": 0.0}
