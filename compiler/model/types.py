@@ -28,7 +28,7 @@ from pydantic_core import PydanticCustomError, core_schema
 class Model(BaseModel):
     """Base of all nouns: unknown keys are refused, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)
 
 
 @dataclass(frozen=True)

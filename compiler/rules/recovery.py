@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from threerc.compiler.model import KINDS, VirtualMachine
 from threerc.compiler.model.recovery import Steps
@@ -145,9 +146,17 @@ def _closed(circle: list[str]) -> str:
     return " -> ".join([*circle, circle[0]])
 
 
+def _can_be_ordered(edges: Mapping[str, Sequence[str]]) -> bool:
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError:
+        return False
+    return True
+
+
 def _circles(edges: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
     """One circle of each knot of a graph, from the node that the YAML has first."""
-    if not edges:
+    if _can_be_ordered(edges):
         return
     import networkx as nx  # noqa: PLC0415 - 0.2 s that most sites need not spend
 
