@@ -122,12 +122,28 @@ def controller_command(
         run(world, config, figures, every)
         return
     # What is only said is in nobody's way.
-    with nullcontext() if dry_run else alone(Path(config.state_directory), figures.me):
+    lock = nullcontext() if dry_run else alone(Path(config.state_directory), figures.me)
+    with _interrupted(act=not dry_run), lock:
         report = measured_tick(world, config, figures, act=not dry_run)
     if as_json:
         click.echo(json.dumps(report.events, indent=2))
     elif dry_run or sys.stdout.isatty():
         click.echo("\n".join(report.lines("would " if dry_run else "")))
+
+
+@contextmanager
+def _interrupted(*, act: bool) -> Iterator[None]:
+    """Say what an interrupted tick leaves behind: it may have killed, and not started yet."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = (
+            "what it had begun stands in the records as under way, and the next tick takes it up"
+            if act
+            else "nothing was done"
+        )
+        click.echo(f"3rc: interrupted; {left}", err=True)
+        sys.exit(130)
 
 
 def _serve(figures: Figures, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +19,14 @@ from threerc.runtime.config import dump
 from threerc.runtime.stores.directory import DirectoryStore
 
 NOBODY = {"host": "bibe", "address": "127.0.0.1", "port": 1}
+MONITORS = {"cluster": "tiny", "poll_interval": 15}
+THREERC = (sys.executable, "-c", "from threerc.compiler.cli import main; main()")
 
 
 def site(folder: Path, **settings: Any) -> Path:
     """A controller.yaml whose monitor does not answer, and its state."""
-    monitors = {"cluster": "tiny", "poll_interval": 15, "collectors": [NOBODY]}
-    written = config(state_directory=str(folder / "ha"), monitors=monitors, **settings)
+    settings = {"monitors": {**MONITORS, "collectors": [NOBODY]}} | settings
+    written = config(state_directory=str(folder / "ha"), **settings)
     path = folder / "controller.yaml"
     path.write_text(dump(written))
     DirectoryStore.create(folder / "ha")
@@ -97,11 +100,33 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert f"no metrics on port {port}: Address already in use" in done.output
 
 
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ((), "what it had begun stands in the records as under way, and the next tick takes it up"),
+        (("--dry-run",), "nothing was done"),
+    ],
+)
+def test_an_interrupted_tick_says_what_it_leaves(
+    tmp_path: Path, options: tuple[str, ...], left: str
+) -> None:
+    """It may have killed a machine, and not started it: `nothing is left half done` is not so."""
+    with socket.create_server(("127.0.0.1", 0)) as monitor:
+        port = monitor.getsockname()[1]
+        path = site(tmp_path, monitors={**MONITORS, "collectors": [NOBODY | {"port": port}]})
+        command = [*THREERC, "controller", "--config", str(path), "--as", "bibe", "--once"]
+        tick = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+        with monitor.accept()[0]:  # which says nothing: the tick waits
+            tick.send_signal(signal.SIGINT)
+            _, said = tick.communicate(timeout=60)
+    assert tick.returncode == 130
+    assert said == f"3rc: interrupted; {left}\n"
+
+
 def test_a_tick_is_over_although_nobody_can_be_told(tmp_path: Path) -> None:
     """Were the command still alive, its output would hold us up."""
     path = site(tmp_path, notify={"command": ("sh", "-c", "sleep 1000")})
-    code = "from threerc.compiler.cli import main; main()"
-    command = [sys.executable, "-c", code, "controller", "--config", str(path), "--as", "bibe"]
+    command = [*THREERC, "controller", "--config", str(path), "--as", "bibe"]
     done = subprocess.run(
         [*command, "--once"], capture_output=True, text=True, timeout=60, check=False
     )
