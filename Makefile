@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := $(shell sed 's/\#.*//' dev/packages.debian)
 
+# Tests of one file share what they have brought up, so they run in one process.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help build test lint bench docs packages packages-long clean
 
@@ -16,7 +19,7 @@ build: $(VENV)/build ## set up what is needed and compile examples/sns-pisa/site
 	$(BIN)/3rc-build examples/sns-pisa/site.yaml
 
 test: packages lint ## set up everything, Debian packages included, and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/dev ## formatting, style, types
 	$(BIN)/ruff format --check .

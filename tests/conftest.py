@@ -14,9 +14,18 @@ settings.register_profile("no-deadline", settings(), deadline=None)
 settings.load_profile("no-deadline")
 
 
+_LONG = ("testbed", "real", "rollout")
+"""Folders of tests."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--golden-update` writes the golden trees anew, to be reviewed in the diff."""
     parser.addoption("--golden-update", action="store_true", help="write tests/golden anew")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what boots machines, so that at the end no core waits for the other's last file."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
 
 
 @pytest.fixture(scope="session")

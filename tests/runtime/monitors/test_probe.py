@@ -66,7 +66,7 @@ def test_more_than_a_process_has_open_files_are_asked_in_turns() -> None:
     """So many that hang still take no longer, and those that answer are found among them."""
     with serving(hang) as port:
         hosts = {f"h{n}": "127.0.0.1" for n in range(2 * AT_ONCE)}
-        assert answering(hosts, "ssh", 1, port=port) == NOBODY
+        assert answering(hosts, "ssh", 4, port=port) == NOBODY
 
 
 def test_whoever_there_was_no_time_for_is_not_taken_for_dead() -> None:
