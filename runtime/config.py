@@ -395,6 +395,12 @@ class ControllerConfig(Part):
             return vm.allowed
         return self._by_hypervisor[self.physical_hosts[vm.home].hypervisor]
 
+    def places(self, vm: VirtualMachine) -> tuple[str, ...]:
+        """Where a VM may be, whoever has put it there: people heed no list of allowed hosts."""
+        if vm.volume is not None:
+            return self.allowed_hosts(vm)  # its disk is nowhere else
+        return self._by_hypervisor[self.physical_hosts[vm.home].hypervisor]
+
     def disk(self, name: str) -> str:
         """The path of a VM's disk, which is the same on every PH."""
         vm = self.virtual_machines[name]

@@ -68,12 +68,24 @@ def _tick(  # noqa: PLR0913 - all that a tick is
         view = View(config, memory, report.observation, now)
         gap = memory.is_gap(_TICKS * (max(every or 0, _CRON) + config.deadline))
         _go_through(Round(world, view, report, act), gap=gap)
+    report.records = {vm: held.record for vm, held in memory.held.items()}
     if act:
         _say(world, me, report)
 
 
+def _say_what_is_damaged(turn: Round) -> None:
+    """What cannot be read of the shared state hinders nobody else, and is no secret."""
+    for vm in turn.view.unread:
+        reason = turn.view.unreadable(vm)
+        turn.report.unread[vm] = reason
+        turn.report.events.append(journal.standstill(turn.now, turn.memory.me, reason, vm))
+    for what in turn.memory.damaged:
+        turn.note("*", what)
+
+
 def _see_nothing(turn: Round, error: MonitorLost) -> None:
     """Without a monitor nothing is done, but that no machine goes on installing itself."""
+    _say_what_is_damaged(turn)
     report = turn.report
     report.standstill = f"no monitor has fresh data: {error}"
     report.events.append(journal.standstill(turn.now, turn.memory.me, report.standstill))
@@ -84,8 +96,9 @@ def _see_nothing(turn: Round, error: MonitorLost) -> None:
 
 def _go_through(turn: Round, *, gap: bool) -> None:
     view, memory, report = turn.view, turn.memory, turn.report
+    _say_what_is_damaged(turn)
     for vm in view.down_vms:
-        if view.known(vm):
+        if view.known(vm) and vm not in memory.unread:
             memory.record(vm, turn.config.virtual_machines[vm].home)
     upkeep = Upkeep(turn.world, view)
     if turn.act:
@@ -101,7 +114,8 @@ def _go_through(turn: Round, *, gap: bool) -> None:
         Leftovers(turn).run()
         memory.note(view.absent, view.down, judged=not blind)
         memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
-    report.events += [case.event(turn.now, memory.me) for case in report.cases]
+    cases = (case for case in report.cases if case.vm not in memory.unread)  # told already
+    report.events += [case.event(turn.now, memory.me) for case in cases]
 
 
 def _recover(turn: Round, links: Collection[str]) -> None:

@@ -17,7 +17,6 @@ from typing import Final
 from threerc.runtime.config import ControllerConfig, Minutes
 from threerc.runtime.controller import tick
 from threerc.runtime.errors import ControllerError
-from threerc.runtime.memory import load_records
 from threerc.runtime.metrics import Figures, publish
 from threerc.runtime.round import Report
 from threerc.runtime.stores.files import told
@@ -80,7 +79,7 @@ def measured_tick(
     report = tick(world, config, figures.me, act=act, every=every)
     if act:
         seconds = time.monotonic() - start
-        figures.update(config, report, load_records(world.store), seconds)
+        figures.update(config, report, seconds)
         try:
             publish(config.metrics, figures)
         except OSError as error:

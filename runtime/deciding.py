@@ -52,6 +52,9 @@ class Decider:
 
     def _hands_off(self, vm: str) -> str:
         """Why a VM that is down is none of the controllers' business, or nothing."""
+        unreadable = self.view.unreadable(vm)
+        if unreadable:
+            return unreadable
         paused = self.memory.paused
         for name in (ALL, vm):
             if name in paused:

@@ -74,9 +74,10 @@ class Case:
         return event
 
 
-def standstill(now: float, me: str, reason: str) -> dict[str, Any]:
-    """The event of a tick in which nothing is done at all."""
-    return {"time": now, "controller": me, "kind": "standstill", "reason": reason}
+def standstill(now: float, me: str, reason: str, vm: str = "") -> dict[str, Any]:
+    """The event of a tick in which nothing is done at all, or nothing for a VM."""
+    of_one = {"vm": vm} if vm else {}
+    return {"time": now, "controller": me, **of_one, "kind": "standstill", "reason": reason}
 
 
 def recovered(now: float, me: str, vm: str, record: Record) -> dict[str, Any]:

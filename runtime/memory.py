@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
+
+from pydantic import Field
 
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
@@ -35,12 +37,27 @@ class Held:
     version: int
 
 
+class Unread(NamedTuple):
+    """A VM's record that cannot be read: why, and since when it is there in this version.
+
+    `guess` is what may still be known of the VM: where it was, and where it was to be started.
+    """
+
+    why: str
+    version: int
+    since: float
+    guess: Record | None
+
+
 class _Paused(Part):
     why: str = ""
 
 
-class _Maintained(Part):
+class Maintained(Part):
+    """A physical host in maintenance: whether its VMs are moved away, and whether all are gone."""
+
     drain: bool = False
+    drained: bool = False
 
 
 class _Known(Part):
@@ -70,7 +87,8 @@ class Look(Part):
     """What a controller leaves behind of its last tick, as `seen/<controller>`.
 
     `judged` is when it, or whoever did last before it, judged how much of the site is silent, and
-    `down` who was then. `absent` are the hosts that its monitor does not know, and since when.
+    `down` who was then. `absent` are the hosts that its monitor does not know, and since when,
+    `unread` the VMs whose records it cannot read: in which version, and since when.
     `marks` are those of the VMs' last actions, `earlier` those of the ones before.
     """
 
@@ -80,6 +98,20 @@ class Look(Part):
     absent: dict[str, float]
     marks: dict[str, Mark]
     earlier: dict[str, Mark]
+    unread: dict[str, tuple[int, float]] = Field(default_factory=dict)
+
+
+_PAUSED_ANYHOW: Final = (_Paused(), "paused, until `3rc resume`")
+_TAKES_NOTHING: Final = (
+    Maintained(),
+    "in maintenance and not drained, until `3rc maintenance` says anything else",
+)
+_NOBODY_KNOWN: Final = (_Known(vms=()), "who was ever up is learned anew")
+_NEVER_LOOKED: Final = (
+    Look(tick=0, judged=0, down=(), absent={}, marks={}, earlier={}),
+    "that controller counts as one that has not looked yet",
+)
+"""What a damaged value of each kind is taken for, and the same in words."""
 
 
 @dataclass
@@ -91,8 +123,13 @@ class Memory:
     me: str
     now: float
     held: dict[str, Held] = field(default_factory=dict)
+    """The records, but for those that cannot be read."""
+    unread: dict[str, Unread] = field(default_factory=dict)
+    """Those. Nothing can be saved of these VMs, and so no action on them begins."""
+    damaged: list[str] = field(default_factory=list)
+    """What else cannot be read, and what it is taken for: for people."""
     paused: Mapping[str, str] = field(default_factory=dict)
-    maintenance: Mapping[str, bool] = field(default_factory=dict)
+    maintenance: dict[str, Maintained] = field(default_factory=dict)
     installed: frozenset[str] = frozenset()
     brake: Braked | None = None
     known: frozenset[str] = frozenset()
@@ -106,33 +143,58 @@ class Memory:
     """Who was down then."""
     _brake_version: int = 0
     _known_version: int = 0
+    _maintenance_versions: dict[str, int] = field(default_factory=dict)
     _seen_version: int = 0
     _marks: dict[str, Mark] = field(default_factory=dict)
     _before: dict[str, Mark] = field(default_factory=dict)
+    _unread: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Read it all. Raises StoreLost."""
+        """Read it all. What is damaged counts as what is safe. Raises StoreLost."""
+        self._load_seen()
         for key, found in self.store.list(_VM).items():
-            self.held[key.removeprefix(_VM)] = Held(_read(Record, key, found), found.version)
+            self._load_record(key.removeprefix(_VM), found)
         self.paused = {
-            key.removeprefix(_PAUSED): _read(_Paused, key, found).why
+            key.removeprefix(_PAUSED): self._read(key, found, *_PAUSED_ANYHOW).why
             for key, found in self.store.list(_PAUSED).items()
         }
-        self.maintenance = {
-            key.removeprefix(_MAINTENANCE): _read(_Maintained, key, found).drain
-            for key, found in self.store.list(_MAINTENANCE).items()
-        }
+        for key, found in self.store.list(_MAINTENANCE).items():
+            host = key.removeprefix(_MAINTENANCE)
+            self.maintenance[host] = self._read(key, found, *_TAKES_NOTHING)
+            self._maintenance_versions[host] = found.version
         listed = self.store.list(_INSTALLED)
         self.installed = frozenset(key.removeprefix(_INSTALLED) for key in listed)
         braked = self.store.get(_BRAKE)
         if braked is not None:
-            self.brake = _read(Braked, _BRAKE, braked)
+            self.brake = read_brake(braked)
             self._brake_version = braked.version
         known = self.store.get(_KNOWN)
         if known is not None:
-            self.known = frozenset(_read(_Known, _KNOWN, known).vms)
+            self.known = frozenset(self._read(_KNOWN, known, *_NOBODY_KNOWN).vms)
             self._known_version = known.version
-        self._load_seen()
+
+    def _load_record(self, vm: str, found: Versioned) -> None:
+        try:
+            self.held[vm] = Held(found.read(Record), found.version)
+        except ValueError as error:
+            version, since = self._unread.get(vm, (0, self.now))
+            if version != found.version or since > self.now:
+                since = self.now
+            guess = records.known_part(found.value) or self._published(vm)
+            self.unread[vm] = Unread(briefly(error), found.version, since, guess)
+
+    def _published(self, vm: str) -> Record | None:
+        """What the thesis's line says of a VM, if there is one."""
+        line = self.store.published(vm)
+        return records.from_line(line, self.zone) if line else None
+
+    def _read(self, key: str, found: Versioned, otherwise: _Value, what: str) -> _Value:
+        """A value of the shared state, or what a damaged one is taken for, which is told."""
+        try:
+            return found.read(type(otherwise))
+        except ValueError as error:
+            self.damaged.append(f"{key} cannot be read ({briefly(error)}): {what}")
+            return otherwise
 
     def know(self, vms: Iterable[str]) -> None:
         """Remember VMs that were seen up: a monitor that starts anew has forgotten them."""
@@ -147,10 +209,11 @@ class Memory:
 
     def _load_seen(self) -> None:
         for key, found in self.store.list(_SEEN).items():
-            look = _read(Look, key, found)
+            look = self._read(key, found, *_NEVER_LOOKED)
             self._look_at(look)
             if key == _SEEN + self.me:
                 self._seen_version = found.version
+                self._unread = look.unread
                 self.last_tick, self.absent = look.tick, look.absent
                 self._marks, self._before = dict(look.marks), dict(look.earlier)
 
@@ -179,6 +242,7 @@ class Memory:
         if judged:
             self.judged, self.was_down = self.now, frozenset(down)
         marks = {vm: self._mark(vm, held.record) for vm, held in self.held.items() if held.version}
+        marks |= {vm: self._marks[vm] for vm in self.unread if vm in self._marks}
         value = {
             "tick": self.now,
             "judged": self.judged,
@@ -186,6 +250,7 @@ class Memory:
             "absent": self.absent,
             "marks": marks,
             "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
+            "unread": {vm: (it.version, it.since) for vm, it in self.unread.items()},
         }
         # Another tick of this controller may be under way. That it has noted the same first is no
         # reason to tell nobody what was done in this one.
@@ -215,9 +280,8 @@ class Memory:
         """What is remembered of a VM, be it only by the thesis's line; or that it is at home."""
         held = self.held.get(vm)
         if held is None:
-            line = self.store.published(vm)
-            known = records.from_line(line, self.zone) if line else None
-            held = self.held[vm] = Held(known or Record(host=home, up=0.0), 0)
+            known = self._published(vm) or Record(host=home, up=0.0)
+            held = self.held[vm] = Held(known, 0)
         return held
 
     def elapsed(self, vm: str, record: Record) -> float:
@@ -229,7 +293,12 @@ class Memory:
         return max(0.0, min(said, self.now - mark.before))
 
     def save(self, vm: str, record: Record) -> Held:
-        """Write a record if nobody has in between. Raises Conflict, StoreLost."""
+        """Write a record if nobody has in between. Raises Conflict, StoreLost.
+
+        It is what has to be done before each action: see `unread`.
+        """
+        if vm in self.unread:
+            raise Conflict(f"{_VM}{vm} cannot be read: {self.unread[vm].why}")
         known = self.held.get(vm)
         version = self.store.put(_VM + vm, record.dump(), known.version if known else 0)
         line = records.line(record, self.zone)
@@ -262,6 +331,13 @@ class Memory:
             self._brake_version = self.store.put(_BRAKE, value, self._brake_version)
         self.brake = braked
 
+    def set_drained(self, host: str, drained: bool) -> None:
+        """Write down whether a host that is drained is empty. Raises Conflict, StoreLost."""
+        now = self.maintenance[host].model_copy(update={"drained": drained})
+        expect = self._maintenance_versions[host]
+        version = self.store.put(_MAINTENANCE + host, now.model_dump(mode="json"), expect)
+        self.maintenance[host], self._maintenance_versions[host] = now, version
+
     def was_installed(self, vm: str) -> None:
         """Forget that a VM's installer has said that it is done."""
         found = self.store.get(_INSTALLED + vm)
@@ -274,7 +350,15 @@ def _read(kind: type[_Value], key: str, found: Versioned) -> _Value:
     try:
         return found.read(kind)
     except ValueError as error:
-        raise StoreLost(f"{key} is none of ours; mend it by hand: {briefly(error)}") from None
+        raise StoreLost(f"{key} is none of ours: {briefly(error)}") from None
+
+
+def read_brake(found: Versioned) -> Braked:
+    """The brake. Whether it is on must not be guessed. Raises StoreLost."""
+    try:
+        return found.read(Braked)
+    except ValueError as error:
+        raise StoreLost(f"{_BRAKE} is none of ours: {briefly(error)}: `3rc release`") from None
 
 
 def load_records(store: Store) -> dict[str, Record]:

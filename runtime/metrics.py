@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server, write_to_textfile
@@ -24,6 +23,9 @@ class Figures:
             "threerc_vm_actions", "Actions on a VM by all controllers", "vm"
         )
         self._left = self._gauge("threerc_vm_left", "1 if a VM is left to a human", "vm")
+        self._unread = self._gauge(
+            "threerc_vm_unreadable", "1 if a VM's record cannot be read: nothing is done", "vm"
+        )
         self._time = self._gauge("threerc_tick_timestamp_seconds", "When the last tick began")
         self._seconds = self._gauge("threerc_tick_seconds", "How long the last tick took")
         self._age = self._gauge("threerc_data_age_seconds", "Age of the monitor's data")
@@ -37,21 +39,18 @@ class Figures:
         """Answer Prometheus on a port, as long as the controller runs. Raises OSError."""
         start_http_server(port, registry=self.registry)
 
-    def update(
-        self,
-        config: ControllerConfig,
-        report: Report,
-        records: Mapping[str, Record],
-        seconds: float,
-    ) -> None:
+    def update(self, config: ControllerConfig, report: Report, seconds: float) -> None:
         """Take a tick's figures over."""
         down = {case.vm for case in report.cases}
-        for gauge in (self._vm, self._state, self._actions, self._left, self._age):
+        for gauge in (self._vm, self._state, self._actions, self._left, self._unread, self._age):
             gauge.clear()
         for vm, settings in config.virtual_machines.items():
-            record = records.get(vm) or Record(host=settings.home)
+            record = report.records.get(vm) or Record(host=settings.home)
+            self._unread.labels(self.me, vm).set(vm in report.unread)
             if report.observation is not None:  # or nobody knows
                 self._vm.labels(self.me, vm, record.host).set(vm not in down)
+            if vm in report.unread:
+                continue  # nor does anybody know what was done
             self._actions.labels(self.me, vm).set(record.done)
             self._left.labels(self.me, vm).set(bool(record.left))
             for state in State:

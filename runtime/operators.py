@@ -9,7 +9,8 @@ from threerc.runtime.brake import Braked
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.memory import ALL, paused, say_so, take_back
-from threerc.runtime.records import Record
+from threerc.runtime.records import Record, from_line, known_part
+from threerc.runtime.wording import briefly
 from threerc.runtime.world import Store
 
 
@@ -25,17 +26,34 @@ def pause(store: Store, config: ControllerConfig, vm: str | None, why: str) -> s
 
 
 def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
-    """Care for a VM, or all, again; also for one that was left to a human."""
+    """Care for a VM, or all, again; also for one that was left to a human.
+
+    A record that cannot be read is written anew for a VM that is named and not paused: by mistake
+    nobody throws away what a newer 3RC has written.
+    """
     name = _known_vm(config, vm)
     was_paused = take_back(store, "paused", name)
     vms = config.virtual_machines if name == ALL else [name]
-    given_up = [each for each in vms if _take_up(store, config, each)]
+    given_up: list[str] = []
+    unread: dict[str, str] = {}
+    for each in vms:
+        try:
+            given_up += [each] if _take_up(store, config, each) else []
+        except ValueError as error:
+            unread[each] = briefly(error)
+    if unread and name != ALL and not was_paused:
+        return _write_anew(store, config, name, unread[name])
     others = sorted(paused(store))
     if ALL in others:
         return f"{name} is paused with all others until `3rc resume`"
     but = f", but not {', '.join(others)}: paused by name" if others and name == ALL else ""
     said = "again" if was_paused or given_up else "already"
-    return f"{_called(name)} cared for {said}{but}"
+    resumed = f"{_called(name)} cared for {said}{but}"
+    if not unread:
+        return resumed
+    why = ", ".join(f"{each} ({why})" for each, why in unread.items())
+    how = f"`3rc resume {next(iter(unread))}`" + (" once more" if name != ALL else "")
+    return f"{resumed}\nnothing is done for whom no record can be read: {why}; {how} writes it anew"
 
 
 def maintain(store: Store, config: ControllerConfig, host: str, *, drain: bool) -> str:
@@ -58,7 +76,11 @@ def release(store: Store) -> str:
     found = store.get("brake")
     if found is None:
         return "the brake is not on"
-    braked = Braked.model_validate(found.value)
+    try:
+        braked = found.read(Braked)
+    except ValueError:
+        store.delete("brake", found.version)
+        return "the brake could not be read and is removed: the next tick judges anew"
     if braked.released:
         return "the brake is released already"
     released = braked.model_copy(update={"released": True})
@@ -74,12 +96,15 @@ def installed(store: Store, config: ControllerConfig, vm: str) -> str:
 
 
 def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
-    """Care again for a VM that was left to a human, or was last on a host that is no more."""
+    """Care again for a VM that was left to a human, or was last on a host that is no more.
+
+    Raises ValueError where its record cannot be read.
+    """
     key = f"vm/{vm}"
     found = store.get(key)
     if found is None:
         return False
-    record = Record.load(found.value)
+    record = found.read(Record)
     gone = record.host not in config.physical_hosts
     if not record.left and not gone:
         return False
@@ -87,6 +112,37 @@ def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
     update = {"left": "", "strain": 0.0, "ladders": 0, "host": host}
     store.put(key, record.model_copy(update=update).dump(), found.version)
     return True
+
+
+def _write_anew(store: Store, config: ControllerConfig, vm: str, why: str) -> str:
+    """Take up a VM whose record cannot be read, with what is known of it; what was there is kept.
+
+    What is not known any more is looked for: where it runs, on all hosts that may have it, and
+    whether its boot link says `install`.
+    """
+    key, aside = f"vm/{vm}", f"aside/{vm}"
+    found = store.get(key)
+    if found is None:
+        return f"{key} has just been removed"
+    machine = config.virtual_machines[vm]
+    record = known_part(found.value)
+    if record is None:
+        line = store.published(vm)
+        record = (line and from_line(line, None)) or Record(host=machine.home)
+        hosts = config.places(machine)
+        may_install = machine.boot is not None and machine.boot.install is not None
+        link = record.last if may_install else None
+        record = record.model_copy(update={"behind": hosts, "link": link})
+    host = record.host if record.host in config.physical_hosts else machine.home
+    behind = tuple(name for name in record.behind if name != host)
+    update = {"left": "", "strain": 0.0, "ladders": 0, "up": None, "host": host, "behind": behind}
+    kept = store.get(aside)
+    store.put(aside, {"why": why, "was": found.value}, kept.version if kept else 0)
+    store.put(key, record.model_copy(update=update).dump(), found.version)
+    return (
+        f"{vm} is cared for again: its record, which could not be read ({why}), is written anew, "
+        f"with {host} as its host; what was there is kept as {aside} of the shared state"
+    )
 
 
 def _known_vm(config: ControllerConfig, vm: str | None) -> str:

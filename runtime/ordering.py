@@ -36,7 +36,8 @@ class Orderer:
         survey = self.survey
         if placed and self.turn.act:
             survey.ask(self.turn.world, self.view.config, self._of_interest(placed))
-        hosts = self.view.hosts(placed, survey.lost)
+        seen = {vm: survey.copies(vm) for vm in self.view.unread}
+        hosts = self.view.hosts(placed, survey.lost, seen)
         for vm, choice in place(map(self.view.request, placed), hosts).items():
             plans[vm].choice = choice
             plans[vm].case.refused = choice.refused
@@ -48,10 +49,11 @@ class Orderer:
         return {vm: order for vm, order in orders.items() if order is not None}
 
     def _of_interest(self, vms: list[str]) -> set[str]:
-        """The hosts that may run one of these VMs, or did last."""
+        """The hosts that may run one of these VMs, or did last; or one of which nobody knows."""
         found = {self.view.owners[vm] for vm in vms}
-        for vm in vms:
+        for vm in (*vms, *self.view.unread):
             found.update(name for name in self.view.places(vm) if name not in self.view.down)
+        for vm in vms:
             found.update(self.view.fell_with(vm))
         found.update(
             i.to for vm in vms if (i := self.turn.memory.held[vm].record.intent) is not None

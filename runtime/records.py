@@ -107,6 +107,21 @@ class Record(Part):
         return cls.model_validate(data)
 
 
+def known_part(data: Mapping[str, Any]) -> Record | None:
+    """A record as far as it is known here: another version of 3RC may have written more into it.
+
+    None where it makes no sense without that.
+    """
+    fields = {key: value for key, value in data.items() if key in Record.model_fields}
+    intent = fields.get("intent")
+    if isinstance(intent, Mapping):
+        fields["intent"] = {k: v for k, v in intent.items() if k in Intent.model_fields}
+    try:
+        return Record.load(fields)
+    except ValueError:
+        return None
+
+
 def stamp(moment: float, zone: tzinfo | None) -> str:
     """A time as the thesis writes it; without a zone in the machine's own."""
     return datetime.fromtimestamp(moment, zone).strftime(STAMP)

@@ -20,13 +20,19 @@ from threerc.runtime.world import Probed, World
 
 @dataclass
 class Report:
-    """What came of a tick. `standstill` is why nothing was done at all, or empty."""
+    """What came of a tick. `standstill` is why nothing was done at all, or empty.
+
+    `records` are those of the VMs after it; `unread` the VMs whose records cannot be read, with
+    what that means.
+    """
 
     time: float
     observation: Observation | None = None
     standstill: str = ""
     cases: list[Case] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
 
     def lines(self, word: str = "") -> list[str]:
         """What was done for each VM that is down, for people; `word` comes before each action."""
@@ -34,7 +40,9 @@ class Report:
         for case in self.cases:
             what = f"{word}{case.step} on {case.to}: " if case.step else ""
             lines.append(f"{case.vm}: {what}{case.reason}")
-        return lines or ["nothing is down"]
+        lines = lines or ["nothing is down"]
+        down = {case.vm for case in self.cases}
+        return lines + [f"{vm}: {why}" for vm, why in self.unread.items() if vm not in down]
 
 
 _NOWHERE: Final = Choice(None, {})
@@ -91,7 +99,7 @@ class Round:
     def idle(self, vm: str, reason: str, *, silent: bool = True) -> Case:
         """A VM for which nothing is done."""
         known = self.memory.held.get(vm)
-        record = known.record if known else Record(host=self.config.virtual_machines[vm].home)
+        record = known.record if known else Record(host=self.view.owners[vm])
         return Case(vm, record, record, reason, silent=silent)
 
     def save(self, case: Case, record: Record) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
-from threerc.runtime.memory import ALL
+from threerc.runtime.memory import ALL, Look, Maintained
 from threerc.runtime.records import Record, stamp
 from threerc.runtime.retelling import AGAIN, SITE, Standing, gist, standing
 from threerc.runtime.view import View
@@ -27,6 +27,7 @@ def status(view: View) -> dict[str, Any]:
         "failed_sources": list(observation.failed),
         "brake": memory.brake.model_dump(mode="json") if memory.brake else None,
         "paused": ALL in memory.paused,
+        "damaged": memory.damaged,
         "physical_hosts": {name: _host(view, name) for name in sorted(view.config.physical_hosts)},
         "virtual_machines": {
             name: _vm(view, name) | _why(why.get(name) if name in view.down else None)
@@ -41,14 +42,20 @@ def _host(view: View, name: str) -> dict[str, Any]:
         "up": name not in view.down,
         "load": view.observation.load(name),
         "maxl": view.config.physical_hosts[name].maxl,
-        "maintenance": None if maintenance is None else "drain" if maintenance else "yes",
+        "maintenance": _maintained(maintenance) if maintenance else None,
         "vms": view.vms_on(name),
     }
 
 
+def _maintained(said: Maintained) -> str:
+    if not said.drain:
+        return "yes"
+    return "drained" if said.drained else "drain"
+
+
 def _vm(view: View, name: str) -> dict[str, Any]:
     held = view.memory.held.get(name)
-    record = held.record if held else Record(host=view.config.virtual_machines[name].home)
+    record = held.record if held else Record(host=view.owners[name])
     return {
         "up": name not in view.down,
         "host": record.host,
@@ -56,6 +63,7 @@ def _vm(view: View, name: str) -> dict[str, Any]:
         "last": record.last or None,
         "actions": record.done,
         "left": record.left or None,
+        "unreadable": view.unreadable(name) or None,
         "paused": view.memory.paused.get(name),
         "under_way": record.intent.step if record.intent else None,
     }
@@ -75,6 +83,7 @@ def status_lines(data: Mapping[str, Any], zone: tzinfo | None) -> list[str]:
         lines.append(f"brake {how}: {data['brake']['reason']}")
     if data["paused"]:
         lines.append("all virtual machines are paused")
+    lines += data["damaged"]
     lines.append("")
     lines += [_host_line(name, host) for name, host in data["physical_hosts"].items()]
     lines.append("")
@@ -98,7 +107,9 @@ def _vm_line(name: str, vm: Mapping[str, Any], zone: tzinfo | None) -> str:
         notes.append(vm["left"])
     if vm["last"] and vm["actions"]:
         notes.append(f"{vm['state']} {stamp(vm['last'], zone)}")
-    if vm["why"]:
+    if vm["unreadable"]:
+        notes.append(vm["unreadable"])
+    elif vm["why"]:
         notes.append(f"{vm['why']} (said {stamp(vm['why_told'], zone)})")
     state = "up  " if vm["up"] else "DOWN"
     return f"VM {name:<15} {state} on {vm['host']:<15} {'; '.join(notes)}".rstrip()
@@ -131,9 +142,11 @@ def word_lines(store: Store, vm: str, zone: tzinfo | None = None) -> list[str]:
     for me, held in told.items():
         if looks[me] < max(looks.values()) - AGAIN:
             continue  # it is no more: what it saw then does not hold now
-        looked = stamp(looks[me], zone)
+        looked = f"{me} " + (
+            f"looked last at {stamp(looks[me], zone)}" if looks[me] else "has not seen the site yet"
+        )
         lines += [
-            f"now: {each.reason}; so since {stamp(each.since, zone)}, {me} looked last at {looked}"
+            f"now: {each.reason}; so since {stamp(each.since, zone)}, {looked}"
             for name, each in held
             if name in (vm, SITE) and each.kind in _NOTHING
         ]
@@ -141,9 +154,12 @@ def word_lines(store: Store, vm: str, zone: tzinfo | None = None) -> list[str]:
 
 
 def _last_look(store: Store, me: str) -> float:
-    """When a controller saw the site last."""
+    """When a controller saw the site last; 0: it never did, or what it noted cannot be read."""
     found = store.get(f"seen/{me}")
-    return 0.0 if found is None else float(found.value["tick"])
+    try:
+        return 0.0 if found is None else found.read(Look).tick
+    except ValueError:
+        return 0.0
 
 
 def _reasons(store: Store) -> dict[str, Standing]:

@@ -5,7 +5,7 @@ A host is asked once a tick, however many VMs it concerns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -49,7 +49,7 @@ class Survey:
     def fence(self, turn: Round, hosts: Iterable[str]) -> None:
         """See lost hosts dead: by their power, or by the site's policy (thesis 2.14)."""
         asked = sorted(set(hosts) & self.lost.keys())
-        signs = Signs(turn.view, _probe(turn, asked))
+        signs = Signs(turn.view, _probe(turn, asked), self.running)
         jobs = {name: partial(_fence, turn.world, signs, name) for name in asked}
         seconds = turn.config.deadline * _FENCING
         for name, answer in turn.world.together(jobs, seconds).items():
@@ -72,15 +72,21 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """The signs of life on lost hosts: the monitor's, and those of a probe where there is one."""
+    """The signs of life on lost hosts: the monitor's, and those of a probe where there is one.
+
+    `running` is what other hosts say that they run.
+    """
 
     view: View
     probed: Probed
+    running: Mapping[str, frozenset[str]]
 
     def living(self, host: str) -> str:
         """Who is alive on a host, as far as can be seen from here; or nothing."""
         view, answering = self.view, self.probed.answer
         for vm in view.vms_about(host):
+            if self._is_found_elsewhere(vm):
+                continue
             where = "on it" if view.owners[vm] == host else "which may be on it,"
             if vm not in view.down:
                 return f"{vm} {where} is alive"
@@ -89,6 +95,10 @@ class Signs:
         if host in answering:
             return "it answers when asked directly"
         return "" if host in view.down else "it is alive itself"
+
+    def _is_found_elsewhere(self, vm: str) -> bool:
+        """Whether a VM whose record says nothing was found on a host that is not lost."""
+        return vm in self.view.unread and any(vm in vms for vms in self.running.values())
 
     def doubt(self, host: str) -> str:
         """Why it is too early to say that nobody lives on a host, or nothing.
@@ -107,6 +117,8 @@ class Signs:
             intent = view.under_way(vm)
             if intent is not None and intent.to == host:
                 return f"{intent.by} is at it: {intent.step} of {vm} there"
+            if view.lately_written(vm) and not self._is_found_elsewhere(vm):
+                return f"somebody may be starting {vm} there, whose record cannot be read"
         return ""
 
 

@@ -35,6 +35,7 @@ class Upkeep:
         self.memory = view.memory
         self.due: dict[str, Held] = {}
         self.back: list[str] = []
+        self.unsure: list[str] = []
 
     def begin(self) -> list[dict[str, Any]]:
         """See VMs recovered that are up, and which links are due to go back; the events of it."""
@@ -46,7 +47,18 @@ class Upkeep:
                 self._forget_word(vm)
             if record.link is not None and _install_is_over(self.view, vm, record):
                 self.due[vm] = self.memory.held[vm]
+        self.unsure = [vm for vm in self.view.unread if self._may_be_long_due(vm)]
         return events
+
+    def _may_be_long_due(self, vm: str) -> bool:
+        """Whether a link may say `install` for too long, where no record says since when.
+
+        A controller that can read the record has written it since it switched the link.
+        """
+        boot = self.view.config.virtual_machines[vm].boot
+        since = self.memory.unread[vm].since
+        over = vm in self.memory.installed or self.view.now - since >= self.view.config.boot_link
+        return boot is not None and boot.install is not None and over
 
     def end(self) -> list[dict[str, Any]]:
         """Put the links back, and look for VMs of whose last action nobody saw the end."""
@@ -102,25 +114,37 @@ class Upkeep:
             vm: partial(_link_back, self.world, vm, boot, partial(self._leave, vm, end))
             for vm, boot in boots.items()
         }
+        for vm in self.unsure:
+            boot, leave = config.virtual_machines[vm].boot, partial(self._time_left, vm, end)
+            jobs[vm] = partial(_link_off_install, self.world, vm, boot, leave)
         # A job goes to each of the servers in turn: all begin with the first one.
         server = config.tftp_servers[0].host if config.tftp_servers else ""
         for vm, answer in self.world.together(jobs, seconds, dict.fromkeys(jobs, server)).items():
-            yield journal.noted(self.view.now, self.memory.me, vm, self._was_put_back(vm, answer))
+            said = self._was_put_back(vm, answer)
+            if said:
+                yield journal.noted(self.view.now, self.memory.me, vm, said)
 
     def _was_put_back(self, vm: str, answer: object) -> str:
         if isinstance(answer, ControllerError):
             return f"its boot link may still say install: {answer}"
         if isinstance(answer, Exception):
             raise answer
-        self._forget_word(vm)
-        self._save(vm, self.memory.held[vm].record.model_copy(update={"link": None}))
+        if vm in self.memory.held or vm in self.memory.installed:
+            self._forget_word(vm)
+        if vm in self.memory.held:
+            self._save(vm, self.memory.held[vm].record.model_copy(update={"link": None}))
         return str(answer)
 
     def _leave(self, vm: str, end: float) -> float:
         """The seconds that are left for a link. Raises Conflict, StoreLost."""
+        if not self.memory.holds(vm):
+            raise Conflict(f"{vm}: another controller is at it")
+        return self._time_left(vm, end)
+
+    def _time_left(self, vm: str, end: float) -> float:
         left = end - self.world.now()
-        if left <= 0 or not self.memory.holds(vm):
-            raise Conflict(f"{vm}: another controller is at it, or it took too long")
+        if left <= 0:
+            raise Conflict(f"{vm}: it took too long")
         return left
 
     # -- where VMs are
@@ -179,6 +203,13 @@ def _link_back(world: World, vm: str, boot: Boot | None, leave: Leave) -> str:
     if now == boot.declared:
         return f"its boot link says {boot.declared}"
     return f"its boot link was switched to {now} by somebody else: left as it is"
+
+
+def _link_off_install(world: World, vm: str, boot: Boot | None, leave: Leave) -> str:
+    """The same for a link of which nobody knows whether it is due; nothing is said if it is not."""
+    if boot is None or world.booted(vm) != boot.install:
+        return ""
+    return _link_back(world, vm, boot, leave)
 
 
 def _is_elsewhere(vm: str, record: Record, survey: Survey) -> bool:

@@ -33,8 +33,24 @@ class View:
     def owners(self) -> dict[str, str]:
         """The physical host that each VM is on, as far as is remembered."""
         owners = {vm: each.home for vm, each in self.config.virtual_machines.items()}
-        known = self.memory.held.items()
-        return owners | {vm: held.record.host for vm, held in known if vm in owners}
+        known = {vm: held.record.host for vm, held in self.memory.held.items()}
+        known |= {vm: it.guess.host for vm, it in self.memory.unread.items() if it.guess}
+        return owners | {vm: host for vm, host in known.items() if vm in owners}
+
+    @cached_property
+    def unread(self) -> list[str]:
+        """The VMs whose records cannot be read, sorted: where they are is only guessed."""
+        return sorted(self.memory.unread.keys() & self.config.virtual_machines.keys())
+
+    def unreadable(self, vm: str) -> str:
+        """Why nothing is done for a VM whose record cannot be read, or nothing."""
+        unread = self.memory.unread.get(vm)
+        if unread is None:
+            return ""
+        return (
+            f"its record vm/{vm} cannot be read ({unread.why}): nothing is done for it until it "
+            f"can (is another controller's 3RC newer?), or `3rc resume {vm}` writes it anew"
+        )
 
     @cached_property
     def absent(self) -> list[str]:
@@ -57,7 +73,7 @@ class View:
     def known(self, vm: str) -> bool:
         """Whether a VM was ever seen up, or cared for."""
         held = self.memory.held.get(vm)
-        remembered = held is not None and held.version > 0
+        remembered = vm in self.memory.unread or (held is not None and held.version > 0)
         return remembered or vm in self.memory.known or vm in self.observation.hosts
 
     def forgotten(self, host: str) -> float | None:
@@ -77,10 +93,7 @@ class View:
 
     def places(self, vm: str) -> tuple[str, ...]:
         """Where a VM may be, whoever has put it there: people heed no list of allowed hosts."""
-        settings = self.config.virtual_machines[vm]
-        if settings.volume is not None:
-            return self.config.allowed_hosts(settings)  # its disk is nowhere else
-        return self.config.allowed_hosts(settings.model_copy(update={"allowed": None}))
+        return self.config.places(self.config.virtual_machines[vm])
 
     def fell_with(self, vm: str) -> list[str]:
         """Other hosts that fell silent when a VM did: it may run there, moved behind our back.
@@ -106,16 +119,27 @@ class View:
         return sorted(self._by_host.get(host, ()))
 
     def vms_about(self, host: str) -> list[str]:
-        """The VMs that may be on a host: its own, and those that were begun to be sent there."""
-        return sorted({*self._by_host.get(host, ()), *self._sent_to.get(host, ())})
+        """The VMs that may be on a host: its own, those that were begun to be sent there, and
+        those of which nobody knows where they are.
+        """
+        unclear = (vm for vm in self.unread if host in self.places(vm))
+        return sorted({*self._by_host.get(host, ()), *self.sent_to.get(host, ()), *unclear})
+
+    def lately_written(self, vm: str) -> bool:
+        """Whether somebody may be at a VM whose record cannot be read."""
+        unread = self.memory.unread.get(vm)
+        return unread is not None and self.now - unread.since <= 2 * self.config.deadline
 
     @cached_property
-    def _sent_to(self) -> Mapping[str, list[str]]:
+    def sent_to(self) -> Mapping[str, list[str]]:
+        """By host the VMs that were begun to be sent there; whether they were is not known."""
         found: dict[str, list[str]] = {}
         for vm in self.owners:
             held = self.memory.held.get(vm)
-            if held is not None and held.record.intent is not None:
-                found.setdefault(held.record.intent.to, []).append(vm)
+            unread = self.memory.unread.get(vm)
+            record = held.record if held else unread.guess if unread else None
+            if record is not None and record.intent is not None:
+                found.setdefault(record.intent.to, []).append(vm)
         return found
 
     def under_way(self, vm: str) -> Intent | None:
@@ -148,8 +172,14 @@ class View:
         records = ((vm, held.record) for vm, held in self.memory.held.items() if vm in self.owners)
         return {vm: record.fell for vm, record in records if record.up is None and record.fell}
 
-    def hosts(self, moving: Iterable[str], lost: Iterable[str]) -> dict[str, Host]:
-        """The physical hosts for the placement, without the VMs that are to be placed."""
+    def hosts(
+        self, moving: Iterable[str], lost: Iterable[str], seen: Mapping[str, Iterable[str]] = {}
+    ) -> dict[str, Host]:
+        """The physical hosts for the placement, without the VMs that are to be placed.
+
+        A VM whose record cannot be read counts wherever it may be: where it was, where it was to
+        be started, and on the hosts on which it was `seen`.
+        """
         gone = set(moving)
         hosts = {name: self._host(name) for name in self.config.physical_hosts}
         for name in lost:
@@ -158,6 +188,10 @@ class View:
             host = hosts.get(owner)
             if host is not None and vm not in gone:
                 host.put(self.request(vm))
+        for vm in self.unread:
+            sent = (name for name, vms in self.sent_to.items() if vm in vms)
+            for name in {*seen.get(vm, ()), *sent} & hosts.keys() - {self.owners[vm]}:
+                hosts[name].put(self.request(vm))
         for host in hosts.values():
             host.sent = 0
         return hosts

@@ -22,14 +22,21 @@ _Model = TypeVar("_Model", bound=Part)
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A value of the store and its version; a key that is not there has version 0."""
+    """A value of the store and its version; a key that is not there has version 0.
+
+    `damage` is why there is none that can be read, or empty; `value` has then what is there, if
+    anything, as `text`.
+    """
 
     version: int
     value: Mapping[str, Any]
+    damage: str = ""
     _models: list[Part] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def read(self, kind: type[_Model]) -> _Model:
-        """What the value stands for, checked once and then shared. Raises ValidationError."""
+        """What the value stands for, checked once and then shared. Raises ValueError."""
+        if self.damage:
+            raise ValueError(self.damage)
         for known in self._models:
             if isinstance(known, kind):
                 return known
@@ -48,7 +55,8 @@ class Probed(NamedTuple):
 class Store(Protocol):
     """State that all controllers share: JSON objects under keys such as `vm/gridce`.
 
-    Every call may raise StoreLost. Versions of a key only ever grow, also over `delete`.
+    Every call may raise StoreLost. Versions of a key only ever grow, also over `delete`. One key
+    whose value is damaged hinders none of the others: it can be written anew like any other.
     """
 
     def get(self, key: str) -> Versioned | None:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from threerc.runtime.errors import Conflict, StoreLost
-from threerc.runtime.stores.encoding import decoded, encoded
+from threerc.runtime.stores.encoding import encoded, versioned
 from threerc.runtime.stores.files import create, make_folder, sync, told
 from threerc.runtime.stores.keys import checked_key, checked_prefix, checked_vm, is_name
 from threerc.runtime.stores.logs import Log
@@ -42,8 +42,14 @@ _NEW: Final = ".new"
 _SINGLE: Final = "@"
 """Below state/: the folder of the keys without a group."""
 _NAME: Final = re.compile(r"(\d+)\.([0-9a-f]{16})(\.gone|\.json)?")
+_OF_ONE_FILE: Final = frozenset({errno.ENOENT, errno.EACCES, errno.EIO, errno.EISDIR})
+"""What may be wrong with a single file, while all others can be read."""
 _LEFT_BEHIND: Final = 3600.0
 _LOOKS: Final = 5
+
+
+class _Damaged(StoreLost):
+    """One key that cannot be read."""
 
 
 class _Token(NamedTuple):
@@ -197,10 +203,13 @@ class DirectoryStore:
         return False
 
     def _token(self, folder: str) -> _Token | None:
-        """The token of a key, or None where there is no such folder."""
+        """The token of a key, or None where there is no such folder. Raises _Damaged."""
         for _ in range(_LOOKS):
             try:
                 names = os.listdir(folder)
+            except PermissionError as error:
+                self._has(folder)  # or it is the whole state that is closed to us
+                raise _Damaged(f"{folder}: {error.strerror}") from None
             except FileNotFoundError:
                 if self._has(folder):
                     continue
@@ -208,22 +217,30 @@ class DirectoryStore:
             tokens = [each for name in names if (each := _Token.of(name))]
             if tokens:
                 return max(tokens)
-        raise StoreLost(f"{folder} holds no file that says which version is the newest")
+        raise _Damaged(f"{folder} holds no file that says which version is the newest")
 
     def _newest(self, folder: str) -> Versioned | None:
+        try:
+            return self._read(folder)
+        except _Damaged as error:
+            return Versioned(0, {}, f"{error}; it can only be removed by hand")
+
+    def _read(self, folder: str) -> Versioned | None:
         seen = None
         while (token := self._token(folder)) is not None and not token.gone:
             path = f"{folder}/{token.content}"
             try:
                 with open(path, "rb") as file:
                     data = file.read()
-            except FileNotFoundError:
-                # Swept away, since there have been two newer versions in between.
-                if token == seen:
+            except OSError as error:
+                if error.errno not in _OF_ONE_FILE:
                     raise
+                # Swept away, since there have been two newer versions in between.
+                if token == seen or error.errno != errno.ENOENT:
+                    return Versioned(token.version, {}, f"{path}: {error.strerror}")
                 seen = token
             else:
-                return Versioned(token.version, decoded(data, path))
+                return versioned(token.version, data, path)
         return None
 
     def _begin(self, folder: str) -> _Token | None:

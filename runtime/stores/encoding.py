@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from threerc.runtime.errors import StoreLost
+from threerc.runtime.world import Versioned
 
 
 def encoded(value: Mapping[str, Any]) -> bytes:
@@ -21,5 +22,13 @@ def decoded(data: bytes, where: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise StoreLost(f"{where} is no JSON object; mend it by hand")
+        raise StoreLost(f"{where} is no JSON object")
     return value
+
+
+def versioned(version: int, data: bytes, where: str) -> Versioned:
+    """The value that `encoded` wrote, or what is there instead, with the damage."""
+    try:
+        return Versioned(version, decoded(data, where))
+    except StoreLost as error:
+        return Versioned(version, {"text": data.decode("utf-8", "replace")}, str(error))

@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from threerc.runtime.config import Etcd
 from threerc.runtime.errors import Conflict, StoreLost
-from threerc.runtime.stores.encoding import decoded, encoded
+from threerc.runtime.stores.encoding import encoded, versioned
 from threerc.runtime.stores.gateway import Gateway
 from threerc.runtime.stores.keys import checked_key, checked_prefix, checked_vm
 from threerc.runtime.stores.logs import Log
@@ -37,12 +37,13 @@ _PAGE: Final = 1000
 
 
 class _Entry(NamedTuple):
-    """A key as it is in etcd; `value` is None where it is deleted."""
+    """A key as it is in etcd; `value` is None where it is deleted. `damage` as in Versioned."""
 
     name: str
     revision: int
     nonce: str
     value: Mapping[str, Any] | None
+    damage: str = ""
 
     @property
     def shown(self) -> int:
@@ -167,15 +168,21 @@ class EtcdStore:
 
 def _entry(found: Mapping[str, Any]) -> _Entry:
     name = b64decode(found["key"]).decode()
-    value = decoded(b64decode(found.get("value", "")), f"etcd: {name}")
-    content = None if value.get("gone") else value.get("value", {})
-    return _Entry(name, int(found["mod_revision"]), str(value.get("nonce")), content)
+    revision = int(found["mod_revision"])
+    there = versioned(revision, b64decode(found.get("value", "")), f"etcd: {name}")
+    value = there.value
+    if value.get("gone"):
+        return _Entry(name, revision, str(value.get("nonce")), None)
+    content = value.get("value")
+    if isinstance(content, dict):
+        return _Entry(name, revision, str(value.get("nonce")), content)
+    return _Entry(name, revision, "", value, there.damage or f"etcd: {name} holds no value")
 
 
 def _versioned(entry: _Entry | None) -> Versioned | None:
     if entry is None or entry.value is None:
         return None
-    return Versioned(entry.revision, entry.value)
+    return Versioned(entry.revision, entry.value, entry.damage)
 
 
 def _next(prefix: str) -> str:

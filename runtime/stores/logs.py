@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from threerc.runtime.stores.encoding import encoded
-from threerc.runtime.stores.files import FILE, told
+from threerc.runtime.stores.files import FILE, hand_over, told
 
 TEXT: Final = "log"
 EVENTS: Final = "log.json"
@@ -86,6 +86,7 @@ def _opened(path: Path) -> int:
     except FileExistsError:
         return os.open(path, flags)
     os.fchmod(handle, FILE)  # whatever the umask
+    hand_over(handle, str(path))
     return handle
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.runtime.tiny_world import START, TinyHost, TinyWorld, config
+import pytest
+
+from tests.runtime.tiny_world import START, TinyHost, TinyHypervisor, TinyWorld, config
 from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
+from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation, Seen
 from threerc.runtime.records import MIGRATE, Intent, Record
+from threerc.runtime.status import status
+from threerc.runtime.view import View
 
 
 class Site(TinyWorld):
@@ -41,6 +46,19 @@ class Site(TinyWorld):
             self.time = START + 60 * minute
             report = tick(self, self.config, "bibe")
         return [event for event in report.events if event["kind"] == "note"]
+
+    def drain_on(self) -> list[dict[str, Any]]:
+        """The next tick; what was said in it."""
+        self.time += 60
+        report = tick(self, self.config, "bibe")
+        return [event for event in report.events if event["kind"] == "note"]
+
+    def shown(self) -> object:
+        """What `3rc status` has of alfa01's maintenance."""
+        memory = Memory(self.store, self.zone, "bibe", self.time)
+        memory.load()
+        view = View(self.config, memory, self.observe(), self.time)
+        return status(view)["physical_hosts"]["alfa01"]["maintenance"]
 
     def on(self, host: str) -> set[str]:
         """What runs on a host."""
@@ -115,3 +133,87 @@ def test_one_that_was_moved_away_by_hand_is_found_where_it_is() -> None:
     found = world.store.get("vm/vm1")
     assert found is not None
     assert found.value == {"host": "alfa03", "up": 0.0}
+
+
+class Slow(TinyHypervisor):
+    """A move of it takes longer than anybody waits."""
+
+    def migrate(self, vm: str, to: str) -> None:
+        """Move, some time."""
+        self.world.hang(300)
+        super().migrate(vm, to)
+
+
+def reasons(events: list[dict[str, Any]], vm: str = "alfa01") -> list[str]:
+    return [event["reason"] for event in events if event["vm"] == vm]
+
+
+def test_the_end_is_told_once_by_the_host_s_own_word() -> None:
+    world = Site({}, vm1=1)
+    assert reasons(world.drain()) == []  # it has only just been told to leave
+    world.hosts["alfa01"].running.add("somebody_s")
+    (said,) = reasons(world.drain_on())
+    assert said == (
+        "it is drained: no virtual machine of the site runs on it any more; somebody_s still do, "
+        "which 3RC does not know"
+    )
+    assert {"vm": "alfa01", "kind": "note"}.items() <= world.told[-1].items()
+    assert world.shown() == "drained"
+    told = len(world.told)
+    for _ in range(70):
+        assert reasons(world.drain_on()) == []
+    assert len(world.told) == told
+
+
+def test_one_that_comes_back_to_a_drained_host_is_told() -> None:
+    world = Site({}, vm1=1)
+    world.drain(2)
+    assert world.shown() == "drained"
+    world.on("alfa01").add("vm1")  # beside the one that has left
+    assert reasons(world.drain_on()) == ["it was drained, but is so no more: vm1"]
+    assert world.shown() == "drain"
+
+
+def test_a_host_that_does_not_answer_or_may_get_one_is_not_called_drained() -> None:
+    world = Site({}, vm1=1)
+    world.hosts["alfa01"].running.clear()
+    world.hosts["alfa03"].running.add("vm1")
+    intent = Intent(step=MIGRATE, to="alfa01", by="bussolo", since=START)
+    world.store.put("vm/vm1", Record(host="alfa03", up=0.0, intent=intent).dump(), 0)
+    world.hosts["alfa03"].ssh = False
+    assert reasons(world.drain()) == []
+    world.hosts["alfa01"].ssh = False
+    world.hosts["alfa03"].ssh = True
+    assert reasons(world.drain_on()) == []
+    assert world.shown() == "drain"
+
+
+def test_a_move_that_is_not_over_in_time_is_not_called_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = Site({}, vm1=1)
+    monkeypatch.setattr(world, "hypervisor", lambda host, _=None: Slow(world, world.hosts[host]))
+    (said,) = reasons(world.drain(), "vm1")
+    assert said.startswith("it is not known yet whether it was moved to alfa02: not done within")
+
+
+def test_one_that_falls_while_it_is_moved_is_dead_on_both_hosts_before_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """First where it comes from, or the move might still end after the other was looked at."""
+    world = Site({}, vm1=1)
+    intent = Intent(step=MIGRATE, to="alfa02", by="bussolo", since=START - 5)
+    world.store.put("vm/vm1", Record(host="alfa01", up=0.0, intent=intent).dump(), 0)
+    world.hosts["alfa02"].running.add("vm1")  # its memory is on the way
+    world.silent["vm1"] = 100.0
+    killed: list[str] = []
+    kill = TinyHypervisor.kill
+
+    def noted(self: TinyHypervisor, vm: str) -> None:
+        killed.extend(name for name, host in world.hosts.items() if host is self.host)
+        kill(self, vm)
+
+    monkeypatch.setattr(TinyHypervisor, "kill", noted)
+    tick(world, world.config, "bibe")
+    assert killed[:2] == ["alfa01", "alfa02"]
+    assert (world.copies("vm1"), world.most) == (1, 1)

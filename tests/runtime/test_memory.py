@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.errors import Conflict
 from threerc.runtime.memory import Memory
 from threerc.runtime.records import Record, State, from_line, line
 from threerc.runtime.simulation.store import MemoryStore
@@ -213,11 +213,26 @@ def test_no_line_brings_it_down(text: str) -> None:
     assert record is None or record.flag in (0, 1, 2)
 
 
-def test_a_record_that_is_none_of_ours_is_said_to_be_so() -> None:
+def test_a_record_that_is_none_of_ours_is_nothing_to_act_upon() -> None:
     store = MemoryStore()
     store.put("vm/v", {"host": "p", "who": "knows"}, 0)
-    with pytest.raises(StoreLost, match=r"vm/v is none of ours; mend it by hand: who: "):
-        memory(store, "a", START)
+    known = memory(store, "a", START)
+    assert known.held == {}
+    assert known.unread["v"].why == "who: is no key that is known here"
+    assert known.unread["v"].guess == Record(host="p")
+    with pytest.raises(Conflict, match="vm/v cannot be read: who: is no key"):
+        known.save("v", Record(host="p"))
+
+
+def test_since_when_a_record_cannot_be_read_is_kept_until_it_changes() -> None:
+    store = MemoryStore()
+    version = store.put("vm/v", {"host": "p", "who": "knows"}, 0)
+    memory(store, "a", START).note(())
+    later = memory(store, "a", START + 60)
+    assert later.unread["v"].since == START
+    later.note(())
+    store.put("vm/v", {"host": "q", "who": "knows"}, version)
+    assert memory(store, "a", START + 120).unread["v"].since == START + 120
 
 
 @pytest.mark.parametrize(
@@ -228,7 +243,6 @@ def test_a_record_that_is_none_of_ours_is_said_to_be_so() -> None:
         ("seen/a", {"tick": 1.0, "judged": 1.0, "down": 7, "absent": {}, "marks": {}}),
         ("known", {}),
         ("known", {"vms": [1]}),
-        ("brake", {"since": 1.0}),
         ("paused/v", {"why": 7}),
         ("maintenance/p", {"drain": "perhaps"}),
     ],
@@ -236,8 +250,8 @@ def test_a_record_that_is_none_of_ours_is_said_to_be_so() -> None:
 def test_whatever_is_damaged_is_named(key: str, value: dict[str, Any]) -> None:
     store = MemoryStore()
     store.put(key, value, 0)
-    with pytest.raises(StoreLost, match=f"^{key} is none of ours"):
-        memory(store, "a", START)
+    (said,) = memory(store, "a", START).damaged
+    assert said.startswith(f"{key} cannot be read (")
 
 
 def test_what_was_silent_is_judged_from_before_a_tick_that_did_not_judge() -> None:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.lab import requires_real
 from tests.runtime.stores.support import ended, forked, value_of, version_of
 from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.records import Record
 from threerc.runtime.stores.directory import DirectoryStore
 from threerc.runtime.world import Store, Versioned
 
@@ -43,6 +45,14 @@ def names(folder: Path) -> set[str]:
 
 def value_files(folder: Path, key: str) -> list[Path]:
     return sorted((folder / "state" / key).glob("*.json"))
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A state directory of the user nobody, where that user gets to."""
+    with TemporaryDirectory() as around:
+        os.chown(around, 65534, 65534)
+        yield DirectoryStore.create(Path(around) / "ha").folder
 
 
 @contextmanager
@@ -215,23 +225,61 @@ class TestBroken:
         store.put("vm/gridce", {"n": 1}, 0)
         (path,) = value_files(folder, "vm/gridce")
         path.write_bytes(content)
-        for call in (CALLS["get"], CALLS["list"]):
-            with pytest.raises(StoreLost, match=re.escape(str(path))):
-                call(store)
+        store.put("vm/other", {"n": 2}, 0)
+        found, listed = store.get("vm/gridce"), store.list("vm/")
+        assert found is not None
+        assert found.damage == f"{path} is no JSON object"
+        assert found.value == {"text": content.decode("utf-8", "replace")}
+        assert listed == {"vm/gridce": found, "vm/other": Versioned(1, {"n": 2})}
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            found.read(Record)
+        assert store.put("vm/gridce", {"n": 3}, found.version) == 2
+        assert value_of(store, "vm/gridce") == {"n": 3}
 
     def test_a_missing_value_is_named(self, folder: Path) -> None:
         store = DirectoryStore(folder)
         store.put("vm/gridce", {"n": 1}, 0)
         (path,) = value_files(folder, "vm/gridce")
         path.unlink()
-        with pytest.raises(StoreLost, match=re.escape(str(path))):
-            store.get("vm/gridce")
+        assert store.get("vm/gridce") == Versioned(1, {}, f"{path}: No such file or directory")
+
+    @requires_real()
+    @pytest.mark.parametrize("part", ["value", "folder"])
+    def test_one_value_of_others_is_named(self, nobodys: Path, part: str) -> None:
+        """Somebody has copied it back by hand, as root."""
+        for key in ("vm/gridce", "vm/other"):
+            DirectoryStore(nobodys).put(key, {"n": 1}, 0)
+        (path,) = value_files(nobodys, "vm/gridce")
+        os.chown(path if part == "value" else path.parent, 0, 0)
+
+        def work() -> int:
+            os.setgid(65534)
+            os.setuid(65534)
+            listed = DirectoryStore(nobodys).list("vm/")
+            (told,) = (each.damage for each in listed.values() if each.damage)
+            return 0 if "gridce" in told and told.count("Permission denied") == 1 else 4
+
+        assert ended(forked(work)) == 0
+
+    @requires_real()
+    def test_an_operator_who_is_root_locks_nobody_out(self, nobodys: Path) -> None:
+        """`3rc pause` by root made a folder that stopped the recovery of the whole site."""
+        root = DirectoryStore(nobodys)
+        root.put("paused/gridce", {"why": ""}, 0)
+        root.log(["x"], [{"n": 1}])
+        root.publish("gridce", HERE)
+        made = [nobodys, *nobodys.rglob("*")]
+        assert {(each.stat().st_uid, each.stat().st_gid) for each in made} == {(65534, 65534)}
 
     def test_a_key_without_a_token_is_named(self, folder: Path) -> None:
         (folder / "state/vm/gridce").mkdir(parents=True)
-        for name in ("get", "list", "put"):
-            with pytest.raises(StoreLost, match="state/vm/gridce"):
-                CALLS[name](DirectoryStore(folder))
+        store = DirectoryStore(folder)
+        found = store.get("vm/gridce")
+        assert found is not None
+        assert "state/vm/gridce holds no file" in found.damage
+        assert store.list("vm/") == {"vm/gridce": found}
+        with pytest.raises(StoreLost, match="state/vm/gridce"):
+            CALLS["put"](store)
 
 
 class TestBetweenTheLines:

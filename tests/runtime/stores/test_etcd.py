@@ -85,10 +85,14 @@ class TestKeys:
         key = f"{etcd_prefix}/state/vm/gridce"
         server.ask("kv/put", {"key": b64encode(key.encode()).decode(), "value": "e30x"})
         store = store_at(tmp_path, server.url, prefix=etcd_prefix)
-        with pytest.raises(StoreLost, match=key):
-            store.get("vm/gridce")
-        with pytest.raises(StoreLost, match=key):
-            store.list("vm/")
+        store.put("vm/other", {"n": 2}, 0)
+        found, listed = store.get("vm/gridce"), store.list("vm/")
+        assert found is not None
+        assert (found.damage, found.value) == (f"etcd: {key} is no JSON object", {"text": "{}1"})
+        assert listed["vm/gridce"] == found
+        assert listed["vm/other"].value == {"n": 2}
+        store.put("vm/gridce", {"n": 3}, found.version)
+        assert value_of(store, "vm/gridce") == {"n": 3}
 
     def test_what_is_too_much_for_etcd_is_told(
         self, server: Member, tmp_path: Path, etcd_prefix: str
