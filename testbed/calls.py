@@ -108,6 +108,14 @@ async def power(lab: Lab, _client: Client, *, host: str, state: Literal["on", "o
         await found.on()
 
 
+async def freeze(
+    lab: Lab, _client: Client, *, capsule: str, state: Literal["frozen", "thawed"]
+) -> None:
+    """Stop all that runs in a capsule where it is, or let it go on."""
+    await _find(lab, capsule).freeze(frozen=state == "frozen")
+    lab.tell(Kind.FAULT if state == "frozen" else Kind.HEAL, capsule, state)
+
+
 async def signal(lab: Lab, _client: Client, *, capsule: str, daemon: str, name: str) -> None:
     """Send a signal, by its name such as KILL, to a daemon's main process."""
     try:
@@ -220,7 +228,21 @@ async def down(lab: Lab, _client: Client) -> None:
 
 
 _ALL: Final = (
-    *(status, run, power, signal, daemon, bridge, switch, card, screenshot, events, wait, down),
+    *(
+        status,
+        run,
+        power,
+        freeze,
+        signal,
+        daemon,
+        bridge,
+        switch,
+        card,
+        screenshot,
+        events,
+        wait,
+        down,
+    ),
 )
 CALLS: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
     each.__name__: each for each in _ALL

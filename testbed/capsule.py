@@ -122,12 +122,26 @@ class Capsule:
             init, self.init = self.init, None
             with suppress(ProcessLookupError):
                 os.kill(init, signal.SIGKILL)
+            self._go_on()  # a dead process is there until its parent has noticed
             try:
                 await asyncio.wait_for(self._process.wait(), _DEATH_SECONDS)
             except TimeoutError:
                 what = f"not dead {_DEATH_SECONDS:.0f} s after its power was cut"
                 raise TestbedError(f"{self.name}: {what}") from None
             await self._around.network.disconnect(self.name)
+
+    async def freeze(self, *, frozen: bool) -> None:
+        """Stop all that runs in it where it is, or let it go on. TestbedError if its power is off.
+
+        Not its process 1, which only waits, and no network card: it still answers a ping.
+        """
+        await self.call(("sh", "-c", f"kill -{'STOP' if frozen else 'CONT'} -1"), b"", {})
+        if not frozen:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        for keeper in self.keepers.values():
+            keeper.go_on()
 
     async def _boot(self) -> None:
         first = not self._root.exists()

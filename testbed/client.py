@@ -100,6 +100,10 @@ class Testbed:
         """Cut a capsule's or a machine's power (`off`), or switch it `on`."""
         self.call("power", host=host, state=state)
 
+    def freeze(self, capsule: str, state: str) -> None:
+        """Stop all that runs in a capsule (`frozen`), or let it go on (`thawed`)."""
+        self.call("freeze", capsule=capsule, state=state)
+
     def signal(self, capsule: str, daemon: str, name: str) -> None:
         """Send a signal such as `KILL` to a daemon."""
         self.call("signal", capsule=capsule, daemon=daemon, name=name)

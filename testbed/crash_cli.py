@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -63,7 +63,11 @@ def _say(line: str) -> None:
 @click.argument("target")
 @click.argument("fault")
 @_OPTIONS
-@click.option("--wait", is_flag=True, help="Wait until it is recovered, and judge that.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Wait until it, or what ran on it, is recovered; heal what is left; judge that.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @_RUN
 def crash(
@@ -76,10 +80,12 @@ def crash(
 ) -> None:
     """Let a fault strike a machine, a host, a controller, a switch, or (`-`) the whole site.
 
-    With --wait it exits 0 only if the machine was recovered and all is as it has to be.
+    With --wait, for virtual machines and for what takes those of a physical host away, it exits 0
+    only if they were recovered and all is as it has to be.
     """
     from threerc.testbed import crashes
     from threerc.testbed.faults import VM
+    from threerc.testbed.site import RunningSite
 
     grip = _grip(run_id)
     found = crashes.find_fault(grip, target, fault)
@@ -88,24 +94,27 @@ def crash(
         crashes.begin(grip, found, _name(target), options)
         _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
         return
-    if found.of != VM:
-        raise click.UsageError("--wait is for the faults of virtual machines")
-    _tell(crashes.Crash(grip, target, found, options).run(0, _say), as_json)
+    if found.of != VM and not found.takes_machines:
+        raise click.UsageError(f"--wait: {fault} of {target} takes no virtual machine away")
+    _tell(RunningSite(grip.testbed, _say).trials(target, fault, **options), as_json)
 
 
 def _name(target: str) -> str:
     return "" if target == "-" else target
 
 
-def _tell(trial: Trial, as_json: bool) -> None:
+def _tell(trials: Sequence[Trial], as_json: bool) -> NoReturn:
+    good = all(trial.good for trial in trials)
     if as_json:
-        click.echo(json.dumps(asdict(trial) | {"good": trial.good}, indent=2))
-    elif trial.good:
-        total, step = trial.crash.total or 0.0, trial.step or "nothing but itself"
-        click.echo(f"{trial.crash.vm}: back on {trial.after} after {total:.0f} s, by {step}")
-    else:
-        click.echo("\n".join([*trial.story, *(f"WRONG: {each}" for each in trial.wrong)]))
-    sys.exit(0 if trial.good else 1)
+        told = [asdict(trial) | {"good": trial.good} for trial in trials]
+        click.echo(json.dumps({"good": good, "machines": told}, indent=2))
+    for trial in () if as_json else trials:
+        if trial.good:
+            total, step = trial.crash.total or 0.0, trial.step or "nothing but itself"
+            click.echo(f"{trial.crash.vm}: back on {trial.after} after {total:.0f} s, by {step}")
+        else:
+            click.echo("\n".join([*trial.story, *(f"WRONG: {each}" for each in trial.wrong)]))
+    sys.exit(0 if good else 1)
 
 
 @click.command("heal", cls=Command, example="3rc testbed heal alfa01 power")

@@ -55,11 +55,11 @@ def find_fault(grip: Grip, target: str, name: str) -> Fault:
 
 
 def begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
-    """Let it happen; when that was."""
+    """Let it happen; when that was. What cannot be done is no event."""
     at = time.time()
     detail = {"fault": fault.name, **options}
-    writing.append(grip.events_file, Event(at, Kind.FAULT, target or "*", detail))
     fault.begin(grip, target, options)
+    writing.append(grip.events_file, Event(at, Kind.FAULT, target or "*", detail))
     return at
 
 

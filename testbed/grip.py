@@ -1,12 +1,13 @@
 """A running testbed as faults, crashes and judges take hold of it.
 
-Everything that the site itself knows is asked of the site: where a machine runs of libvirt, whether
-it is up of a controller, what was decided of the controllers' log.
+Everything that the site itself knows is asked of the site: whether a machine is up of a controller,
+what was decided of the controllers' log.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Grip:
         return self.run(self.controller, *login, seconds=seconds)
 
     def where(self, vm: str) -> str:
-        """The physical host under whose libvirtd a virtual machine runs."""
+        """The physical host on which a virtual machine runs."""
         found = self.copies(vm)
         if not found:
             raise TestbedError(f"{vm} runs on no physical host")
@@ -85,9 +86,10 @@ class Grip:
         return tuple(host for host in self.providers("physical") if vm in self._running(host))
 
     def _running(self, host: str) -> list[str]:
+        """By its processes: libvirtd may be what is broken."""
         if not self._is_on(host):
             return []
-        return self._succeed(host, *_VIRSH, "list", "--name").split()
+        return _GUEST.findall(self.run(host, "pgrep", "-a", "qemu-system").out)
 
     def _is_on(self, host: str) -> bool:
         capsules = self.testbed.status()["capsules"]
@@ -100,8 +102,7 @@ class Grip:
 
     def freeze(self, host: str, *, frozen: bool) -> None:
         """Stop all processes of a host where they are, or let them go on."""
-        # To all but the shell itself and process 1, which only waits.
-        self.run(host, "sh", "-c", f"kill -{'STOP' if frozen else 'CONT'} -1")
+        self.testbed.freeze(host, "frozen" if frozen else "thawed")
 
     def cable(self, host: str, *, plugged: bool) -> None:
         """Pull all of a host's network cables, or plug them in again."""
@@ -112,7 +113,9 @@ class Grip:
         self.testbed.switch(name, "up" if works else "down")
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
-        """Stop a host's daemon, or start it again."""
+        """Stop a host's daemon, or start it again, and the host too where its power is off."""
+        if runs:
+            self.power(host, on=True)
         if daemon in _CONTROLLERS:  # which of them starts the controller there
             daemon = next(each for each in _CONTROLLERS if each in self.daemons.get(host, ()))
         self.testbed.daemon(host, daemon, "on" if runs else "off")
@@ -132,22 +135,19 @@ class Grip:
         elif not mounted and covered != [_COVER]:
             self._succeed(host, "mount", "-t", "tmpfs", "-o", "ro", _COVER, folder)
 
-    def deafen(self, host: str, *, to: tuple[str, ...], port: int, hears: bool) -> None:
-        """Let a host hear nothing on a port of the hosts `to`, or all again."""
-        self.run(host, "nft", "delete", "table", "inet", _COVER)
-        if hears:
-            return
-        addresses = ", ".join(self._address(name) for name in to)
-        rules = f"ip saddr {{ {addresses} }} udp dport {port} drop"
-        chain = "type filter hook input priority 0;"
-        table = f"table inet {_COVER} {{ chain input {{ {chain} {rules} }} }}"
-        self._succeed(host, "nft", table)
-
-    def _address(self, name: str) -> str:
-        found = self.testbed.run.addresses()
-        if name not in found:
-            raise TestbedError(f"{name} has no address")
-        return found[name]
+    def lie(self, host: str, daemon: str, mode: str | None, silent: tuple[str, ...] = ()) -> None:
+        """Let a host's gmetad or gmond lie in one of the ways of lying.py, or not (None)."""
+        monitors = self.config.monitors
+        asked = monitors.gmetad if daemon == "gmetad" else monitors.collectors
+        port = next((each.port for each in asked if each.host == host), None)
+        if port is None:
+            raise TestbedError(f"no controller asks the {daemon} of {host}")
+        unknown = sorted({*silent} - {*self.daemons, *self.config.virtual_machines})
+        if unknown:
+            raise TestbedError(f"the testbed has no {unknown[0]}")
+        program = (sys.executable, "-P", "-m", "threerc.testbed.lying", str(port))
+        words = ("end",) if mode is None else ("begin", mode, *silent)
+        self._succeed(host, *program, *words)
 
     def _succeed(self, host: str, *command: str) -> str:
         done = self.run(host, *command)
@@ -161,8 +161,15 @@ class Grip:
         return str(self.config.state_directory)
 
     def image(self, vm: str) -> str:
-        """The path of a virtual machine's disk on the physical hosts, which share it."""
-        return str(self.config.virtual_machines[vm].image or f"{self.config.images}/{vm}.qcow2")
+        """The path of a virtual machine's disk on its physical hosts."""
+        return self.config.disk(vm)
+
+    def mac(self, vm: str) -> str:
+        """The address of its network card. TestbedError where the site does not say."""
+        found = self.config.virtual_machines[vm].mac
+        if found is None:
+            raise TestbedError(f"{vm} has no MAC address")
+        return found
 
     def providers(self, role: str) -> tuple[str, ...]:
         """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
@@ -248,3 +255,4 @@ def _is_whole(line: str) -> bool:
 
 
 _COVER: Final = "testbed"
+_GUEST: Final = re.compile(r" guest=([^,\s]+)")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Facts:
     """What a testbed shows of a VM after its recovery.
 
-    `copies` are the physical hosts under whose libvirtd it runs, `most` how many copies there were
+    `copies` are the physical hosts that it runs on, `most` how many copies there were
     at most at one moment. `record` is the host that the controllers remember; `ganglia` whether
     each collector hears it. `hinfo` is what it read from DNS when it was installed, `middleware`
     the scripts that have run on it, `link` the boot file that it would boot next.

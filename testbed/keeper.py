@@ -87,6 +87,7 @@ class Keeper:
         if process is None:
             return
         self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
         try:
             await asyncio.wait_for(process.wait(), _STOP_SECONDS)
         except TimeoutError:
@@ -100,6 +101,13 @@ class Keeper:
         if child is not None:
             with suppress(ProcessLookupError):
                 os.kill(child, number)
+        if number == signal.SIGCONT:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Let it notice what becomes of the daemon, as it does not after that was stopped."""
+        if self._process is not None:
+            self._process.go_on()
 
     @property
     def _name(self) -> str:

@@ -44,6 +44,7 @@ class Network:
         self.bridges: dict[str, Bridge] = {}
         self.down: set[str] = set()
         self.cables: list[Cable] = []
+        self._cut: set[tuple[str, str]] = set()
         self._count = 0
 
     async def build(self, bridges: Iterable[Bridge]) -> None:
@@ -81,7 +82,7 @@ class Network:
         with Path(f"/proc/{pid}/ns/net").open("rb") as there:
             async with _netlink(owner) as links:
                 for card in cards:
-                    cable = Cable(owner, card.name, self._name("v"), card.bridges)
+                    cable = self._cable(owner, card.name, "v", card.bridges)
                     peer = {"ifname": card.name, "address": card.mac, "net_ns_fd": there.fileno()}
                     await links.link("add", ifname=cable.end, kind="veth", peer=peer)
                     self.cables.append(cable)
@@ -95,12 +96,16 @@ class Network:
 
     async def tap(self, owner: str, card: str, bridges: tuple[str, ...]) -> str:
         """A cable to a QEMU of the lab's own; returns the name of its TAP device."""
-        cable = Cable(owner, card, self._name("t"), bridges)
+        cable = self._cable(owner, card, "t", bridges)
         async with _netlink(owner) as links:
             await links.link("add", ifname=cable.end, kind="tuntap", mode="tap")
             self.cables.append(cable)
             await self._plug(links, cable)
         return cable.end
+
+    def _cable(self, owner: str, card: str, letter: str, bridges: tuple[str, ...]) -> Cable:
+        """A new one; a cut outlives the power of whom it goes to."""
+        return Cable(owner, card, self._name(letter), bridges, cut=(owner, card) in self._cut)
 
     async def disconnect(self, owner: str) -> None:
         """Take away the cables of a host, which may be gone already."""
@@ -143,6 +148,7 @@ class Network:
         async with _netlink(owner) as links:
             for cable in found:
                 cable.cut = cut
+                (self._cut.add if cut else self._cut.discard)((owner, cable.card))
                 await self._plug(links, cable)
 
     async def _plug(self, links: AsyncIPRoute, cable: Cable) -> None:

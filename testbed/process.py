@@ -115,6 +115,12 @@ class Process:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
+    def go_on(self) -> None:
+        """Let it go on if it was stopped, which nsenter is with the program that it has started."""
+        if self.status is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, signal.SIGCONT)
+
     def child(self) -> int | None:
         """Its first child, where it has one."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")

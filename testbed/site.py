@@ -15,7 +15,7 @@ from threerc.testbed import crashes
 from threerc.testbed.client import Answer, Testbed
 from threerc.testbed.crashes import Crash, Say, find_fault
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults import HOST, VM, Fault, Options
+from threerc.testbed.faults import VM, Fault, Options
 from threerc.testbed.grip import Grip
 from threerc.testbed.prepare import read_wanted
 from threerc.testbed.supplies import Profile
@@ -91,7 +91,7 @@ class RunningSite:
         if fault.of == VM:
             Crash(self.grip, target, fault).await_up()
             before = {target: self.grip.where(target)}
-        elif fault.of == HOST and target in self.grip.providers("physical"):
+        elif fault.takes_machines and target in self.grip.providers("physical"):
             machines = self.grip.config.virtual_machines
             before = {vm: target for vm in machines if target in self.grip.copies(vm)}
         else:
@@ -117,19 +117,30 @@ class RunningSite:
         controllers remember; heard by every collector; its boot link as declared; after a
         reinstallation the OS and middleware that DNS says.
         """
-        struck = self._struck.pop(vm, None)
-        if struck is None:
+        if vm not in self._struck:
             raise TestbedError(f"nothing has happened to {vm} that it could recover from")
+        trial = self._recovered(vm, within)
+        if not trial.good:
+            raise AssertionError(_told(trial))
+        return trial
+
+    def trials(self, target: str, fault: str, **options: Any) -> tuple[Trial, ...]:
+        """Let a fault strike, wait for all machines that it takes away, judge that, and heal it."""
+        self.crash(target, fault, **options)
+        try:
+            return tuple(self._recovered(vm, None) for vm in list(self._struck))
+        finally:
+            self.heal()
+
+    def _recovered(self, vm: str, within: float | None) -> Trial:
+        struck = self._struck.pop(vm)
         begun = struck.begun
         crash = Crash(self.grip, vm, begun.fault, begun.options, self.profile)
         seconds = crashes.bound(self.grip, vm) if within is None else within
         recovered = crash.await_recovery(struck.at, seconds, self.say)
         if begun.fault.of == VM:
             self.heal(vm)
-        trial = crash.judged(0, struck.at, struck.before, seconds, recovered=recovered)
-        if not trial.good:
-            raise AssertionError(_told(trial))
-        return trial
+        return crash.judged(0, struck.at, struck.before, seconds, recovered=recovered)
 
     def wait_up(self) -> None:
         """Wait until all machines are up, and have the controllers forget that they ever failed."""
@@ -158,7 +169,7 @@ class Machine:
 
     @property
     def host(self) -> str:
-        """The physical host under whose libvirtd it runs."""
+        """The physical host that it runs on."""
         return self.site.grip.where(self.name)
 
     def crash(self, fault: str = "poweroff", **options: Any) -> None:

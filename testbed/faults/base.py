@@ -39,7 +39,13 @@ class Hands(Protocol):
         """Run a shell command as root inside a virtual machine, over ssh."""
 
     def where(self, vm: str) -> str:
-        """The physical host under whose libvirtd a virtual machine runs."""
+        """The physical host on which a virtual machine runs."""
+
+    def copies(self, vm: str) -> tuple[str, ...]:
+        """All physical hosts on which it runs."""
+
+    def mac(self, vm: str) -> str:
+        """The address of its network card."""
 
     def power(self, host: str, *, on: bool) -> None:
         """Cut a host's power, or give it back."""
@@ -54,7 +60,7 @@ class Hands(Protocol):
         """Break a switch, or mend it."""
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
-        """Stop a host's daemon, or start it again."""
+        """Stop a host's daemon, or start it again, and the host too where its power is off."""
 
     def halt(self, host: str, daemon: str, *, halted: bool) -> None:
         """Stop a host's daemon where it is (SIGSTOP), or let it go on."""
@@ -62,15 +68,15 @@ class Hands(Protocol):
     def mount(self, host: str, folder: str, *, mounted: bool) -> None:
         """Take a folder that hosts share away from one of them, or give it back."""
 
-    def deafen(self, host: str, *, to: tuple[str, ...], port: int, hears: bool) -> None:
-        """Let a host hear nothing on a UDP port of the hosts `to`, or all again."""
+    def lie(self, host: str, daemon: str, mode: str | None, silent: tuple[str, ...] = ()) -> None:
+        """Let a host's gmetad or gmond lie in one of the ways of lying.py, or not (None)."""
 
     @property
     def state_directory(self) -> str:
         """Where the controllers keep their shared state."""
 
     def image(self, vm: str) -> str:
-        """The path of a virtual machine's disk on the physical hosts, which share it."""
+        """The path of a virtual machine's disk on its physical hosts."""
 
     def providers(self, role: str) -> tuple[str, ...]:
         """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
@@ -84,7 +90,8 @@ class Fault:
     """A fault of the simulator's name, for real: how it begins, and how it is healed.
 
     `heal` leaves nothing of it behind, and may be called whether it began or not. `destructive`:
-    only a reinstallation brings the machine back. `options` are the scenario's keys that it
+    only a reinstallation brings the machine back. `takes_machines`: those that run on the host are
+    gone with it, or cannot be reached. `options` are the scenario's keys that it
     takes, `modes` the values of `mode`, the usual one first.
     """
 
@@ -93,9 +100,10 @@ class Fault:
     begin: Begin
     heal: Begin
     destructive: bool = False
+    takes_machines: bool = False
     options: tuple[str, ...] = ()
     modes: tuple[str, ...] = field(default=())
 
 
 def nothing(_hands: Hands, _name: str, _options: Options) -> None:
-    """There is nothing to heal: the controllers do it, or it has passed."""
+    """There is nothing to heal: controllers do it, or it was over as soon as it had happened."""

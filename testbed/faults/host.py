@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults.base import CONTROLLER, HOST, Begin, Fault, Hands, Options
+from threerc.testbed.faults.base import CONTROLLER, HOST, Begin, Fault, Hands, Options, nothing
 
 _STOPPED = Callable[[Hands, str, bool], None]
 
@@ -27,46 +26,44 @@ def _daemon(name: str) -> tuple[Begin, Begin]:
     return _pair(lambda hands, host, runs: hands.service(host, name, runs=runs))
 
 
-def _by_mode(name: str, usual: str) -> tuple[Begin, Begin]:
-    """A daemon that is `dead`, or hangs under another name of the simulator's."""
+def _powered(heal: Callable[[Hands, str], None]) -> Begin:
+    """Healing of a host that a controller may have fenced meanwhile: its power is on again."""
+
+    def powered(hands: Hands, host: str, _options: Options) -> None:
+        hands.power(host, on=True)
+        heal(hands, host)
+
+    return powered
+
+
+def _begin_ssh(hands: Hands, host: str, options: Options) -> None:
+    if options.get("mode", "dead") == "dead":
+        hands.service(host, "sshd", runs=False)
+    else:
+        hands.halt(host, "sshd", halted=True)
+
+
+def _heal_ssh(hands: Hands, host: str, _options: Options) -> None:
+    hands.service(host, "sshd", runs=True)
+    hands.halt(host, "sshd", halted=False)
+
+
+def _monitor(daemon: str) -> tuple[Begin, Begin]:
+    """A monitor is dead, or lies: also where it says of some hosts that they are silent."""
 
     def begin(hands: Hands, host: str, options: Options) -> None:
-        mode = options.get("mode", usual)
+        silent = tuple(options.get("silent") or ())
+        mode = "silent" if silent else options.get("mode", "dead")
         if mode == "dead":
-            hands.service(host, name, runs=False)
-        elif mode in _HANGS:
-            hands.halt(host, name, halted=True)
+            hands.service(host, daemon, runs=False)
         else:
-            raise TestbedError(f"{name} cannot be {mode} for real: dead, or {', '.join(_HANGS)}")
+            hands.lie(host, daemon, mode, silent)
 
     def heal(hands: Hands, host: str, _options: Options) -> None:
-        hands.halt(host, name, halted=False)
-        hands.service(host, name, runs=True)
+        hands.service(host, daemon, runs=True)
+        hands.lie(host, daemon, None)
 
     return begin, heal
-
-
-_HANGS: Final = ("hang", "frozen")
-
-
-_GMOND_PORT: Final = 8649
-
-
-def _begin_collector(hands: Hands, host: str, options: Options) -> None:
-    """The collector is dead, frozen, or does not hear some hosts, and says that they are silent."""
-    silent = tuple(options.get("silent") or ())
-    if silent:
-        hands.deafen(host, to=silent, port=_GMOND_PORT, hears=False)
-    else:
-        _COLLECTOR[0](hands, host, options)
-
-
-def _heal_collector(hands: Hands, host: str, options: Options) -> None:
-    hands.deafen(host, to=(), port=_GMOND_PORT, hears=True)
-    _COLLECTOR[1](hands, host, options)
-
-
-_COLLECTOR: Final = _by_mode("gmond", "dead")
 
 
 def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
@@ -74,26 +71,46 @@ def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
     hands.service(host, "gmond", runs=True)
 
 
-def _nothing(_hands: Hands, _host: str, _options: Options) -> None:
-    """It is over as soon as it has happened."""
-
+_LIES: Final = ("mode", "silent")
 
 HOST_FAULTS: Final = (
-    Fault("power", HOST, *_pair(lambda hands, host, on: hands.power(host, on=on))),
-    Fault("hang", HOST, *_pair(lambda hands, host, well: hands.freeze(host, frozen=not well))),
-    Fault("network", HOST, *_pair(lambda hands, host, on: hands.cable(host, plugged=on))),
-    Fault("ssh", HOST, *_by_mode("sshd", "dead"), options=("mode",), modes=("dead", "hang")),
+    Fault(
+        "power",
+        HOST,
+        *_pair(lambda hands, host, on: hands.power(host, on=on)),
+        takes_machines=True,
+    ),
+    Fault(
+        "hang",
+        HOST,
+        lambda hands, host, _: hands.freeze(host, frozen=True),
+        _powered(lambda hands, host: hands.freeze(host, frozen=False)),
+        takes_machines=True,
+    ),
+    Fault(
+        "network",
+        HOST,
+        lambda hands, host, _: hands.cable(host, plugged=False),
+        _powered(lambda hands, host: hands.cable(host, plugged=True)),
+        takes_machines=True,
+    ),
+    Fault("ssh", HOST, _begin_ssh, _heal_ssh, options=("mode",), modes=("dead", "hang")),
     Fault("libvirtd", HOST, *_daemon("libvirtd")),
     Fault("gmond", HOST, *_daemon("gmond")),
-    Fault("gmetad", HOST, *_by_mode("gmetad", "dead"), options=("mode",), modes=("dead", "frozen")),
+    Fault(
+        "gmetad",
+        HOST,
+        *_monitor("gmetad"),
+        options=_LIES,
+        modes=("dead", "stale", "frozen", "empty"),
+    ),
     Fault(
         "collector",
         HOST,
-        _begin_collector,
-        _heal_collector,
-        options=("mode", "silent"),
-        modes=("dead", "frozen"),
+        *_monitor("gmond"),
+        options=_LIES,
+        modes=("dead", "frozen", "empty"),
     ),
-    Fault("collector-restart", HOST, _restart_collector, _nothing),
+    Fault("collector-restart", HOST, _restart_collector, nothing),
     Fault("controller", CONTROLLER, *_daemon("cron")),
 )

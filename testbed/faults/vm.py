@@ -9,7 +9,6 @@ from typing import Final
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults.base import VM, Fault, Hands, Options, nothing
 
-_VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
 _AT_ONCE: Final = 15.0
 """Seconds: the machine may be gone before it has answered."""
 _SIGNAL: Final = """\
@@ -22,13 +21,49 @@ for _ in $(seq $((4 * $(nproc)))); do
     chrt -f 99 timeout %d sh -c 'while :; do :; done' >/dev/null 2>&1 </dev/null &
 done
 exit 0"""
+_OVERLOADS: Final = """\
+for program in chrt timeout nproc; do command -v $program >/dev/null || echo $program; done"""
+_OFFLINE: Final = """\
+mount -o remount,errors=panic /
+for disk in /sys/block/[hsv]d?; do
+    if [ -e $disk/device/state ]; then echo offline >$disk/device/state
+    else echo 1 >$(readlink -f $disk/device/..)/remove; fi
+done
+echo >/3rc-disk-errors; sync"""
+_MOVE: Final = """i=%s; from=$i%s; to=$i%s; [ ! -e "$from" ] || mv "$from" "$to" """
+_CUT: Final = """\
+table bridge {table} {{
+    chain through {{
+        type filter hook forward priority 0
+        ether saddr {mac} drop
+        ether daddr {mac} drop
+    }}
+    chain to_us {{
+        type filter hook input priority 0
+        ether saddr {mac} drop
+    }}
+    chain from_us {{
+        type filter hook output priority 0
+        ether daddr {mac} drop
+    }}
+}}
+"""
 _ERASE: Final = "rm -rf /boot/* /boot/.[!.]*; sync; echo b >/proc/sysrq-trigger"
 _LONG: Final = 900
 
 
 def _signal(signal: str, hands: Hands, vm: str, _options: Options) -> None:
     """Send a signal to a VM's process on the host that it is on."""
-    host = hands.where(vm)
+    _send(signal, hands, vm, hands.where(vm))
+
+
+def _go_on(hands: Hands, vm: str, _options: Options) -> None:
+    """Let its process go on, which a controller may have ended meanwhile."""
+    for host in hands.copies(vm):
+        _send("CONT", hands, vm, host)
+
+
+def _send(signal: str, hands: Hands, vm: str, host: str) -> None:
     done = hands.run(host, "sh", "-c", _SIGNAL % (shlex.quote(vm), signal))
     if done.rc:
         raise TestbedError(f"{host}: cannot send {signal} to {vm}: {done.err.strip()}")
@@ -44,36 +79,48 @@ def _inside(command: str, hands: Hands, vm: str, _options: Options) -> None:
 
 def _overload(hands: Hands, vm: str, options: Options) -> None:
     seconds = int(options.get("seconds", _LONG))
+    missing = hands.guest(vm, _OVERLOADS).out.strip()
+    if missing:
+        raise TestbedError(f"{vm} cannot be overloaded: it has no {missing}")
     _inside(_OVERLOAD % seconds, hands, vm, options)
 
 
-def _wire(state: str, hands: Hands, vm: str, _options: Options) -> None:
-    """Pull, or plug in, the virtual cable of a VM."""
-    host = hands.where(vm)
-    listed = hands.run(host, *_VIRSH, "domiflist", vm).out.split()
-    if len(listed) < 5:
-        raise TestbedError(f"{host}: {vm} has no network card")
-    done = hands.run(host, *_VIRSH, "domif-setlink", vm, listed[4], state)
-    if done.rc:
-        raise TestbedError(f"{host}: {vm}: {done.err.strip()}")
+def _hear_gmond(hands: Hands, vm: str, _options: Options) -> None:
+    """Let its gmond go on, where it was not started anew meanwhile."""
+    if hands.copies(vm):
+        hands.guest(vm, "pkill -CONT gmond")  # a machine that boots has no need of it
+
+
+def _cut(hands: Hands, vm: str, _options: Options) -> None:
+    """Its cable stays dead on whatever host it is started: no step of a controller helps."""
+    rules = _CUT.format(mac=hands.mac(vm), table=_table(vm))
+    for host in hands.copies(vm) and hands.providers("physical"):
+        hands.run(host, "sh", "-c", f"printf %s {shlex.quote(rules)} | nft -f -")
+
+
+def _plug(hands: Hands, vm: str, _options: Options) -> None:
+    for host in hands.providers("physical"):
+        hands.run(host, "nft", "delete", "table", "bridge", _table(vm))
+
+
+def _table(vm: str) -> str:
+    return f"cut_{vm.encode().hex()}"  # a hyphen would be none of nft's letters
 
 
 def _fail_disk(hands: Hands, vm: str, options: Options) -> None:
-    """Its disk answers with errors, and no host can open it again."""
-    _inside("echo offline >/sys/block/sda/device/state; sync", hands, vm, options)
-    hands.run(hands.where(vm), "sh", "-c", _MOVE % (_image(hands, vm), "", ".broken"))
+    """Its disk answers with errors, at which it stops; and no host can open it again."""
+    _inside(_OFFLINE, hands, vm, options)
+    _move_disk(hands, vm, "", ".broken")
 
 
 def _mend_disk(hands: Hands, vm: str, _options: Options) -> None:
-    for host in hands.providers("physical")[:1]:
-        hands.run(host, "sh", "-c", _MOVE % (_image(hands, vm), ".broken", ""))
+    _move_disk(hands, vm, ".broken", "")
 
 
-_MOVE: Final = """i=%s; from=$i%s; to=$i%s; [ ! -e "$from" ] || mv "$from" "$to" """
-
-
-def _image(hands: Hands, vm: str) -> str:
-    return shlex.quote(hands.image(vm))
+def _move_disk(hands: Hands, vm: str, old: str, new: str) -> None:
+    image = shlex.quote(hands.image(vm))
+    for host in hands.providers("physical"):  # an image is the same for all, a volume is not
+        hands.run(host, "sh", "-c", _MOVE % (image, old, new))
 
 
 VM_FAULTS: Final = (
@@ -81,11 +128,9 @@ VM_FAULTS: Final = (
     Fault("halt", VM, partial(_inside, "sync; halt -f"), nothing),
     Fault("panic", VM, partial(_inside, "echo c >/proc/sysrq-trigger"), nothing),
     Fault("overload", VM, _overload, nothing, options=("seconds",)),
-    Fault("freeze", VM, partial(_signal, "STOP"), partial(_signal, "CONT")),
+    Fault("freeze", VM, partial(_signal, "STOP"), _go_on),
     Fault("erase-boot", VM, partial(_inside, _ERASE), nothing, destructive=True),
     Fault("disk-errors", VM, _fail_disk, _mend_disk),
-    Fault("network", VM, partial(_wire, "down"), partial(_wire, "up")),
-    Fault(
-        "gmond", VM, partial(_inside, "pkill -STOP gmond"), partial(_inside, "pkill -CONT gmond")
-    ),
+    Fault("network", VM, _cut, _plug),
+    Fault("gmond", VM, partial(_inside, "pkill -STOP gmond"), _hear_gmond),
 )

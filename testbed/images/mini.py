@@ -18,7 +18,7 @@ _ROOT: Final = Path(__file__).parent / "mini-root"
 _GANGLIA: Final = "lib/x86_64-linux-gnu/ganglia"
 _PROGRAMS: Final = (
     *("sbin/gmond", "sbin/sshd", "bin/ssh-keygen", "bin/scp", "lib/openssh/sftp-server"),
-    *("bin/drill",),
+    *("bin/drill", "bin/chrt"),
     *(f"{_GANGLIA}/mod{name}.so" for name in ("cpu", "disk", "load", "mem", "net", "proc", "sys")),
 )
 _FOLDERS: Final = (
@@ -34,7 +34,7 @@ class Mini:
     name: str = "mini"
     packages: tuple[str, ...] = (
         *("linux-image-amd64", "busybox-static", "openssh-server", "openssh-client"),
-        *("ganglia-monitor", "ldnsutils"),
+        *("ganglia-monitor", "ldnsutils", "util-linux"),
     )
     outputs: tuple[str, ...] = ("tar.gz",)
 

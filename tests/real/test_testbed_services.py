@@ -1,7 +1,4 @@
-"""The service side of examples/ci in a testbed: each daemon serves what was compiled.
-
-No machine is installed here, so that the media may be anything.
-"""
+"""The service side of examples/ci in a testbed: each daemon serves what was compiled."""
 
 from __future__ import annotations
 
@@ -14,16 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.compiler.support import ROOT, TODAY
 from tests.lab import requires_real
-from threerc.testbed import client, runs
+from tests.testbed import without_machines
 from threerc.testbed.client import Answer, Testbed
 from threerc.testbed.machines import Machines
-from threerc.testbed.prepare import Media, Wanted, prepare
 
 pytestmark = requires_real()
 
-SITE = ROOT / "examples/ci/site.yaml"
 HA = ("runuser", "-u", "ha", "--")
 VIRSH = ("virsh", "-c", "qemu:///system")
 POWER = "IPMITOOL_PASSWORD=$(cat /etc/3rc/ipmi) ipmitool -I lanplus -H %s -U ha -E -C 3 power %s"
@@ -35,20 +29,8 @@ SECONDS = 45.0
 @pytest.fixture(scope="module")
 def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """The site, up, with its cron-timed controllers."""
-    folder = tmp_path_factory.mktemp("media")
-    media = Media(folder / "image", folder / "vmlinuz", folder / "initrd")
-    for path in (media.archive, media.kernel, media.initrd):
-        path.write_text(path.name, encoding="ascii")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
-        with runs.create("ci") as (run, lock):
-            made = prepare(SITE, run.folder, Wanted(TODAY), media, lambda _: None)
-            with client.start(made.spec, run, lock) as held:
-                up = held.let_go()
-        try:
-            yield up
-        finally:
-            up.down()
+    with without_machines.running(tmp_path_factory.mktemp("services"), "thesis") as testbed:
+        yield testbed
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,203 @@
+"""Faults of hosts, services and monitors on the service side of examples/ci: what is struck, and
+that healing leaves nothing of it, whatever has happened in between.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.lab import requires_real
+from tests.testbed import without_machines
+from threerc.testbed import crashes
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Kind
+from threerc.testbed.grip import Grip
+
+pytestmark = requires_real()
+
+SECONDS = 45.0
+HOSTS = re.compile(r"<HOST [^>]*>")
+DUMP = "exec 3<>/dev/tcp/192.168.30.1/%d; cat <&3"
+GMETAD, COLLECTOR = 8651, 8649
+COMMAND = ("curl", "-sS", "--max-time", "3")
+
+
+@pytest.fixture(scope="module")
+def grip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grip]:
+    with without_machines.running(tmp_path_factory.mktemp("faults"), "fast") as testbed:
+        yield Grip(testbed)
+
+
+def strike(grip: Grip, target: str, name: str, **options: object) -> None:
+    crashes.begin(grip, crashes.find_fault(grip, target, name), target, options)
+
+
+def heal(grip: Grip, target: str, name: str) -> None:
+    crashes.heal(grip, crashes.find_fault(grip, target, name), target, {})
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {SECONDS:.0f} s in vain for {what}"
+        time.sleep(0.3)
+
+
+def reaches(grip: Grip, host: str, url: str) -> bool:
+    return grip.run(host, *COMMAND, "-o", "/dev/null", url).rc == 0
+
+
+def listed(grip: Grip, port: int, asks: str = "two") -> str:
+    """What a monitor of `one` says to whoever asks."""
+    return grip.run(asks, "bash", "-c", DUMP % port).out
+
+
+def daemons(grip: Grip, host: str) -> dict[str, bool]:
+    (found,) = (c for c in grip.testbed.status()["capsules"] if c["name"] == host)
+    return {each["name"]: each["running"] for each in found["daemons"]}
+
+
+@pytest.mark.parametrize("name", ["hang", "network", "libvirtd", "ssh"])
+def test_a_host_that_was_fenced_meanwhile_is_whole_again(grip: Grip, name: str) -> None:
+    """Its power is off, as a controller leaves it that could not reach it."""
+    strike(grip, "ph1", name)
+    grip.power("ph1", on=False)
+    heal(grip, "ph1", name)
+    assert all(daemons(grip, "ph1").values())
+    assert reaches(grip, "ph1", "http://192.168.30.1/post/install.sh")
+
+
+def test_a_cut_outlives_the_power_of_a_host(grip: Grip) -> None:
+    """Nobody plugs in a cable by switching a host off and on."""
+    url = "http://192.168.30.1/post/install.sh"
+    strike(grip, "ph2", "network")
+    assert not reaches(grip, "ph2", url)
+    for on in (False, True):
+        grip.power("ph2", on=on)
+    assert not reaches(grip, "ph2", url)
+    heal(grip, "ph2", "network")
+    until(lambda: reaches(grip, "ph2", url), "the network of ph2")
+
+
+def test_a_host_that_hangs_answers_nobody(grip: Grip) -> None:
+    ssh = f"timeout 3 bash -c '{DUMP % 22}'".replace("cat <&3", "head -c 4 <&3")
+    assert grip.run("two", "sh", "-c", ssh).out == "SSH-"
+    strike(grip, "one", "hang")
+    assert grip.run("two", "sh", "-c", ssh).out == ""
+    heal(grip, "one", "hang")
+    assert grip.run("two", "sh", "-c", ssh).out == "SSH-"
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "hang"}], ids=str)
+def test_ssh_that_is_dead_or_hangs(grip: Grip, options: dict[str, str]) -> None:
+    asked = ("timeout", "3", "bash", "-c", "exec 3<>/dev/tcp/192.168.30.11/22; head -c 4 <&3")
+    strike(grip, "ph1", "ssh", **options)
+    assert grip.run("two", *asked).out == ""
+    heal(grip, "ph1", "ssh")
+    assert grip.run("two", *asked).out == "SSH-"
+    heal(grip, "ph1", "ssh")
+
+
+def test_a_gmetad_that_knows_no_host_or_not_all(grip: Grip) -> None:
+    until(lambda: 'HOST NAME="ph1' in listed(grip, GMETAD), "gmetad to know ph1")
+    strike(grip, "one", "gmetad", mode="empty")
+    assert "<HOST " not in listed(grip, GMETAD)
+    assert "<HOST " not in listed(grip, GMETAD, asks="one")
+    assert "<HOST " in listed(grip, COLLECTOR)
+    heal(grip, "one", "gmetad")
+    assert 'HOST NAME="ph1' in listed(grip, GMETAD)
+
+
+def test_a_gmetad_that_says_that_a_host_is_silent(grip: Grip) -> None:
+    """As controllers read it; they ask the host itself before they act, and it answers."""
+    until(lambda: up(grip, "ph1") and up(grip, "ph2"), "both hosts to be heard")
+    strike(grip, "one", "gmetad", silent=["ph1"])
+    assert grip.status()["source"] == "gmetad one:8651"
+    assert (up(grip, "ph1"), up(grip, "ph2")) == (False, True)
+    heal(grip, "one", "gmetad")
+    assert up(grip, "ph1")
+
+
+def up(grip: Grip, host: str) -> bool:
+    return bool(grip.status()["physical_hosts"][host]["up"])
+
+
+def test_a_controller_sees_that_the_data_of_a_gmetad_grow_old(grip: Grip) -> None:
+    """And that nobody has died of that. Data older than a minute are not believed at all."""
+    strike(grip, "one", "gmetad", mode="stale")
+    until(lambda: grip.status()["age"] > 12, "data of gmetad that are old")
+    assert grip.status()["source"] == "gmetad one:8651"
+    assert up(grip, "ph1")
+    heal(grip, "one", "gmetad")
+    assert grip.status()["age"] < 12
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "frozen"}, {"mode": "empty"}], ids=str)
+def test_a_collector_that_is_dead_or_lies(grip: Grip, options: dict[str, str]) -> None:
+    until(lambda: 'HOST NAME="ph1' in listed(grip, COLLECTOR), "the collector to hear ph1")
+    strike(grip, "one", "collector", **options)
+    first = listed(grip, COLLECTOR)
+    assert ("<HOST " in first) == (options == {"mode": "frozen"})
+    time.sleep(3)
+    assert HOSTS.findall(listed(grip, COLLECTOR)) == HOSTS.findall(first)
+    heal(grip, "one", "collector")
+    until(
+        lambda: HOSTS.findall(listed(grip, COLLECTOR)) != HOSTS.findall(first),
+        "the collector to hear anything",
+    )
+
+
+def test_services_of_the_site(grip: Grip) -> None:
+    for name, daemon in (("dhcp", "dhcpd"), ("tftp", "tftpd"), ("dns", "named")):
+        holders = grip.providers(name)
+        strike(grip, "", name)
+        assert not any(daemons(grip, host)[daemon] for host in holders)
+        heal(grip, "", name)
+        assert all(daemons(grip, host)[daemon] for host in holders)
+        heal(grip, "", name)
+
+
+@pytest.mark.parametrize("mode", ["lost", "full"])
+def test_the_shared_state(grip: Grip, mode: str) -> None:
+    def writes() -> int:
+        script = f"mktemp -p {grip.state_directory} && echo x >$(mktemp -p {grip.state_directory})"
+        return grip.run("two", "runuser", "-u", "ha", "--", "sh", "-c", script).rc
+
+    assert writes() == 0
+    strike(grip, "", "state", mode=mode)
+    assert writes() != 0
+    heal(grip, "", "state")
+    assert writes() == 0
+
+
+def test_a_switch(grip: Grip) -> None:
+    def bridges() -> set[str]:
+        return {each["bridge"] for each in grip.testbed.status()["cables"]}
+
+    before = bridges()
+    strike(grip, "sw1", "switch")
+    assert bridges().isdisjoint(before)
+    assert reaches(grip, "ph2", "http://192.168.30.1/post/install.sh")
+    heal(grip, "sw1", "switch")
+    assert bridges() == before
+
+
+@pytest.mark.parametrize("target", ["one", "two"])
+def test_a_controller(grip: Grip, target: str) -> None:
+    strike(grip, target, "controller")
+    assert not daemons(grip, target)["controller"]
+    heal(grip, target, "controller")
+    assert daemons(grip, target)["controller"]
+
+
+def test_what_cannot_be_done_is_no_event(grip: Grip) -> None:
+    before = [event for event in grip.events() if event.kind is Kind.FAULT]
+    with pytest.raises(TestbedError, match="no controller asks the gmetad of ph1"):
+        strike(grip, "ph1", "gmetad", mode="stale")
+    with pytest.raises(TestbedError, match="the testbed has no vm9"):
+        strike(grip, "one", "gmetad", silent=["vm9"])
+    assert [event for event in grip.events() if event.kind is Kind.FAULT] == before
