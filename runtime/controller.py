@@ -179,11 +179,10 @@ def _say(world: World, me: str, report: Report) -> None:
     news = News(world.store, me, report.time, report.events)
     if lines or news.fresh:
         world.store.log(lines, news.fresh)
-    loud = [event for event in news.fresh if event["kind"] != "wait"]
-    if loud:
-        world.tell(loud)
+    loud = [*news.late, *(event for event in news.fresh if event["kind"] != "wait")]
+    late = world.tell(loud) if loud else ()
     # Only now: whoever dies before has told nobody, and is to tell it again.
-    news.remember()
+    news.remember(late)
 
 
 def _say_what_is_lost(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from threerc.runtime import notify, remote
 from threerc.runtime.config import ControllerConfig
+from threerc.runtime.errors import Unreachable
 from threerc.runtime.hypervisors import open_hypervisor
 from threerc.runtime.monitors import from_config, observe
 from threerc.runtime.monitors.probe import answering
@@ -21,6 +23,10 @@ from threerc.runtime.threads import together
 from threerc.runtime.world import Hypervisor, Job, Leave, Power, Probed, Store
 
 _TELL_SECONDS: Final = 15.0
+_LATE: Final = (
+    "%d of %d notifications were not over within %g s; %d of them, not begun, wait for the next tick"
+)
+_log = logging.getLogger(__name__)
 
 
 class RealWorld:
@@ -76,9 +82,20 @@ class RealWorld:
         """Run jobs side by side."""
         return together(jobs, seconds, hosts)
 
-    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Tell whoever is to be told."""
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Tell whoever is to be told; the events whose turn did not come in time."""
         settings = self.config.notify
-        if settings.command or settings.webhook:
-            jobs = {str(at): partial(notify.tell, settings, e) for at, e in enumerate(events)}
-            together(jobs, _TELL_SECONDS)
+        if not settings.command and not settings.webhook:
+            return ()
+        begun: set[int] = set()
+
+        def tell(at: int) -> None:
+            begun.add(at)
+            notify.tell(settings, events[at])
+
+        done = together({str(at): partial(tell, at) for at in range(len(events))}, _TELL_SECONDS)
+        late = sum(isinstance(answer, Unreachable) for answer in done.values())
+        left = [event for at, event in enumerate(events) if at not in begun]
+        if late:
+            _log.warning(_LATE, late, len(events), _TELL_SECONDS, len(left))
+        return left

@@ -6,7 +6,7 @@ So people learn why nothing is done just now from either controller, wherever it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,8 @@ from threerc.runtime.world import Store
 AGAIN: Final = 3600.0
 """Seconds after which a reason that still holds is told again."""
 _TOLD: Final = "told/"
+_MOST_LATE: Final = 500
+"""So many events, the newest, wait for their notification: etcd takes no large values."""
 SITE: Final = "*"
 """In place of a VM's name: all of them."""
 _ALWAYS: Final = frozenset({"action", "recovered"})
@@ -44,7 +46,8 @@ def gist(reason: str) -> str:
 class News:
     """The events of one tick: those that say something new, to be remembered when they are told.
 
-    Raises StoreLost where it cannot be read what was told before.
+    `late` are those of ticks before for whose notification there was no time. Raises StoreLost
+    where it cannot be read what was told before.
     """
 
     def __init__(self, store: Store, me: str, now: float, events: Iterable[dict[str, Any]]) -> None:
@@ -52,6 +55,7 @@ class News:
         self._key = _TOLD + me
         self._found = store.get(self._key)
         self._before = {} if self._found is None else _loaded(self._found.value)
+        self.late = [] if self._found is None else _late(self._found.value)
         self._standing: dict[_Key, Standing] = {}
         self.fresh = [event for event in events if self._is_new(event, now)]
 
@@ -67,13 +71,19 @@ class News:
         self._standing[key] = known
         return not heard
 
-    def remember(self) -> None:
-        """Note what was told. Where that cannot be written, it is told again in the next tick."""
-        if self._standing == self._before:
+    def remember(self, late: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Note what was told, but for those that were too `late`.
+
+        Where that cannot be written, it is told again in the next tick.
+        """
+        if self._standing == self._before and not late and not self.late:
             return
+        value = _dumped(self._standing)
+        if late:
+            value["late"] = [*late[-_MOST_LATE:]]
         version = self._found.version if self._found else 0
         with suppress(Conflict, StoreLost):
-            self._store.put(self._key, _dumped(self._standing), version)
+            self._store.put(self._key, value, version)
 
 
 def standing(store: Store) -> dict[str, list[tuple[str, Standing]]]:
@@ -83,6 +93,11 @@ def standing(store: Store) -> dict[str, list[tuple[str, Standing]]]:
         key.removeprefix(_TOLD): [(name, each) for (name, *_), each in _loaded(held.value).items()]
         for key, held in listed.items()
     }
+
+
+def _late(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = value.get("late")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _dumped(standing: Mapping[_Key, Standing]) -> dict[str, Any]:

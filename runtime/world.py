@@ -167,5 +167,8 @@ class World(Protocol):
         `hosts` says on which host a job works, where its name does not: each takes a few at a time.
         """
 
-    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Notify whoever is to be notified of these events; never raises."""
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Notify whoever is to be notified of these events; those for which there was no time.
+
+        Never raises.
+        """

@@ -156,6 +156,7 @@ class SimWorld:
                 raise result
         return found
 
-    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """Keep the notifications."""
         self.told.extend(events)
+        return ()

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.runtime.monitors.support import saying, serving, trickling
+from tests.runtime.tiny_world import config
 from threerc.runtime.config import Notify
 from threerc.runtime.notify import tell
+from threerc.runtime.real import RealWorld
+from threerc.runtime.stores.directory import DirectoryStore
 
 EVENT = {"vm": "gridce", "kind": "action", "reason": "dòwn; $(reboot) \"'"}
 STATUS = {"/ok": 204, "/broken": 500}
@@ -94,3 +97,22 @@ def test_what_is_secret_in_a_webhook_is_not_logged(
     tell(Notify(webhook=f"http://user:SECRET@[x{path}"), EVENT)
     assert len(caplog.messages) == 3
     assert "SECRET" not in caplog.text
+
+
+def test_what_is_not_sent_in_time_is_said_and_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those under way may still be told; of the others nobody hears but in the next tick."""
+    monkeypatch.setattr("threerc.runtime.real._TELL_SECONDS", 0.5)
+    monkeypatch.setattr("threerc.runtime.threads.MOST", 2)
+    monkeypatch.setattr("threerc.runtime.threads.MOST_HANGING", 0)
+    DirectoryStore.create(tmp_path / "ha")
+    settings = {"command": ("sleep", "5")}
+    world = RealWorld(config(state_directory=str(tmp_path / "ha"), notify=settings), "bibe")
+    left = world.tell([{"n": n} for n in range(5)])
+    assert left == [{"n": n} for n in (2, 3, 4)]
+    (said,) = caplog.messages
+    assert said == (
+        "5 of 5 notifications were not over within 0.5 s; 3 of them, not begun, wait for the next "
+        "tick"
+    )

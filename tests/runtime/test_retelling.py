@@ -162,3 +162,20 @@ def test_what_is_none_of_ours_is_written_anew(value: dict[str, Any]) -> None:
 )
 def test_figures_are_no_news_but_names_are(one: str, other: str, same: bool) -> None:
     assert (gist(one) == gist(other)) is same
+
+
+def test_for_whom_there_was_no_time_is_told_in_the_next_tick(world: TinyWorld) -> None:
+    world.silent |= {"gridce": 500.0, "other": 500.0}
+    world.ears = 1
+    tick(world, SITE, "bibe")
+    assert len(world.told) == 1
+    world.time += 60
+    tick(world, SITE, "bibe")
+    acted = [event for event in world.told if event["kind"] == "action"]
+    assert sorted(event["vm"] for event in acted) == ["gridce", "other"]
+    assert {event["time"] for event in acted} == {world.time - 60}
+    world.time += 60
+    tick(world, SITE, "bibe")
+    assert len(world.told) == 2
+    logged = [event for event in world.store.events() if event["kind"] == "action"]
+    assert len(logged) == 2

@@ -192,6 +192,7 @@ class TinyWorld:
     store: MemoryStore = field(default_factory=lambda: seen_well("bibe", "bussolo"))
     links: dict[str, str] = field(default_factory=dict)
     told: list[Mapping[str, Any]] = field(default_factory=list)
+    ears: int = 1000
     loads: dict[str, float] = field(default_factory=dict)
     calls: int = 0
     dies_at: int = 0
@@ -279,6 +280,7 @@ class TinyWorld:
             job.parent = getcurrent()
             job.switch()
 
-    def tell(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Remember what was told."""
-        self.told.extend(events)
+    def tell(self, events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Remember what was told; there is time for so many as `ears`."""
+        self.told.extend(events[: self.ears])
+        return events[self.ears :]
