@@ -18,6 +18,7 @@ from threerc.testbed.crash_cli import COMMANDS
 if TYPE_CHECKING:
     from threerc.compiler.findings import Rejected
     from threerc.testbed.client import Testbed
+    from threerc.testbed.images.cache import Cache
 
 _PATH = click.Path(path_type=Path)
 _RUN = click.option("--run", "run_id", metavar="ID", help="Which testbed, where several run.")
@@ -151,14 +152,27 @@ def down(run_id: str | None) -> None:
 
 @testbed.command("clean", example="3rc testbed clean")
 def clean() -> None:
-    """Remove all that killed runs have left, and end testbeds that do not answer."""
+    """Remove all that killed runs have left, and end testbeds that do not answer.
+
+    Images and packages that nothing has used for 30 days go too; the folder of the others is told.
+    """
     from threerc.testbed import client
+    from threerc.testbed.images import default_cache
+    from threerc.testbed.images.cache import UNUSED_DAYS, Cache
 
     removed, living = client.clean()
     for run in removed:
         click.echo(f"removed {run.folder}")
     for run in living:
         click.echo(f"{run.id} ({run.site}) runs: end it by `3rc testbed down --run {run.id}`")
+    cache = Cache(default_cache(), lambda line: click.echo(line, err=True))
+    for file in cache.remove_unused():
+        click.echo(f"removed {file}, which nothing has used for {UNUSED_DAYS} days")
+    click.echo(_kept(cache))
+
+
+def _kept(cache: Cache) -> str:
+    return f"images and packages: {cache.size() / 1e6:.0f} MB in {cache.folder}"
 
 
 # -- looking
@@ -169,6 +183,9 @@ def clean() -> None:
 @_JSON
 def status(run_id: str | None, as_json: bool) -> None:
     """Show what runs in a testbed."""
+    from threerc.testbed.images import default_cache
+    from threerc.testbed.images.cache import Cache
+
     found = _found(run_id).status()
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -186,6 +203,7 @@ def status(run_id: str | None, as_json: bool) -> None:
     for cable in found["cables"]:
         if cable["bridge"] is None:
             click.echo(f"{cable['host']} {cable['card']}: no network")
+    click.echo(_kept(Cache(default_cache(), click.echo)))
 
 
 def _daemons(capsule: dict[str, Any]) -> str:

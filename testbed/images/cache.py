@@ -6,7 +6,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ __all__ = ["Build", "Cache", "ImageError", "Recipe"]
 
 _SOURCES: Final = ("images", "installer")
 _UNDONE: Final = ".making-"
+_LOCK: Final = "lock"
+UNUSED_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Recipe(Protocol):
 class Cache:
     """A folder of files `<name>-<digest>.<ending>`, and of the packages that were fetched.
 
-    It may be deleted at any time that nobody uses it.
+    It may be deleted at any time that nobody uses it. The time of a file is when it was used last.
     """
 
     folder: Path
@@ -67,16 +70,35 @@ class Cache:
         packages = resolve(recipe.packages)
         stem = f"{recipe.name}-{digest(packages)}"
         made = tuple(self.folder / f"{stem}.{ending}" for ending in recipe.outputs)
-        if all(file.exists() for file in made):
-            return made
-        with self._alone():
-            if not all(file.exists() for file in made):
-                self._make(recipe, packages, made)
+        if not all(file.exists() for file in made):
+            with self._alone():
+                if not all(file.exists() for file in made):
+                    self._make(recipe, packages, made)
+        _used(made)
         return made
+
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return sum(file.stat().st_size for file in self._files())
+
+    def remove_unused(self) -> list[Path]:
+        """Remove what nothing has used for so many days; which files. Raises OSError."""
+        if not self.folder.is_dir():
+            return []
+        with self._alone():
+            since = time.time() - UNUSED_DAYS * 86400
+            removed = [file for file in self._files() if file.stat().st_mtime < since]
+            for file in removed:
+                file.unlink()
+        return removed
+
+    def _files(self) -> list[Path]:
+        return sorted(f for f in self.folder.rglob("*") if f.is_file() and f.name != _LOCK)
 
     def _make(self, recipe: Recipe, packages: list[Package], made: tuple[Path, ...]) -> None:
         self.say(f"making {recipe.name} from {len(packages)} packages; the next time it is there")
         files = fetch(packages, self.folder / "packages")
+        _used(files)
         work = Path(mkdtemp(prefix=_UNDONE, dir=self.folder))
         try:
             fresh = tuple(work / file.name for file in made)
@@ -92,7 +114,7 @@ class Cache:
     def _alone(self) -> Iterator[None]:
         """Keep others from making anything here; clear away what one that was killed left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
+        with (self.folder / _LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -101,6 +123,12 @@ class Cache:
             for left in self.folder.glob(f"{_UNDONE}*"):
                 shutil.rmtree(left)
             yield
+
+
+def _used(files: Iterable[Path]) -> None:
+    """Note that files are used now, by their times: apt leaves a package's own."""
+    for file in files:
+        os.utime(file)
 
 
 def digest(packages: list[Package]) -> str:

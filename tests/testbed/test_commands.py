@@ -49,7 +49,8 @@ def test_status_shows_all_and_what_is_dead(testbed: Testbed) -> None:
     testbed.switch("b", "up")
     testbed.daemon(SECOND, "sshd", "on")
     assert shown[0].startswith(f"tiny ({testbed.run.id}): running, ")
-    assert [line.split() for line in shown[1:]] == [
+    assert shown[-1].endswith("/3rc/images")
+    assert [line.split() for line in shown[1:-1]] == [
         [FIRST, "physical", "on", "sshd"],
         [SECOND, "physical", "on", "sshd!dead"],
         ["switch", "b:", "lan", "is", "down"],
@@ -104,10 +105,14 @@ def test_a_console_is_heard_and_typed_to(testbed: Testbed) -> None:
     assert "none has no console now" in typed("console", "none").stderr
 
 
-def test_clean_and_up_say_what_they_do(testbed: Testbed, tmp_path: Path) -> None:
+def test_clean_and_up_say_what_they_do(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with runs.create("dead") as (run, _):
         pass
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said = typed("clean").stdout
+    assert f"images and packages: 0 MB in {tmp_path}/3rc/images" in said
     assert f"removed {run.folder}" in said
     assert f"3rc testbed down --run {testbed.run.id}" in said
     site = tmp_path / "site.yaml"

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.lab import requires_real
-from threerc.testbed.images.cache import Build, Cache, ImageError, digest
+from threerc.testbed.images.cache import UNUSED_DAYS, Build, Cache, ImageError, digest
 from threerc.testbed.images.installer import INSTALLER
 from threerc.testbed.images.mini import MINI
 from threerc.testbed.images.packages import Package, fetch, resolve
@@ -85,6 +86,28 @@ def test_what_was_made_is_there_without_a_network(tmp_path: Path, packages: Path
     (cache.folder / "packages").unlink()
     assert cache.get(small) == (made,)
     assert len(small.made) == 1
+
+
+def test_what_nothing_has_used_for_long_is_removed(tmp_path: Path, packages: Path) -> None:
+    cache = fresh(tmp_path / "cache", packages)
+    (cache.folder / "packages").unlink()
+    assert Cache(tmp_path / "none", silent).remove_unused() == []
+    old, young = cache.folder / "mini-1.tar.gz", cache.folder / "packages/mawk_1_amd64.deb"
+    young.parent.mkdir()
+    now = time.time()
+    for file, days in ((old, UNUSED_DAYS + 1), (young, UNUSED_DAYS - 1)):
+        file.write_bytes(b"1234")
+        os.utime(file, (now, now - days * 86400))
+    assert (cache.remove_unused(), cache.size()) == ([old], 4)
+
+
+def test_what_is_used_is_not_old(tmp_path: Path, packages: Path) -> None:
+    cache = fresh(tmp_path / "cache", packages)
+    (made,) = cache.get(Small())
+    os.utime(made, (0, 0))
+    cache.get(Small())
+    assert made not in cache.remove_unused()
+    assert made.exists()
 
 
 def test_a_digest_depends_on_versions() -> None:
