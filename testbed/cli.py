@@ -256,7 +256,7 @@ def screenshot(host: str, file: Path, run_id: str | None) -> None:
 @testbed.command(
     "ssh",
     example="3rc testbed ssh gridce uptime",
-    context_settings={**CONTEXT, "ignore_unknown_options": True},
+    context_settings={**CONTEXT, "allow_interspersed_args": False},  # a command's own, `--` too
 )
 @_RUN
 @click.argument("host")

@@ -66,6 +66,11 @@ def test_ssh_runs_a_command_with_its_words_and_its_end(testbed: Testbed) -> None
     assert testbed.run.lives()
 
 
+def test_ssh_leaves_all_words_of_a_command_to_it(testbed: Testbed) -> None:
+    done = typed("ssh", "--run", testbed.run.id, FIRST, "echo", "--", "--run")
+    assert (done.returncode, done.stdout) == (0, "-- --run\n")
+
+
 def test_ssh_to_a_machine_goes_over_the_network(testbed: Testbed) -> None:
     """To a capsule's sshd under another name: it is really asked, and lets nobody in."""
     testbed.run.write_addresses({"gridce": tiny.SECOND_ADDRESS})
