@@ -84,7 +84,8 @@ def installer_arguments(site: Site, name: str) -> list[str]:
                 return [f"inst.ks={url}/profiles/{name}.cfg"]
             return [f"ks={url}/profiles/{name}.cfg", "ksdevice=bootif"]
         case "preseed":
-            return ["auto=true", "priority=critical", f"url={url}/profiles/{name}.cfg"]
+            profile_url = f"url={url}/profiles/{name}.cfg"
+            return ["auto=true", "priority=critical", *_network_answers(site), profile_url]
         case "image":
             return [
                 "ip=dhcp",
@@ -92,6 +93,16 @@ def installer_arguments(site: Site, name: str) -> list[str]:
                 f"threerc.image={profile.image}",
                 f"threerc.disk={profile.disk}",
             ]
+
+
+def _network_answers(site: Site) -> list[str]:
+    """What Debian's installer asks before it has its profile, which comes over the network.
+
+    Of several interfaces it takes the one that it was booted from (BOOTIF). Where DHCP names no
+    router its client takes no name servers either, and a person is asked.
+    """
+    servers = [host.address for host in site.with_role("dns") if host.address is not None]
+    return ["interface=auto", *(f"netcfg/get_nameservers={each}" for each in servers[:1])]
 
 
 def _provide(site: Site, out: Output, server: str, root: str) -> None:

@@ -20,7 +20,9 @@ _OWN_NAME = re.compile(
     r"|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 )
 _OURS = re.compile(r"(?:ks|inst\.ks|url)=http://([0-9.]+)/profiles/([^/]+)\.cfg")
-_OUR_COMPANIONS = {"ksdevice=bootif", "auto=true", "priority=critical"}
+_OUR_COMPANION = re.compile(
+    r"ksdevice=bootif|auto=true|priority=critical|interface=auto|netcfg/get_nameservers=[0-9.]+"
+)
 _REPOSITORY = re.compile(r"(?:inst\.repo|inst\.stage2|repo|method|install|url)=(\S+)")
 _KICKSTART = re.compile(r"(?:inst\.)?ks=")
 _PRESEED = re.compile(r"(?:preseed/)?url=|preseed/file=|auto=true")
@@ -148,7 +150,7 @@ def _is_ours(argument: str, boot: Boot) -> bool:
     """Whether 3RC writes an argument itself, for its own install server."""
     if not any(_OURS.fullmatch(each) for each in boot.arguments):
         return argument.startswith("threerc.") or argument == "ip=dhcp"
-    return bool(_OURS.fullmatch(argument)) or argument in _OUR_COMPANIONS
+    return bool(_OURS.fullmatch(argument)) or bool(_OUR_COMPANION.fullmatch(argument))
 
 
 def _refused(keys: dict[str, Any]) -> str:

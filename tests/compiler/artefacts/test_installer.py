@@ -94,6 +94,11 @@ def test_the_checker_takes_preseeds(tmp_path: Path) -> None:
     assert list(staged(tmp_path, tree, CHECKERS[1])) == []
 
 
+def test_debians_installer_does_not_stop_without_its_archive_of_updates(tmp_path: Path) -> None:
+    text = text_of(tree_of(tmp_path, site_text()), f"{SERVED}/profiles/deb.cfg")
+    assert "\nd-i apt-setup/service-failed note\n" in text
+
+
 def test_a_preseed_is_checked_while_apt_holds_the_database(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text())
     with Path("/var/cache/debconf/config.dat").open("r+b") as database:

@@ -34,6 +34,15 @@ def test_a_host_links_to_what_it_boots_by_declaration(sns_pisa: Site) -> None:
     assert entries[f"{CFG}/C0A80201"].concerns == ("wn01",)
 
 
+def test_the_network_of_debians_installer_is_set_up_before_it_has_its_profile(
+    sns_pisa: Site,
+) -> None:
+    text = text_of(compiled(compile_pxelinux, sns_pisa), f"{CFG}/debian")
+    # Two interfaces, or DHCP without a router: of either it would ask a person.
+    assert " interface=auto netcfg/get_nameservers=192.168.1.10 url=" in text
+    assert "\n  ipappend 2\n" in text
+
+
 def test_boot_files_of_the_thesis(sns_pisa: Site) -> None:
     text = text_of(compiled(compile_pxelinux, sns_pisa), f"{CFG}/disk2")
     assert "kernel kernel/memdisk" in text
