@@ -34,3 +34,8 @@ def test_it_is_folded(tmp_path: Path) -> None:
     assert len(again.physical_hosts) == 10
     assert len(again.virtual_machines) == 40
     assert [host.name for host in again.with_role("dhcp")] == ["svc01", "svc02"]
+
+
+def test_what_3rc_tells_an_installer_is_no_argument_of_the_sites(tmp_path: Path) -> None:
+    _, site, _ = imported(example("minimal", tmp_path / "files"), tmp_path / "site")
+    assert check(site).site.os_profiles["debian12"].arguments == ()
