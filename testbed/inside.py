@@ -8,6 +8,7 @@ capsule should be up at once.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import pwd
@@ -140,7 +141,8 @@ def _libc(name: str, *arguments: object, what: str) -> None:
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """mount(2). Raises OSError."""
-    words = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    paths = (os.fsencode(source), os.fsencode(target))
+    words = (*paths, kind.encode(), ctypes.c_ulong(flags), data.encode())
     _libc("mount", *words, what=f"mount {kind or source} on {target}")
 
 
@@ -187,11 +189,21 @@ def _node(target: str, mode: int, number: int) -> None:
 
 
 def _overlay_disk(root: str, disk: str, number: int) -> None:
-    """A file system of the machine's, such as /usr or /home, as writable as / is."""
+    """A file system of the machine's, such as /usr or /home, as writable as / is.
+
+    Overlayfs takes no vfat (/boot/efi) and nothing that ignores case, nor more than two overlays
+    one over another: such a file system is seen as it is, and is read only.
+    """
     os.chdir(f"{_MACHINE}{root}/disks/{number}")
     if not os.path.islink("lower"):
         os.symlink(_MACHINE + disk, "lower")
-    mount("overlay", disk, "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work")
+    try:
+        mount("overlay", disk, "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        mount("lower", disk, "", BIND)
+        mount("lower", disk, "", BIND | _REMOUNT | _READ_ONLY)
     os.chdir("/")
 
 

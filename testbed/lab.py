@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -125,13 +126,17 @@ def _disks() -> tuple[str, ...]:
     kinds = {line.split()[-1] for line in lines if not line.startswith("nodev")}
     kinds |= {"zfs", "overlay"}
     found = []
-    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
-        _, where, kind, *_ = line.split()
-        path = where.encode().decode("unicode_escape")
+    for line in Path("/proc/self/mounts").read_bytes().splitlines():
+        _, path, kind = map(_unescaped, line.split()[:3])
         below = any(path == top or path.startswith(f"{top}/") for top in _NO_DISKS)
         if kind in kinds and path != "/" and not below and Path(path).is_dir():
             found.append(path)
     return tuple(dict.fromkeys(found))
+
+
+def _unescaped(word: bytes) -> str:
+    """A word of a mount table, in which blanks and backslashes are octal numbers."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), word))
 
 
 def _visible() -> tuple[Path, ...]:
