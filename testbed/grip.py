@@ -27,7 +27,8 @@ from threerc.testbed.splitting import decision
 CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
 _VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
 _DAEMONS: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named", "gmetad": "gmetad"}
-_CONTROLLERS: Final = ("cron", "controller")
+_CONTROLLERS: Final = ("controller", "cron")
+"""What starts a controller: a daemon of its own or, where there is none, cron."""
 _SECONDS: Final = 60.0
 _LINES: Final = 5000
 

@@ -112,5 +112,5 @@ HOST_FAULTS: Final = (
         modes=("dead", "frozen", "empty"),
     ),
     Fault("collector-restart", HOST, _restart_collector, nothing),
-    Fault("controller", CONTROLLER, *_daemon("cron")),
+    Fault("controller", CONTROLLER, *_daemon("controller")),
 )

@@ -5,8 +5,10 @@ that healing leaves nothing of it, whatever has happened in between.
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +30,17 @@ COMMAND = ("curl", "-sS", "--max-time", "3")
 
 @pytest.fixture(scope="module")
 def grip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grip]:
-    with without_machines.running(tmp_path_factory.mktemp("faults"), "fast") as testbed:
+    folder = tmp_path_factory.mktemp("faults")
+    with without_machines.running(folder, "fast", updated(folder)) as testbed:
         yield Grip(testbed)
+
+
+def updated(folder: Path) -> Path:
+    """The site with `updates`, for which cron runs besides the controllers."""
+    shutil.copytree(without_machines.SITE.parent, folder / "ci")
+    site = folder / "ci" / without_machines.SITE.name
+    site.write_text(site.read_text() + "\nupdates: {command: /bin/true, every: 60}\n")
+    return site
 
 
 def strike(grip: Grip, target: str, name: str, **options: object) -> None:
@@ -190,6 +201,7 @@ def test_a_switch(grip: Grip) -> None:
 def test_a_controller(grip: Grip, target: str) -> None:
     strike(grip, target, "controller")
     assert not daemons(grip, target)["controller"]
+    assert daemons(grip, target)["cron"]
     heal(grip, target, "controller")
     assert daemons(grip, target)["controller"]
 

@@ -18,7 +18,7 @@ SITE = ROOT / "examples/ci/site.yaml"
 
 
 @contextmanager
-def running(folder: Path, profile: Profile) -> Iterator[Testbed]:
+def running(folder: Path, profile: Profile, site: Path = SITE) -> Iterator[Testbed]:
     """The site within the block; `folder` is new."""
     media = Media(folder / "image", folder / "vmlinuz", folder / "initrd")
     for path in (media.archive, media.kernel, media.initrd):
@@ -27,7 +27,7 @@ def running(folder: Path, profile: Profile) -> Iterator[Testbed]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         with runs.create("ci") as (run, lock):
-            made = prepare(SITE, run.folder, wanted, media, lambda _: None)
+            made = prepare(site, run.folder, wanted, media, lambda _: None)
             with client.start(made.spec, run, lock) as held:
                 up = held.let_go()
         try:
