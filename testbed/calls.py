@@ -154,6 +154,15 @@ async def switch(lab: Lab, _client: Client, *, name: str, state: Literal["up", "
     lab.tell(Kind.HEAL if state == "up" else Kind.FAULT, "*", f"switch {name} {state}")
 
 
+async def apart(
+    lab: Lab, _client: Client, *, hosts: list[str], state: Literal["apart", "together"]
+) -> None:
+    """Let hosts only reach one another, or all others again."""
+    await lab.network.apart(tuple(hosts), are=state == "apart")
+    for host in hosts:
+        lab.tell(Kind.FAULT if state == "apart" else Kind.HEAL, host, state)
+
+
 async def card(
     lab: Lab,
     _client: Client,
@@ -228,21 +237,8 @@ async def down(lab: Lab, _client: Client) -> None:
 
 
 _ALL: Final = (
-    *(
-        status,
-        run,
-        power,
-        freeze,
-        signal,
-        daemon,
-        bridge,
-        switch,
-        card,
-        screenshot,
-        events,
-        wait,
-        down,
-    ),
+    *(status, run, power, freeze, signal, daemon, bridge, switch, apart, card),
+    *(screenshot, events, wait, down),
 )
 CALLS: Final[dict[str, Callable[..., Coroutine[Any, Any, Any]]]] = {
     each.__name__: each for each in _ALL

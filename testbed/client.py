@@ -116,6 +116,10 @@ class Testbed:
         """Let a switch fail (`down`), or work again (`up`)."""
         self.call("switch", name=name, state=state)
 
+    def apart(self, hosts: Sequence[str], state: str) -> None:
+        """Let hosts only reach one another (`apart`), or all others again (`together`)."""
+        self.call("apart", hosts=list(hosts), state=state)
+
     def bridge(self, name: str, state: str) -> None:
         """Let one network of a switch fail (`down`), or work again (`up`)."""
         self.call("bridge", name=name, state=state)

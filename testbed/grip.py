@@ -110,8 +110,15 @@ class Grip:
         self.testbed.card(host, "mended" if plugged else "cut")
 
     def switch(self, name: str, *, works: bool) -> None:
-        """Break a switch, or mend it."""
-        self.testbed.switch(name, "up" if works else "down")
+        """Break a switch of the cabling, or the uplink of the one that some hosts are on; mend it.
+
+        `name` is the switch's, or the hosts' with blanks between them, as in the simulator.
+        """
+        hosts = name.split()
+        if set(hosts) <= self.daemons.keys():
+            self.testbed.apart(hosts, "together" if works else "apart")
+        else:
+            self.testbed.switch(name, "up" if works else "down")
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
         """Stop a host's daemon, or start it again, and the host too where its power is off."""

@@ -45,6 +45,7 @@ class Network:
         self.down: set[str] = set()
         self.cables: list[Cable] = []
         self._cut: set[tuple[str, str]] = set()
+        self._apart: dict[str, str] = {}
         self._count = 0
 
     async def build(self, bridges: Iterable[Bridge]) -> None:
@@ -140,6 +141,37 @@ class Network:
             raise TestbedError(f"no switch {name} (there are: {', '.join(known)})")
         await asyncio.gather(*(self.bridge(bridge, up=up) for bridge in its))
 
+    async def apart(self, owners: tuple[str, ...], *, are: bool) -> None:
+        """Let hosts only reach one another, as when the uplink of their switch is dead, or all."""
+        its = [cable for cable in self.cables if cable.owner in owners]
+        unknown = set(owners) - {cable.owner for cable in its}
+        if unknown:
+            raise TestbedError(f"{min(unknown)} has no cable")
+        group = self._apart.get(owners[0]) or self._name("i")
+        self._apart.update(dict.fromkeys(owners, group))
+        places = {self._beside(cable) for cable in its}
+        if not are:
+            for owner in owners:
+                del self._apart[owner]
+        async with _netlink(", ".join(owners)) as links:
+            for place in places if are else ():
+                if not list(await links.link_lookup(ifname=place)):
+                    await links.link("add", ifname=place, kind="bridge", br_forward_delay=0)
+                    await _set(links, place, state="up")
+            for cable in its:
+                await self._plug(links, cable)
+            for place in () if are else places:
+                for index in await links.link_lookup(ifname=place):
+                    await _delete(links, index)
+        for network in {bridge.network for bridge in self.bridges.values()}:
+            self._forget_places(network)
+
+    def _beside(self, cable: Cable) -> str:
+        """The bridge of those that are apart from all others with its owner, for its network."""
+        networks = sorted({bridge.network for bridge in self.bridges.values()})
+        network = self.bridges[cable.bridges[0]].network
+        return f"{self._apart[cable.owner]}n{networks.index(network)}"
+
     async def card(self, owner: str, name: str | None, *, cut: bool) -> None:
         """Cut the cable of a card (without a name: of all of a host's), or mend it."""
         found = [c for c in self.cables if c.owner == owner and name in {None, c.card}]
@@ -157,6 +189,8 @@ class Network:
         if cable.bridge is None:
             await _set(links, cable.end, state="down")
             return
+        if cable.owner in self._apart:
+            cable.bridge = self._beside(cable)
         await _set(links, cable.end, master=await _index(links, cable.bridge), state="up")
 
     def _forget_places(self, network: str) -> None:

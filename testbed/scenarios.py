@@ -6,14 +6,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean, pstdev
 from typing import Any, Final
 
-from threerc.runtime.simulation.scenario import CommandEntry, FaultEntry, Scenario
+from threerc.runtime.observation import TMAX
+from threerc.runtime.simulation.run import run
+from threerc.runtime.simulation.scenario import (
+    CommandEntry,
+    ControllerEntry,
+    FaultEntry,
+    Scenario,
+)
 from threerc.runtime.simulation.times import after, moment
-from threerc.testbed import crashes
+from threerc.runtime.simulation.timing import Timing
+from threerc.testbed import crashes, stories
+from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults import Fault
+from threerc.testbed.faults import FAULTS, SITE, Fault
 from threerc.testbed.grip import Grip
+from threerc.testbed.overlay import FAST_HEARTBEAT
+from threerc.testbed.prepare import read_wanted
+from threerc.testbed.splitting import measured
 from threerc.testbed.stories import Story, real
 
 _PERIOD: Final = 120.0
@@ -36,6 +49,8 @@ def play(grip: Grip, scenario: Scenario, say: Say) -> dict[str, Story]:
 
     Raises TestbedError before anything is done where the testbed cannot do it.
     """
+    for vm in grip.config.virtual_machines:
+        grip.errand("forget", vm)  # as in a scenario, none has ever failed
     first = moment(scenario.start, scenario.zone)
     acts = sorted(_acts(grip, scenario, first), key=lambda act: act.at)
     vms = {vm: grip.where(vm) for vm in grip.config.virtual_machines}
@@ -51,6 +66,33 @@ def play(grip: Grip, scenario: Scenario, say: Say) -> dict[str, Story]:
     finally:
         _heal_all(grip, scenario, say)
     return real(grip.events(), vms, begin, begin + scenario.duration)
+
+
+def foretell(grip: Grip, scenario: Scenario) -> dict[str, Story]:
+    """What the simulator makes of it, where the machines are now, on the site as it is here.
+
+    Of times that the scenario does not give, those are taken that were seen.
+    """
+    boots, installs = measured(grip.events())
+    is_fast = read_wanted(grip.testbed.run.folder).profile == "fast"
+    seen: dict[str, float] = {"pxe": 0.0, "heartbeat": FAST_HEARTBEAT if is_fast else TMAX}
+    if boots:
+        seen |= {"boot": fmean(boots), "boot_sigma": pstdev(boots)}
+    if installs:
+        seen |= {"install": fmean(installs), "install_sigma": pstdev(installs)}
+    given = scenario.timing.model_dump(exclude_unset=True)
+    daemon = ControllerEntry(every=EVERY)
+    daemons = dict.fromkeys(grip.config.controllers, daemon) if is_fast else {}
+    where = {vm: grip.where(vm) for vm in grip.config.virtual_machines}
+    here = scenario.model_copy(
+        update={
+            "timing": Timing(**{**seen, **given}),
+            "controllers": {**daemons, **scenario.controllers},
+            "state": {vm: f"{host} 1970-01-01/00:00:00 0" for vm, host in where.items()},
+            "loads": {},  # all hosts here have the machine's own
+        }
+    )
+    return stories.simulated(run(here, grip.config))
 
 
 def _aligned(first: float, now: float) -> float:
@@ -70,10 +112,9 @@ def _acts(grip: Grip, scenario: Scenario, first: float) -> Iterator[_Act]:
 
     for entry in scenario.faults:
         for fault, target in _struck(grip, entry):
-            options = {key: value for key, value in entry.options().items() if key in fault.options}
-            foreign = entry.options().keys() - options.keys()
-            if foreign:
-                raise TestbedError(f"{fault.name}: `{min(foreign)}` cannot be had for real")
+            options = _options(fault, entry)
+            if entry.until is not None and "seconds" in fault.options:
+                options["seconds"] = seconds(entry.until) - seconds(entry.at)
             name = f"{target or 'the site'}: {fault.name}"
             yield _Act(seconds(entry.at), name, partial(_begin, grip, fault, target, options))
             if entry.until is not None:
@@ -85,13 +126,25 @@ def _acts(grip: Grip, scenario: Scenario, first: float) -> Iterator[_Act]:
             yield _Act(seconds(command.at), f"operator: {command.do} {target}".rstrip(), do)
 
 
+def _options(fault: Fault, entry: FaultEntry) -> dict[str, Any]:
+    given = entry.options()
+    foreign = given.keys() - set(fault.options)
+    if foreign:
+        raise TestbedError(f"{fault.name}: `{min(foreign)}` cannot be had for real")
+    if fault.modes and given.get("mode", fault.modes[0]) not in fault.modes:
+        raise TestbedError(f"{fault.name} cannot be {given['mode']} for real")
+    return given
+
+
 def _begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> None:
     crashes.begin(grip, fault, target, options)
 
 
 def _struck(grip: Grip, entry: FaultEntry) -> Iterator[tuple[Fault, str]]:
-    """The fault of an entry, for each that it strikes."""
-    if entry.of:
+    """The fault of an entry, and whom it strikes; one of the whole site strikes all at once."""
+    if (entry.fault, SITE) in FAULTS:
+        yield FAULTS[entry.fault, SITE], " ".join(entry.of)
+    elif entry.of:
         for name in entry.of:
             yield crashes.find_fault(grip, name, entry.fault), name
     else:

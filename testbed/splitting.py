@@ -41,6 +41,22 @@ def split(events: Sequence[Event], vm: str, at: float, down_after: float) -> Cra
     return Crash(vm, at, booted - at, *parts)
 
 
+def measured(events: Iterable[Event]) -> tuple[list[float], list[float]]:
+    """How many seconds boots and installations took: the times of all that were seen whole."""
+    boots: list[float] = []
+    installs: list[float] = []
+    begun: dict[str, float] = {}
+    for event in events:
+        if event.kind is Kind.STARTED:
+            begun[event.of] = event.time
+        elif event.kind is Kind.INSTALLED and event.of in begun:
+            installs.append(event.time - begun[event.of])
+            begun[event.of] = event.time
+        elif event.kind is Kind.BOOTED and event.of in begun:
+            boots.append(event.time - begun.pop(event.of))
+    return boots, installs
+
+
 def _known(events: Iterable[Event], vm: str, at: float) -> float:
     """When the monitor last heard of a VM before the crash."""
     beats = [e for e in events if e.of == vm and e.kind is Kind.HEARTBEAT]

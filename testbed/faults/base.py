@@ -57,7 +57,7 @@ class Hands(Protocol):
         """Pull all of a host's network cables, or plug them in again."""
 
     def switch(self, name: str, *, works: bool) -> None:
-        """Break a switch, or mend it."""
+        """Break a switch, or the uplink of the one that the hosts named are on, or mend it."""
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
         """Stop a host's daemon, or start it again, and the host too where its power is off."""

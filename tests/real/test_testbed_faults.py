@@ -197,6 +197,18 @@ def test_a_switch(grip: Grip) -> None:
     assert bridges() == before
 
 
+def test_hosts_whose_switch_has_lost_its_uplink_only_reach_one_another(grip: Grip) -> None:
+    def sees(host: str, other: str) -> bool:
+        return grip.run(host, "ping", "-c", "1", "-W", "2", other).rc == 0
+
+    two, ph1, ph2 = "192.168.30.2", "192.168.30.11", "192.168.30.12"
+    for _ in range(2):
+        strike(grip, "ph1 two", "switch")
+    assert (sees("ph1", two), sees("ph1", ph2), sees("one", ph2)) == (True, False, True)
+    heal(grip, "ph1 two", "switch")
+    assert all(sees("ph2", each) for each in (two, ph1))
+
+
 @pytest.mark.parametrize("target", ["one", "two"])
 def test_a_controller(grip: Grip, target: str) -> None:
     strike(grip, target, "controller")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from threerc.runtime.simulation.campaign import PARTS
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.splitting import decision, most_copies, split
+from threerc.testbed.splitting import decision, measured, most_copies, split
 
 CRASH = 1000.0
 DOWN_AFTER = 80.0
@@ -110,3 +110,17 @@ POWER_CUT = Event(1000.0, Kind.FAULT, "alfa01", {"what": "power off"})
 )
 def test_copies_at_one_moment(events: list[Event], most: int) -> None:
     assert most_copies(events, "gridce", ["alfa01"]) == most
+
+
+def test_boots_and_installations_are_measured() -> None:
+    """A first start is both; what was not seen from its beginning is neither."""
+    seen = [
+        Event(5.0, Kind.BOOTED, "lcg"),
+        Event(10.0, Kind.STARTED, "gridce"),
+        Event(40.0, Kind.INSTALLED, "gridce"),
+        Event(60.0, Kind.BOOTED, "gridce"),
+        Event(100.0, Kind.STARTED, "gridce"),
+        Event(125.0, Kind.BOOTED, "gridce"),
+        Event(130.0, Kind.BOOTED, "gridce"),
+    ]
+    assert measured(seen) == ([20.0, 25.0], [30.0])
