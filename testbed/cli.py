@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -264,9 +265,14 @@ def screenshot(host: str, file: Path, run_id: str | None) -> None:
 def ssh(run_id: str | None, host: str, command: tuple[str, ...]) -> None:
     """Be root on a host, or run a command there.
 
-    A capsule is entered directly, also while its network is cut; machines by ssh.
+    A capsule is entered directly, also while its network is cut; machines by ssh. One word is for
+    a shell there; several are a program and its arguments.
     """
     found = _found(run_id)
+    if command[:1] == ("--",):
+        command = command[1:]
+    if len(command) == 1:
+        command = ("sh", "-c", *command)
     if any(capsule["name"] == host for capsule in found.status()["capsules"]):
         _become(found.enter(host, ("env", *_shell_environment(), *(command or ("bash", "-l")))))
     _become(_by_ssh(found, host, command))
@@ -298,7 +304,7 @@ def _by_ssh(found: Testbed, host: str, command: tuple[str, ...]) -> list[str]:
             "-l",
             "root",
             address,
-            *(["--", *command] if command else []),
+            *(["--", shlex.join(command)] if command else []),
         ),
     ]
 

@@ -69,6 +69,8 @@ def test_ssh_runs_a_command_with_its_words_and_its_end(testbed: Testbed) -> None
 def test_ssh_leaves_all_words_of_a_command_to_it(testbed: Testbed) -> None:
     done = typed("ssh", "--run", testbed.run.id, FIRST, "echo", "--", "--run")
     assert (done.returncode, done.stdout) == (0, "-- --run\n")
+    done = typed("ssh", FIRST, "--", "echo a  b; hostname")
+    assert (done.returncode, done.stdout) == (0, f"a b\n{FIRST}\n")
 
 
 def test_ssh_to_a_machine_goes_over_the_network(testbed: Testbed) -> None:
