@@ -39,17 +39,16 @@ def where(config: ControllerConfig) -> dict[str, list[str] | None]:
 
 
 def heard(config: ControllerConfig) -> dict[str, dict[str, int]]:
-    """By collector: the hosts that it has heard, and how many seconds ago."""
-    found: dict[str, dict[str, int]] = {}
-    for endpoint in config.monitors.collectors:
-        try:
-            clusters = _read(endpoint).close()
-        except (ControllerError, OSError):
-            continue
-        found[endpoint.host] = {
-            host.name.partition(".")[0]: host.tn for each in clusters for host in each.hosts
-        }
-    return found
+    """By collector: the hosts that it has heard, and how many seconds ago; none by a dead one."""
+    return {endpoint.host: _heard(endpoint) for endpoint in config.monitors.collectors}
+
+
+def _heard(endpoint: Endpoint) -> dict[str, int]:
+    try:
+        clusters = _read(endpoint).close()
+    except (ControllerError, OSError):
+        return {}
+    return {host.name.partition(".")[0]: host.tn for each in clusters for host in each.hosts}
 
 
 def forget(config: ControllerConfig, vm: str) -> None:

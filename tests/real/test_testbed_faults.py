@@ -151,6 +151,7 @@ def test_a_controller_sees_that_the_data_of_a_gmetad_grow_old(grip: Grip) -> Non
 def test_a_collector_that_is_dead_or_lies(grip: Grip, options: dict[str, str]) -> None:
     until(lambda: 'HOST NAME="ph1' in listed(grip, COLLECTOR), "the collector to hear ph1")
     strike(grip, "one", "collector", **options)
+    assert options or grip.heard()["one"] == {}
     first = listed(grip, COLLECTOR)
     assert ("<HOST " in first) == (options == {"mode": "frozen"})
     time.sleep(3)
