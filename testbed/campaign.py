@@ -34,6 +34,7 @@ from threerc.testbed.overlay import FAST_HEARTBEAT
 from threerc.testbed.trials import Trial
 
 HISTORY: Final = "history.jsonl"
+_ASKED: Final = "asked.json"
 _PERIODS: Final = {"thesis": 120.0, "fast": 10.0}
 """Seconds in which the controllers go once through their schedule: crashes fall anywhere in it."""
 _REPAIR_SECONDS: Final = 600.0
@@ -62,7 +63,7 @@ class Campaign:
         self.asked = asked
         self.say = say
         self.history = asked.folder / HISTORY
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._stop = threading.Event()
 
     def run(self) -> list[Trial]:
@@ -71,11 +72,15 @@ class Campaign:
         Interrupted, it heals what is under way, and does not count it.
         """
         self.asked.folder.mkdir(parents=True, exist_ok=True)
+        self._note_what_is_asked()
         done = trials.resume(self.history)
         todo = list(self._todo(done))
         if done:
             self.say(f"{len(done)} crashes are in {self.history} already, {len(todo)} to go")
         free = [vm for vm in self.grip.config.virtual_machines if self.grip.copies(vm)]
+        for fault in {fault.name: fault for _, fault in todo}.values():
+            if not any(self._may(vm, fault) for vm in free):
+                raise TestbedError(f"{fault.name}: no machine may be crashed so")
         workers = min(len(free), most_at_once(self.grip.config))
         with ThreadPoolExecutor(max(1, workers)) as pool:
             running = [pool.submit(self._work, todo, free) for _ in range(max(1, workers))]
@@ -86,6 +91,19 @@ class Campaign:
                 self._stop.set()
                 raise
         return trials.resume(self.history)
+
+    def _note_what_is_asked(self) -> None:
+        """Beside the history; what is of another kind is not added to it."""
+        own = {"site": self.grip.config.site, "profile": self.asked.profile}
+        own |= {"faults": ", ".join(self.asked.faults), "seed": str(self.asked.seed)}
+        file = self.asked.folder / _ASKED
+        if not file.exists():
+            file.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
+        known: dict[str, str] = json.loads(file.read_bytes())
+        for key, value in own.items():
+            if known[key] != value:
+                told = f"has crashes of the {key} {known[key]}, not {value}"
+                raise TestbedError(f"{self.asked.folder} {told}: choose another folder")
 
     def _todo(self, done: Sequence[Trial]) -> Sequence[tuple[int, Fault]]:
         """The numbers and faults of the crashes that are not in the history yet."""
@@ -98,26 +116,34 @@ class Campaign:
         return [(number, fault) for number, fault in wanted if number not in numbers]
 
     def _work(self, todo: list[tuple[int, Fault]], free: list[str]) -> None:
-        """Take the next crash and a machine that nobody has, until nothing is left to do."""
-        while not self._stop.is_set():
-            with self._lock:
-                if not todo:
-                    return
-                number, fault = todo[0]
-                chance = random.Random(f"{self.asked.seed}/{number}")  # noqa: S311 - repeatable
-                able = [vm for vm in free if self._may(vm, fault)]
-                if not able:
-                    raise TestbedError(f"{fault.name}: no machine may be crashed so")
-                vm = chance.choice(able)
-                todo.pop(0)
-                free.remove(vm)
+        """Take the next crash that can be done and a machine that nobody has, until all is done."""
+        while (taken := self._take(todo, free)) is not None:
+            number, fault, vm, chance = taken
             try:
                 self._one(number, fault, vm, chance)
             except Interrupted:
                 return
             finally:
-                with self._lock:
+                with self._changed:
                     free.append(vm)
+                    self._changed.notify_all()
+
+    def _take(
+        self, todo: list[tuple[int, Fault]], free: list[str]
+    ) -> tuple[int, Fault, str, random.Random] | None:
+        """A crash and its machine; waits while those that may be crashed so are busy."""
+        with self._changed:
+            while todo and not self._stop.is_set():
+                for number, fault in todo:
+                    able = [vm for vm in free if self._may(vm, fault)]
+                    if able:
+                        chance = random.Random(f"{self.asked.seed}/{number}")  # noqa: S311
+                        vm = chance.choice(able)
+                        todo.remove((number, fault))
+                        free.remove(vm)
+                        return number, fault, vm, chance
+                self._changed.wait(_POLL)
+        return None
 
     def _may(self, vm: str, fault: Fault) -> bool:
         return not fault.destructive or self.grip.config.virtual_machines[vm].inst == 1
@@ -127,7 +153,7 @@ class Campaign:
         if self._stop.wait(chance.uniform(0.0, _PERIODS[self.asked.profile])):
             return
         trial = self._trial(number, fault, vm)
-        with self._lock:
+        with self._changed:
             trials.append(self.history, trial)
         for wrong in trial.wrong:
             self.say(f"[{number + 1}] {vm}: WRONG: {wrong}")
@@ -152,19 +178,31 @@ class Campaign:
         """Install a machine anew that nobody has brought back."""
         self.say(f"{vm}: installed anew, since it did not recover")
         self.grip.threerc("pause", vm, "--why", "the campaign repairs it")
+        try:
+            self._install(vm)
+        finally:
+            self.grip.threerc("resume", vm)
+
+    def _install(self, vm: str) -> None:
+        """From scratch, at home or, where its home is off, on another host. Interrupted."""
+        settings = self.grip.config.virtual_machines[vm]
+        hosts = (settings.home, *self.grip.config.allowed_hosts(settings))
+        on = next((host for host in hosts if self.grip.is_on(host)), None)
+        if on is None:
+            raise TestbedError(f"{vm} cannot be installed anew: none of its hosts is on")
         since = time.time()
         for host in self.grip.copies(vm):
             self.grip.destroy(host, vm)
         self.grip.boot_link(vm, "install")
-        self.grip.errand("start", self.grip.config.virtual_machines[vm].home, vm)
+        self.grip.errand("start", on, vm)
         while not any(
             event.of == vm and event.kind is Kind.BOOTED and event.time > since
             for event in events.read(self.grip.events_file)
         ):
             if time.time() > since + _REPAIR_SECONDS:
                 raise TestbedError(f"{vm} could not be installed anew")
-            time.sleep(_POLL)
-        self.grip.threerc("resume", vm)
+            if self._stop.wait(_POLL):
+                raise Interrupted(f"{vm}: interrupted")
 
 
 def most_at_once(config: ControllerConfig) -> int:

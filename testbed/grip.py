@@ -88,17 +88,18 @@ class Grip:
 
     def _running(self, host: str) -> list[str]:
         """By its processes: libvirtd may be what is broken."""
-        if not self._is_on(host):
+        if not self.is_on(host):
             return []
         return _GUEST.findall(self.run(host, "pgrep", "-a", "qemu-system").out)
 
-    def _is_on(self, host: str) -> bool:
+    def is_on(self, host: str) -> bool:
+        """Whether a host has power."""
         capsules = self.testbed.status()["capsules"]
         return any(c["name"] == host and c["power"] == "on" for c in capsules)
 
     def power(self, host: str, *, on: bool) -> None:
         """Cut a host's power, or give it back."""
-        if self._is_on(host) != on:
+        if self.is_on(host) != on:
             self.testbed.power(host, "on" if on else "off")
 
     def freeze(self, host: str, *, frozen: bool) -> None:
@@ -193,7 +194,7 @@ class Grip:
     def controller(self) -> str:
         """A controller's host that is on."""
         for host in self.providers("controller"):
-            if self._is_on(host):
+            if self.is_on(host):
                 return host
         raise TestbedError("no controller's host is on")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,11 @@ from tests.testbed.test_report import lost, trials
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.simulation.brief import complete
 from threerc.testbed.campaign import Asked, Campaign, foretell, most_at_once, write_reports
+from threerc.testbed.client import Testbed
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.faults import FAULTS, VM
 from threerc.testbed.grip import Grip
+from threerc.testbed.runs import Run
 
 NOBODY = cast("Grip", None)
 
@@ -25,6 +30,14 @@ def small(hosts: int, vms: int, share: float = 1 / 3) -> ControllerConfig:
         "virtual_machines": {f"vrt[1-{vms}]": {"home": "alfa1", "inst": 1}},
     }
     return ControllerConfig.model_validate(complete(site))
+
+
+def knowing(folder: Path, config: ControllerConfig) -> Grip:
+    """A grip of a site that does not run: it knows what its controllers would read."""
+    file = folder / "tree/bibe/etc/3rc/controller.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(config.model_dump_json(exclude_unset=True), encoding="utf-8")
+    return Grip(Testbed(Run(folder)))
 
 
 def todo(asked: Asked, done: list[int]) -> list[tuple[int, str]]:
@@ -39,6 +52,56 @@ def test_faults_take_turns_and_what_is_done_is_not_done_again(tmp_path: Path) ->
     assert todo(asked, []) == all_of_it
     assert todo(asked, [0, 1, 4]) == [all_of_it[2], all_of_it[3], all_of_it[5]]
     assert todo(asked, list(range(6))) == []
+
+
+BOTH = [(0, FAULTS["erase-boot", VM]), (1, FAULTS["poweroff", VM])]
+
+
+def test_a_crash_whose_machines_are_busy_waits_and_others_do_not(tmp_path: Path) -> None:
+    """Only vrt1 may be erased; others have taken it."""
+    site = small(2, 2).model_dump(exclude_unset=True)
+    site["virtual_machines"]["vrt2"]["inst"] = 0
+    grip = knowing(tmp_path, ControllerConfig.model_validate(site))
+    campaign = Campaign(grip, Asked(("erase-boot", "poweroff"), 1, tmp_path), print)
+    todo, free = list(BOTH), ["vrt2"]
+    taken = campaign._take(todo, free)  # noqa: SLF001
+    assert taken is not None
+    assert (taken[:3], todo, free) == ((*BOTH[1], "vrt2"), BOTH[:1], [])
+    found: list[object] = []
+    worker = threading.Thread(target=lambda: found.append(campaign._take(todo, free)))  # noqa: SLF001
+    worker.start()
+    assert found == []
+    with campaign._changed:  # noqa: SLF001
+        free.append("vrt1")
+        campaign._changed.notify_all()  # noqa: SLF001
+    worker.join(30)
+    assert [each[:3] for each in cast("Any", found)] == [(*BOTH[0], "vrt1")]
+
+
+def test_who_waits_for_a_machine_is_ended_with_the_campaign(tmp_path: Path) -> None:
+    campaign = Campaign(knowing(tmp_path, small(2, 2)), Asked(("poweroff",), 1, tmp_path), print)
+    campaign._stop.set()  # noqa: SLF001
+    assert campaign._take(list(BOTH), []) is None  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"faults": ("panic",)}, "has crashes of the faults poweroff, not panic"),
+        ({"profile": "fast"}, "has crashes of the profile thesis, not fast"),
+        ({"seed": 2}, "has crashes of the seed 1, not 2"),
+    ],
+)
+def test_no_history_has_two_kinds_of_crashes(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    grip = knowing(tmp_path, small(2, 2))
+    asked = Asked(("poweroff",), 1, tmp_path)
+    for crashes in (1, 9):
+        campaign = Campaign(grip, replace(asked, crashes=crashes), print)
+        campaign._note_what_is_asked()  # noqa: SLF001
+    with pytest.raises(TestbedError, match=said):
+        Campaign(grip, replace(asked, **other), print)._note_what_is_asked()  # noqa: SLF001
 
 
 @pytest.mark.parametrize(
