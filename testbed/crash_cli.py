@@ -94,6 +94,8 @@ def crash(
         crashes.begin(grip, found, _name(target), options)
         _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
         return
+    if found.lasting:
+        raise click.UsageError(f"--wait: no controller ends {fault}, but `heal` does")
     if found.of != VM and not found.takes_machines:
         raise click.UsageError(f"--wait: {fault} of {target} takes no virtual machine away")
     _tell(RunningSite(grip.testbed, _say).trials(target, fault, **options), as_json)
@@ -165,8 +167,8 @@ def campaign(
     from threerc.testbed.faults import FAULTS, VM
 
     for name in faults:
-        if (name, VM) not in FAULTS:
-            known = ", ".join(each for each, of in FAULTS if of == VM)
+        if (name, VM) not in FAULTS or FAULTS[name, VM].lasting:
+            known = ", ".join(f.name for f in FAULTS.values() if f.of == VM and not f.lasting)
             raise click.UsageError(f"--fault {name}: there are {known}")
     asked = Asked(faults, crashes, out, seed=seed)
     if site is None:

@@ -90,9 +90,9 @@ class Fault:
     """A fault of the simulator's name, for real: how it begins, and how it is healed.
 
     `heal` leaves nothing of it behind, and may be called whether it began or not. `destructive`:
-    only a reinstallation brings the machine back. `takes_machines`: those that run on the host are
-    gone with it, or cannot be reached. `options` are the scenario's keys that it
-    takes, `modes` the values of `mode`, the usual one first.
+    only a reinstallation brings the machine back; `lasting`: only healing does. `takes_machines`:
+    those that run on the host are gone with it, or out of reach. `options` are the scenario's keys
+    that it takes, `modes` the values of `mode`, the usual one first.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Fault:
     begin: Begin
     heal: Begin
     destructive: bool = False
+    lasting: bool = False
     takes_machines: bool = False
     options: tuple[str, ...] = ()
     modes: tuple[str, ...] = field(default=())

@@ -144,7 +144,7 @@ VM_FAULTS: Final = (
     Fault("overload", VM, _overload, nothing, options=("seconds",)),
     Fault("freeze", VM, partial(_signal, "STOP"), _go_on),
     Fault("erase-boot", VM, partial(_inside, _ERASE), nothing, destructive=True),
-    Fault("disk-errors", VM, _fail_disk, _mend_disk),
-    Fault("network", VM, _cut, _plug),
+    Fault("disk-errors", VM, _fail_disk, _mend_disk, lasting=True),
+    Fault("network", VM, _cut, _plug, lasting=True),
     Fault("gmond", VM, _silence, _hear),
 )

@@ -130,6 +130,12 @@ def test_clean_and_up_say_what_they_do(
     assert runs.known() == [testbed.run]
 
 
+def test_what_only_healing_ends_is_no_fault_of_a_campaign() -> None:
+    done = typed("campaign", "--fault", "network")
+    assert done.returncode == 2
+    assert "there are poweroff, halt, panic, overload, freeze, erase-boot, gmond" in done.stderr
+
+
 def test_a_picture_keeps_its_pixels() -> None:
     made = png(b"P6\n2 1\n255\n" + b"\x0a\x20\x30\x40\x50\x60")
     assert made[16:24] == b"\0\0\0\2\0\0\0\1"
