@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from threerc.testbed.runs import Run
 from threerc.testbed.server import THANKS
 
 _ANSWER_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
 _CREDENTIALS: Final = "3i"
 _ALL: Final = ("--mount", "--uts", "--ipc", "--net", "--pid")
 
@@ -65,9 +67,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """A running testbed. Every method raises TestbedError when the lab is gone or refuses."""
+    """A running testbed. Every method raises TestbedError when the lab is gone or refuses.
+
+    A lab that has had no word for `silence` seconds hangs; it has one twice a second.
+    """
 
     run: Run
+    silence: float = 30.0
     __test__ = False  # no test class, whatever pytest makes of the name
 
     def call(self, name: str, /, progress: Progress | None = None, **arguments: Any) -> Any:
@@ -169,7 +175,7 @@ class Testbed:
 
     def down(self) -> None:
         """End it, and remove its folder."""
-        with suppress(TestbedError):
+        with suppress(_HungUp):
             self.call("down")
         self.run.await_death()
         self.run.remove()
@@ -177,6 +183,7 @@ class Testbed:
     @contextmanager
     def _connected(self) -> Iterator[socket.socket]:
         connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(self.silence)
         with connection:
             try:
                 folder = os.open(self.run.folder, os.O_PATH)
@@ -185,8 +192,15 @@ class Testbed:
                 finally:
                     os.close(folder)
             except OSError as error:
-                raise TestbedError(f"testbed {self.run.id} does not answer: {error}") from None
-            yield connection
+                if self.run.lives() and not self.run.has_lab():
+                    what = f"{self.run.id} ({self.run.site}) is still being prepared"
+                    raise TestbedError(f"testbed {what}") from None
+                raise _HungUp(f"testbed {self.run.id} does not answer: {error}") from None
+            try:
+                yield connection
+            except TimeoutError:
+                what = f"has said nothing for {self.silence:g} s; `3rc testbed clean` ends it"
+                raise TestbedError(f"testbed {self.run.id} {what}") from None
 
 
 def _into(pid: int, *spaces: str) -> list[str]:
@@ -293,7 +307,7 @@ def _command(run: Run, connection: int, lock: int) -> list[str]:
 
 
 class _HungUp(TestbedError):
-    """The lab ended before it had answered."""
+    """The lab ended before it had answered, or has ended already."""
 
 
 def _result(
@@ -336,19 +350,23 @@ def clean(hung_after: float = _ANSWER_SECONDS) -> tuple[list[Run], list[Run]]:
     living = []
     for run in runs.known():
         if run.lives():
-            if _answers_within(run, hung_after):
-                living.append(run)
-            else:
+            if _hangs(run, hung_after):
                 run.kill()
-    return runs.remove_dead(), living
+            else:
+                living.append(run)
+    return runs.remove_dead(), [run for run in living if run.lives()]
 
 
-def _answers_within(run: Run, seconds: float) -> bool:
-    testbed = Testbed(run)
-    try:
-        with testbed._connected() as connection:  # noqa: SLF001
-            connection.settimeout(seconds)
-            _result(connection, "status", {}, Silent())
-    except (TestbedError, OSError):
-        return False
-    return True
+def _hangs(run: Run, seconds: float) -> bool:
+    """Whether it has a lab that does not answer for so long; one that starts has no socket yet."""
+    deadline = time.monotonic() + seconds
+    while run.lives() and run.has_lab():
+        try:
+            Testbed(run, silence=seconds).status()
+        except TestbedError:
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(_POLL_SECONDS)
+        else:
+            return False
+    return False

@@ -116,6 +116,10 @@ class Run:
         finally:
             os.close(descriptor)
 
+    def has_lab(self) -> bool:
+        """Whether its lab was started; before that, a client prepares it."""
+        return self.process() is not None or any(self._lab())
+
     def await_death(self, seconds: float = _DEATH_SECONDS) -> None:
         """Wait until nothing of it lives; TestbedError if that takes too long."""
         deadline = time.monotonic() + seconds
@@ -159,9 +163,9 @@ class Run:
 
 
 def base() -> Path:
-    """Where runs are listed, each by its folder or a symlink to it."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(state) / "3rc" / "testbed"
+    """Where runs are listed, each by its folder or a symlink to it (XDG Base Directory Spec.)."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if state.startswith("/") else Path.home() / ".local/state") / "3rc/testbed"
 
 
 @contextmanager
@@ -198,6 +202,8 @@ def find(run_id: str | None = None) -> Run:
     found = [run for run in living if run_id in {None, run.id, run.folder.name}]
     if len(found) == 1:
         return found[0]
+    if not living and os.geteuid() != 0:
+        raise TestbedError("only root sees the testbeds that run (try: sudo 3rc ...)")
     there = ", ".join(f"{run.id} ({run.site})" for run in living) or "none"
     if run_id is not None:
         raise TestbedError(f"no testbed {run_id} runs (running: {there})")

@@ -3,8 +3,9 @@
     {"call": "power", "args": {"host": "alfa01", "state": "off"}}
 
 is answered by any number of `{"progress": TEXT}`, `{"waiting": [[WHAT, SECONDS], ...]}` and
-`{"event": {...}}`, and at last by `{"result": VALUE}` or `{"error": TEXT}`. There is one request to
-a connection. Who hangs up has his request cancelled.
+`{"event": {...}}`, and at last by `{"result": VALUE}` or `{"error": TEXT}`. What is waited for is
+told twice a second, also when it is nothing: a lab that is silent hangs. There is one request to a
+connection. Who hangs up has his request cancelled.
 """
 
 from __future__ import annotations
@@ -91,8 +92,7 @@ class Client:
     async def _report(self, lab: Lab, told: int) -> int:
         for text in lab.progress[told:]:
             await self.say(progress=text)
-        if waits := lab.waits.now():
-            await self.say(waiting=waits)
+        await self.say(waiting=lab.waits.now())
         return len(lab.progress)
 
     def close(self) -> None:

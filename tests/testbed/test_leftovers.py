@@ -158,6 +158,54 @@ def test_clean_leaves_alone_what_lives_and_ends_what_hangs(folder: Path) -> None
     assert not testbed.run.folder.exists()
 
 
+def test_clean_leaves_alone_what_is_being_prepared(folder: Path) -> None:
+    assert folder
+    with runs.create("tiny") as (run, _):
+        assert client.clean() == ([], [run])
+        with pytest.raises(TestbedError, match=rf"testbed {run.id} \(tiny\) is still being prep"):
+            client.Testbed(runs.find()).down()
+
+
+def test_clean_waits_for_a_lab_that_has_only_just_started(folder: Path) -> None:
+    with going_up(folder) as process:
+        while not lab_processes(folder, "unshare"):
+            time.sleep(0.01)
+        (run,) = runs.known()
+        assert client.clean() == ([], [run])
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        run.kill()
+
+
+def test_who_asks_a_lab_that_hangs_is_told(folder: Path) -> None:
+    testbed = tiny.up(tiny.spec(folder))
+    (lab,) = lab_processes(folder, "python")
+    os.kill(lab, signal.SIGSTOP)
+    with pytest.raises(TestbedError, match=r"has said nothing for 0.5 s; `3rc testbed clean` ends"):
+        client.Testbed(testbed.run, silence=0.5).down()
+    assert client.clean(hung_after=0.5) == ([testbed.run], [])
+
+
+def test_a_call_may_take_longer_than_a_lab_may_be_silent(folder: Path) -> None:
+    testbed = client.Testbed(tiny.up(tiny.spec(folder)).run, silence=1.5)
+    assert testbed.execute(tiny.FIRST, "sleep", "3").rc == 0
+    testbed.down()
+
+
+def test_only_root_is_told_that_nothing_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder
+    with pytest.raises(TestbedError, match="no testbed runs; start one"):
+        runs.find()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(TestbedError, match="only root sees the testbeds that run"):
+        runs.find()
+
+
+def test_a_relative_state_folder_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    assert runs.base() == Path.home() / ".local/state/3rc/testbed"
+
+
 def test_a_lab_without_its_parent_is_found(folder: Path) -> None:
     testbed = tiny.up(tiny.spec(folder))
     (testbed.run.folder / runs.JOURNAL).unlink()
