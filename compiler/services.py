@@ -48,6 +48,8 @@ _READERS: Final = tuple(
 )
 """By the path on the host. All other files are read anew each time: by TFTP, HTTP, cron, ssh, and
 the controllers, which cron begins anew every minute."""
+SERVICES: Final = tuple(dict.fromkeys(service for _, service in _READERS))
+"""All of them, in the order in which they are told: gmetad polls gmond."""
 
 
 def reader(path: str) -> Service | None:

@@ -41,12 +41,16 @@ class Survey:
 
 @dataclass
 class Outcome:
-    """What came of a roll-out. `why` says what failed where it was undone."""
+    """What came of a roll-out. `why` says what failed where it was undone.
+
+    `links` are the boot links that were switched while it went on, and were kept.
+    """
 
     survey: Survey
     time: Time | None = None
     why: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     told: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
     behind: dict[str, str] = field(default_factory=dict)
@@ -159,6 +163,7 @@ class Rollout:
                 continue
             outcome.why += [f"{host}: {each}" for each in answer.get("failures", ())]
             outcome.survey.not_checked += [f"{host}: {e}" for e in answer.get("not_checked", ())]
+            outcome.links += [f"{host}{path}: {to}" for path, to in answer.get("links", ())]
             if step == "tell":
                 outcome.told[host] = answer["told"]
                 outcome.absent[host] = answer["absent"]

@@ -55,7 +55,7 @@ def _consents(command: Callable[..., None]) -> Callable[..., None]:
             type=click.FloatRange(min=1),
             default=120.0,
             show_default=True,
-            help="Seconds for a step on a host.",
+            help="Seconds for a step on a host; its daemons have a quarter of it to serve.",
         ),
     )
     for option in reversed(options):

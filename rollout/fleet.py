@@ -23,6 +23,8 @@ from threerc.runtime.threads import together
 
 PATIENCE: Final = 2.5
 """How often the time for a step a host waits for the next one before it undoes."""
+_TO_SERVE: Final = 0.25
+"""The part of the time for a step in which a daemon that was told has to serve."""
 Opener = Callable[[str], Session]
 
 
@@ -99,7 +101,7 @@ class Fleet:
         def start(host: str) -> Answer:
             session = self.open(host)
             self.sessions[host] = session
-            return session.ask("begin", self.seconds, who=who)
+            return session.ask("begin", self.seconds, who=who, serve=self.seconds * _TO_SERVE)
 
         found = self._together({host: partial(start, host) for host in hosts})
         for host in [name for name, said in found.items() if isinstance(said, Exception)]:

@@ -32,6 +32,7 @@ def outcome(done: Outcome) -> Iterator[str]:
     for host, absent in sorted(done.absent.items()):
         if absent:
             yield f"{host}: not installed there: {', '.join(absent)}"
+    yield from _listed("boot link switched just now, kept", done.links)
     yield from _listed("not checked", done.survey.not_checked)
     yield from _listed("failed", done.why)
     yield from _listed("undone", done.undone)

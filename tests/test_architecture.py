@@ -17,7 +17,7 @@ from tests.compiler.support import ROOT
 ROOMS = ("compiler", "rollout", "runtime", "templates", "testbed")
 
 # What is sent to hosts together with the agent, where there is only Python itself.
-GOES_WITH_THE_AGENT = ("base", "dhcpd", "drbd", "exports", "ganglia", "zones")
+GOES_WITH_THE_AGENT = ("base", "dhcpd", "drbd", "exports", "ganglia", "kea", "zones")
 
 # Each room, and the rooms it may import; the longest matching name decides.
 MAY_IMPORT = {

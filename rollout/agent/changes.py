@@ -12,6 +12,11 @@ BOOT = "pxelinux"
 """The artefact whose links are switched while the site lives: by the controllers, by `3rc boot`."""
 
 
+def is_boot_link(entry: Found) -> bool:
+    """Whether an entry is one of these links."""
+    return entry is not None and entry.get("artefact") == BOOT and "link" in entry
+
+
 class Change(NamedTuple):
     """A path that becomes another. `foreign`: what is there now, somebody else has written."""
 
@@ -78,8 +83,7 @@ def _compare_one(sides: Sides, path: str, overwrite: bool, found: Changes) -> No
 
 def _is_switched(sides: Sides, path: str, live: Found) -> bool:
     """Whether a boot link points to another boot file of the new generation than declared."""
-    entry = sides.old.get(path)
-    if entry is None or entry.get("artefact") != BOOT or "link" not in entry or live is None:
+    if live is None or not is_boot_link(sides.old.get(path)):
         return False
     target = f"{path.rpartition('/')[0]}/{live.get('link')}"
     return target in sides.new

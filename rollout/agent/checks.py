@@ -12,10 +12,11 @@ from threerc.compiler.verify.dhcpd import CHECKER as DHCPD
 from threerc.compiler.verify.drbd import CHECKER as DRBD
 from threerc.compiler.verify.exports import CHECKERS as EXPORTS
 from threerc.compiler.verify.ganglia import CHECKERS as GANGLIA
+from threerc.compiler.verify.kea import CHECKERS as KEA
 from threerc.compiler.verify.zones import CHECKERS as ZONES
 from threerc.rollout.agent.disk import Entries
 
-CHECKERS: tuple[Checker, ...] = (DHCPD, *ZONES, *GANGLIA, DRBD, *EXPORTS)
+CHECKERS: tuple[Checker, ...] = (DHCPD, *KEA, *ZONES, *GANGLIA, DRBD, *EXPORTS)
 
 
 class _Entry(NamedTuple):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from threerc.compiler.services import Service
+from threerc.compiler.services import SERVICES, Service, reader
 from threerc.rollout.agent.programs import found, run
 
 _ELSEWHERE = {
@@ -19,6 +20,18 @@ _PROGRAMS = {
     "nfs-server": ("exportfs", "-ra"),
 }
 """Those that are told by a program of their own."""
+_OUTLIVE = {"ganglia-monitor": "gmond", "gmetad": "gmetad"}
+"""Daemons that Debian's scripts do not end: they look for a file with the id, that nobody has."""
+
+
+class Order(NamedTuple):
+    """A daemon that is to take its new files, or to stop, since it has none any more."""
+
+    service: Service
+    stops: bool
+
+    def __str__(self) -> str:
+        return f"{self.service.name} {'stop' if self.stops else self.service.verb}"
 
 
 class Told(NamedTuple):
@@ -28,28 +41,50 @@ class Told(NamedTuple):
     absent: bool = False
 
 
-def tell(service: Service) -> Told:
+def orders(changed: Iterable[str], there: Iterable[str]) -> list[Order]:
+    """What the daemons are to do whose files have changed, when just those of `there` are there.
+
+    Those that stop come first: another one may take their place, and port.
+    """
+    concerned = {reader(path) for path in changed}
+    fed = {reader(path) for path in there} if any(concerned) else set()
+    given = [Order(each, each not in fed) for each in SERVICES if each in concerned]
+    return sorted(given, key=lambda order: not order.stops)
+
+
+def tell(order: Order) -> Told:
     """Let a daemon take its new files: by a reload where it can, else by a restart."""
-    if service.unit in _PROGRAMS:
-        command = _PROGRAMS[service.unit]
+    unit = order.service.unit
+    if unit in _PROGRAMS:
+        command = _PROGRAMS[unit]
         return Told(run(*command) or "") if found(command[0]) else Told(absent=True)
-    if os.path.isdir("/run/systemd/system"):
-        return _systemd(service)
-    return _init(service)
+    return _systemd(order) if os.path.isdir("/run/systemd/system") else _init(order)
 
 
-def _systemd(service: Service) -> Told:
-    for unit in (service.unit, _ELSEWHERE.get(service.unit, "")):
-        if unit and run("systemctl", "cat", "--", unit) is None:
-            verb = "restart" if service.verb == "restart" else "reload-or-restart"
-            return Told(run("systemctl", verb, "--", unit) or "")
+def _systemd(order: Order) -> Told:
+    unit = order.service.unit
+    for name in (unit, _ELSEWHERE.get(unit, unit)):
+        if run("systemctl", "cat", "--", name) is None:
+            return Told(run("systemctl", _verb(order), "--", name) or "")
     return Told(absent=True)
 
 
-def _init(service: Service) -> Told:
-    script = f"/etc/init.d/{service.unit}"
+def _verb(order: Order) -> str:
+    if order.stops:
+        return "stop"
+    return "restart" if order.service.verb == "restart" else "reload-or-restart"
+
+
+def _init(order: Order) -> Told:
+    script = f"/etc/init.d/{order.service.unit}"
     if not os.access(script, os.X_OK):
         return Told(absent=True)
-    if service.verb != "restart" and run(script, "reload") is None:
-        return Told()
-    return Told(run(script, "restart") or "")
+    verb = _verb(order)
+    if verb == "reload-or-restart":
+        if run(script, "reload") is None:
+            return Told()
+        verb = "restart"
+    if order.service.unit in _OUTLIVE:
+        ending = ("--stop", "--oknodo", "--retry", "5", "--name", _OUTLIVE[order.service.unit])
+        run("start-stop-daemon", *ending)
+    return Told(run(script, verb) or "")

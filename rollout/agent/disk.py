@@ -172,11 +172,13 @@ class Disk:
             os.replace(beside(full, "new"), full)
 
     def bring_back(self, path: str, old: Found) -> None:
-        """Let what was saved take its place again; without it, nothing."""
+        """Let what was saved take its place again, as if just written; without it, nothing."""
         full = self.at(path)
         if old is None:
             _remove(full)
         elif os.path.lexists(beside(full, "old")):
+            # named reads no file again that is older than what it has read.
+            os.utime(beside(full, "old"), follow_symlinks=False)
             os.replace(beside(full, "old"), full)
 
     def clear(self, path: str) -> None:

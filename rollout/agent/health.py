@@ -13,8 +13,6 @@ from threerc.rollout.agent import asking
 from threerc.rollout.agent.disk import Disk, Entries
 
 Complaint = str
-SECONDS = 20.0
-"""In which a daemon that was told has to serve."""
 _BOOT_TABLE = "/etc/3rc/boot.hosts"
 _ZONE = re.compile(r"^\$ORIGIN (\S+)\.\n.*?^\s*(\d+)\s*; serial", re.MULTILINE | re.DOTALL)
 _HOST = re.compile(r"hardware ethernet ([0-9A-Fa-f:]{17}); fixed-address ([0-9.]+);")
@@ -39,10 +37,10 @@ class Health:
             "gmetad": self._gmetad,
         }
 
-    def complaints(self, services: Iterable[Service]) -> list[Complaint]:
-        """What is still wrong with these after SECONDS."""
+    def complaints(self, services: Iterable[Service], seconds: float) -> list[Complaint]:
+        """What is still wrong with these after so many seconds."""
         questions = [self._by_service[s.name] for s in services if s.name in self._by_service]
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         found = [question() for question in questions]
         while any(found) and time.monotonic() < end:
             time.sleep(0.2)
@@ -52,8 +50,8 @@ class Health:
     def _texts(self, pattern: str) -> Iterable[str]:
         for path, entry in self._entries.items():
             if "sha256" in entry and re.search(pattern, path):
-                with open(self._disk.at(path), encoding="utf-8", errors="replace") as stream:
-                    yield stream.read()
+                with suppress(FileNotFoundError):  # before the first switch
+                    yield _read(self._disk.at(path))
 
     def _named(self) -> Complaint:
         """A zone has one file for each view; one of its serials is what this host is told."""
@@ -115,12 +113,19 @@ def _first_link(table: str) -> tuple[str, str]:
     return folder, link
 
 
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return stream.read()
+
+
 def _runs(program: str) -> bool:
     """Whether a process of that name runs here."""
     return any(_name(process) == program for process in os.listdir("/proc") if process.isdigit())
 
 
 def _name(process: str) -> str:
-    with suppress(OSError), open(f"/proc/{process}/comm", "rb") as stream:
-        return stream.read().decode(errors="replace").strip()
-    return ""  # it has ended
+    """The name of a process; none of one that has ended. Source: proc(5), /proc/PID/stat."""
+    with suppress(OSError):
+        name, _, rest = _read(f"/proc/{process}/stat").rpartition(") ")
+        return "" if rest.startswith("Z") else name.partition("(")[2]
+    return ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from threerc.compiler.services import Service, reader
+from threerc.compiler.services import Service
 from threerc.rollout.agent import changes, daemons
 from threerc.rollout.agent.changes import Changes
 from threerc.rollout.agent.checks import check
+from threerc.rollout.agent.daemons import Order
 from threerc.rollout.agent.disk import Disk, Entries, digest
 from threerc.rollout.agent.errors import AgentError
 from threerc.rollout.agent.health import Health
@@ -35,15 +37,18 @@ class Host:
         self._switch: Switch | None = None
         self._served = False
         self._absent: frozenset[str] = frozenset()
+        self._serve = 0.0
 
     # -- steps
 
-    def begin(self, who: str) -> Answer:
+    def begin(self, who: str, serve: float) -> Answer:
         """Take the right to change this host, and undo what somebody has left half done.
 
-        Answers with the applied generation: its digest, and what was noted with it.
+        A daemon that is told has to serve within so many seconds. Answers with the applied
+        generation: its digest, and what was noted with it.
         """
         self.state.lock(who)
+        self._serve = serve
         recovered = self._recover()
         self._current = self.state.read(CURRENT) or {"entries": {}, "about": {}}
         entries = self._current["entries"]
@@ -98,13 +103,13 @@ class Host:
         """Put each new file beside the one whose place it takes."""
         self._served = self.alive and bool(self._health().boot_link())
         self._switch = Switch.begin(self.disk, self.state, self.about["run"], self._changes.changes)
-        self._switch.prepare(f"{self.state.staged}/{self.name}")
+        current = {"entries": self.new, "about": self.about}
+        self._switch.prepare(f"{self.state.staged}/{self.name}", current)
         return {}
 
     def switch(self) -> Answer:
         """Rename them into their places."""
-        self._prepared().switch()
-        return {}
+        return {"links": self._prepared().switch()}
 
     def tell(self) -> Answer:
         """Let the daemons whose files have changed take them."""
@@ -112,7 +117,7 @@ class Host:
         if not self.alive:
             return {"told": [], "absent": [], "failures": []}
         switch.telling()
-        answer = _tell(_services(switch.paths))
+        answer = _tell(daemons.orders(switch.paths, self.new))
         self._absent = frozenset(answer["absent"])
         return answer
 
@@ -120,15 +125,15 @@ class Host:
         """What is wrong with the daemons that were told, and with TFTP if it served before."""
         if not self.alive:
             return {"failures": []}
-        services = [s for s in _services(self._prepared().paths) if s.name not in self._absent]
-        failures = self._health().complaints(services)
+        given = daemons.orders(self._prepared().paths, self.new)
+        failures = self._health().complaints(_serving(given, self._absent), self._serve)
         if self._served and self._health().boot_link() is False:
             failures.append("TFTP does not give the boot links any more")
         return {"failures": failures}
 
     def commit(self) -> Answer:
         """Make the new generation the applied one, for good."""
-        self._prepared().finish({"entries": self.new, "about": self.about})
+        self._prepared().finish()
         self._switch = None
         return {}
 
@@ -152,16 +157,24 @@ class Host:
         left = Switch.left(self.disk, self.state)
         if left is None:
             return []
-        current = self.state.read(CURRENT) or {"about": {}}
+        current = self.state.read(CURRENT) or {"entries": {}, "about": {}}
         if current["about"].get("run") == left.journal["run"]:
             left.clear()
             return []
         told = [f"undone: {len(left.changes)} files of {left.journal['run']}", *left.undo()]
         if left.told and self.alive:
-            answer = _tell(_services(left.paths))
-            told += answer["failures"]
+            told += self._tell_again(left, current["entries"])
         left.clear()
         return told
+
+    def _tell_again(self, left: Switch, entries: Entries) -> list[str]:
+        """Let the daemons take the old files; what is wrong with them then."""
+        there = [change.path for change in left.changes if change.old is not None]
+        given = daemons.orders(left.paths, [*entries, *there])
+        answer = _tell(given)
+        serving = _serving(given, answer["absent"]) if entries else []
+        complaints = Health(self.disk, entries).complaints(serving, self._serve)
+        return [*answer["failures"], *complaints]
 
     def _sides(self, entries: Entries) -> changes.Sides:
         old = self._current["entries"]
@@ -201,21 +214,22 @@ class Host:
         return Health(self.disk, self.new)
 
 
-def _services(paths: list[str]) -> list[Service]:
-    found = {service for path in paths if (service := reader(path)) is not None}
-    return sorted(found)
+def _serving(given: list[Order], absent: Collection[str]) -> list[Service]:
+    """The daemons that have to serve after these orders."""
+    services = [order.service for order in given if not order.stops]
+    return [service for service in services if service.name not in absent]
 
 
-def _tell(services: list[Service]) -> Answer:
+def _tell(given: list[Order]) -> Answer:
     told: list[str] = []
     absent: list[str] = []
     failures: list[str] = []
-    for service in services:
-        came = daemons.tell(service)
+    for order in given:
+        came = daemons.tell(order)
         if came.absent:
-            absent.append(service.name)
+            absent.append(order.service.name)
         elif came.complaint:
-            failures.append(f"{service.name}: {came.complaint}")
+            failures.append(f"{order.service.name}: {came.complaint}")
         else:
-            told.append(f"{service.name} {service.verb}")
+            told.append(str(order))
     return {"told": told, "absent": absent, "failures": failures}

@@ -14,7 +14,7 @@ from threerc.rollout.agent.disk import Entries, sync_folder
 from threerc.rollout.agent.errors import AgentError
 
 FOLDER = "/var/lib/3rc/applied"
-CURRENT, JOURNAL = "current.json", "journal.json"
+CURRENT, NEXT, JOURNAL = "current.json", "next.json", "journal.json"
 Record = dict[str, Any]
 
 
@@ -75,7 +75,11 @@ class State:
             stream.write(json.dumps(value, separators=(",", ":")).encode())
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(new, f"{self.folder}/{name}")
+        self.rename(f"{name}.new", name)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a file of the folder take the place of another. Raises OSError."""
+        os.replace(f"{self.folder}/{old}", f"{self.folder}/{new}")
         sync_folder(self.folder)
 
     def forget(self, name: str) -> None:
@@ -98,10 +102,17 @@ class State:
 
     def keep(self, run: str, path: str, file: str) -> None:
         """Keep a copy of a file that somebody else wrote and that is replaced. Raises OSError."""
-        copy = f"{self.folder}/replaced/{run}{path}"
+        copy = f"{self._kept(run)}{path}"
         os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
         if os.path.islink(file):
             with suppress(FileExistsError):
                 os.symlink(os.readlink(file), copy)
         else:
             shutil.copy2(file, copy)
+
+    def drop_kept(self, run: str) -> None:
+        """Remove these copies, where nothing was replaced after all."""
+        shutil.rmtree(self._kept(run), ignore_errors=True)
+
+    def _kept(self, run: str) -> str:
+        return f"{self.folder}/replaced/{run}"

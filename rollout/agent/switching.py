@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from threerc.rollout.agent.changes import Change
+from threerc.rollout.agent.changes import Change, is_boot_link
 from threerc.rollout.agent.disk import Disk, beside, sync_folder
-from threerc.rollout.agent.state import CURRENT, JOURNAL, State
+from threerc.rollout.agent.errors import AgentError
+from threerc.rollout.agent.state import CURRENT, JOURNAL, NEXT, State
 
 PREPARING, SWITCHING, TELLING = "preparing", "switching", "telling"
 
@@ -57,9 +58,10 @@ class Switch:
         phase: str = self.journal["phase"]
         return phase == TELLING or (phase == SWITCHING and self.journal["boot"] != boot())
 
-    def prepare(self, content: str) -> None:
+    def prepare(self, content: str, current: dict[str, Any]) -> None:
         """Put all that is new beside its place, and what is old too; `content` is their tree.
 
+        `current` is what will be noted as applied. All that needs room on the disk is done here.
         Raises OSError and AgentError; the host is as before then, but for what `undo` removes.
         """
         for folder in self.journal["folders"]:
@@ -69,26 +71,37 @@ class Switch:
                 self.disk.save(change.path)
             if change.new is not None:
                 self.disk.ready(change.path, change.new, content + change.path)
+            if change.foreign:
+                old = beside(self.disk.at(change.path), "old")
+                self.state.keep(self.journal["run"], change.path, old)
+        self.state.write(NEXT, current)
         self._sync()
 
-    def switch(self) -> None:
-        """Rename them all. Raises OSError."""
+    def switch(self) -> list[list[str]]:
+        """Rename them all, but for boot links that were switched just now: these are the answer.
+
+        Raises OSError, and AgentError where a file was changed since it was compared.
+        """
         self._enter(SWITCHING)
+        kept: list[list[str]] = []
         for change in self.changes:
-            self.disk.switch(change.path, change.new)
+            live = self.disk.look(change.path)
+            if self.disk.same(change.old, live):
+                self.disk.switch(change.path, change.new)
+            elif is_boot_link(change.new) and live is not None and "link" in live:
+                kept.append([change.path, live["link"]])
+            else:
+                raise AgentError(f"{change.path} was changed just now")
         self._sync()
+        return kept
 
     def telling(self) -> None:
         """Write down that from now on daemons read the new files."""
         self._enter(TELLING)
 
-    def finish(self, current: dict[str, Any]) -> None:
+    def finish(self) -> None:
         """Write down the new generation as the applied one; from there on nothing is undone."""
-        run = self.journal["run"]
-        for change in self.changes:
-            if change.foreign:
-                self.state.keep(run, change.path, beside(self.disk.at(change.path), "old"))
-        self.state.write(CURRENT, current)
+        self.state.rename(NEXT, CURRENT)
         self.clear()
 
     def undo(self) -> list[str]:
@@ -101,6 +114,7 @@ class Switch:
                     self.disk.bring_back(change.path, change.old)
                 elif not self.disk.same(change.old, live):
                     left.append(f"{change.path} was changed meanwhile and is left as it is")
+        self.state.drop_kept(self.journal["run"])
         return left
 
     def clear(self) -> None:
@@ -112,6 +126,7 @@ class Switch:
                 os.rmdir(self.disk.at(folder))
         self._sync()
         self.state.clear_staged()
+        self.state.forget(NEXT)
         self.state.forget(JOURNAL)
 
     def _enter(self, phase: str) -> None:

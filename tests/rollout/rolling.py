@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,3 +98,14 @@ def invoke(name: str, *arguments: str) -> Result:
     """A command of the roll-out."""
     command = next(each for each in cli.COMMANDS if each.name == name)
     return CliRunner().invoke(command, list(arguments))
+
+
+def tamper(out: Path, path: str, text: str, mode: str | None = None) -> None:
+    """Change a file of a tree and its manifest, as a compiler with a bug would."""
+    (out / path).write_text(text)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest[path]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    if mode is not None:
+        manifest[path]["mode"] = mode
+    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items())
+    (out / "manifest.json").write_text("{\n" + lines + "\n}\n")

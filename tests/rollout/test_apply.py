@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers
+from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers, tamper
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.history import History
 
@@ -141,15 +140,6 @@ def test_a_file_that_its_daemon_refuses_is_never_switched_to(site: Rolling) -> N
     times = History(site.root / ".3rc").times()
     assert times[-1].result == "rolled back"
     assert "dhcpd refuses" in times[-1].why
-
-
-def tamper(out: Path, path: str, text: str) -> None:
-    """Change a file of a tree and its manifest, as a compiler with a bug would."""
-    (out / path).write_text(text)
-    manifest = json.loads((out / "manifest.json").read_text())
-    manifest[path]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items())
-    (out / "manifest.json").write_text("{\n" + lines + "\n}\n")
 
 
 def test_a_tree_that_was_edited_is_not_applied(site: Rolling) -> None:

@@ -57,7 +57,7 @@ def states(site: Rolling, old: Path) -> set[str]:
     found = set()
     for host in ("bibe", "bussolo"):
         agent = Host(str(site.root / host), host)
-        agent.begin("a test")
+        agent.begin("a test", 1.0)
         agent.end()
         names = [name for name, tree in (("old", old), ("new", site.out)) if has(site, tree, host)]
         assert names, f"{host} has neither the old tree nor the new one"

@@ -1,0 +1,354 @@
+"""`3rc apply` over ssh to hosts with real daemons: the site answers with the old or the new."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+import pytest
+
+from tests.lab import client, requires_real
+from tests.rollout.machines import ADDRESSES, Land, land
+from tests.rollout.rolling import tamper
+from tests.runtime.hypervisors.capsule import inside
+from threerc.rollout.apply import Outcome, Rollout
+from threerc.rollout.fleet import Fleet, Opener, Roads
+from threerc.rollout.history import History
+from threerc.rollout.sessions import Answer, Pipe, Session
+from threerc.rollout.tree import Tree, Ways
+
+pytestmark = requires_real()
+
+WN4: Final = '  wn4: {address: 192.168.1.104, mac: "02:00:00:00:01:04", os: debian}\n'
+BOTH: Final = ("--overwrite", "bibe", "--overwrite", "bussolo")
+APPLIED: Final = "/var/lib/3rc/applied"
+MOMENTS: Final = 6
+SETTLED_SECONDS: Final = 40.0
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
+    """The hosts after a first apply, which had to start their daemons."""
+    with land(tmp_path_factory.mktemp("apply")) as found:
+        found.machines["bibe"].run("/etc/init.d/tftpd-hpa", "start")
+        refused = found.apply()
+        assert "bibe/etc/bind/named.conf: was there before" in refused.stdout
+        assert found.serials() == {""}
+        found.good(*BOTH)
+        assert found.serials() == {"1"}
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _in_good_order(hosts: Land) -> Iterator[None]:
+    """After each test nothing is half done; the next one builds another site anyway."""
+    yield
+    assert hosts.settled(SETTLED_SECONDS)
+
+
+def offered(hosts: Land, mac: str) -> str:
+    """The address that a machine is leased."""
+    with client(hosts.net, mac) as card:
+        return card.lease()["fixed-address"]
+
+
+def test_a_change_is_served_by_all_daemons(hosts: Land) -> None:
+    before = hosts.serials()
+    text = hosts.text.replace("poll_interval: 2", "poll_interval: 2, metadata_interval: 15")
+    replace(hosts, text=text).build(WN4)
+    said = hosts.good()
+    assert "bibe: dhcpd restart, named reload, gmond restart" in said
+    assert offered(hosts, "02:00:00:00:01:04") == "192.168.1.104"
+    assert hosts.serials() != before
+    assert hosts.ask("@192.168.1.9", "wn4.example.org") == "192.168.1.104"
+    assert hosts.machines["bibe"].run("pgrep", "-c", "gmond") == "1\n"
+    assert "nothing to do" in hosts.good()
+
+
+def test_rollback_and_history(hosts: Land) -> None:
+    hosts.build(mark="a")
+    hosts.good()
+    hosts.build(mark="b")
+    hosts.good()
+    assert hosts.mark() == {'"b"'}
+    back = hosts.run("rollback", "--out", str(hosts.site.out), *hosts.key)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert hosts.mark() == {'"a"'}
+    assert "back to generation" in hosts.run("history").stdout
+
+
+def test_a_file_that_the_checker_of_its_host_refuses_is_nowhere_switched_to(hosts: Land) -> None:
+    before = hosts.serials()
+    hosts.build(mark="broken")
+    zone = "bussolo/etc/bind/db.example.org"
+    tamper(hosts.site.out, zone, (hosts.site.out / zone).read_text() + "wrong IN A 1.2.3\n")
+    said = hosts.apply()
+    assert said.returncode == 1
+    assert f"bussolo: named-checkzone refuses {zone}:" in said.stdout
+    assert hosts.serials() == before
+
+
+def test_a_checker_that_a_host_lacks_is_named(hosts: Land) -> None:
+    checker = "/usr/bin/named-checkzone"
+    hosts.machines["bussolo"].run("mv", checker, "/root")
+    hosts.build(mark="unchecked")
+    said = hosts.good()
+    hosts.machines["bussolo"].run("mv", "/root/named-checkzone", checker)
+    assert "not checked: bussolo: named-checkzone not found (Debian: bind9-utils)" in said
+
+
+def test_where_a_daemon_refuses_to_start_all_hosts_go_back(hosts: Land) -> None:
+    before = hosts.serials()
+    hosts.build(mark="refused")
+    path = "bibe/etc/dhcp/dhcpd.conf"  # of no network that the host is on: dhcpd -t takes it
+    text = (hosts.site.out / path).read_text().replace("192.168.1.", "192.168.77.")
+    tamper(hosts.site.out, path, text)
+    said = hosts.apply("--force")
+    assert said.returncode == 1
+    assert "failed: bibe: dhcpd: /etc/init.d/isc-dhcp-server restart: " in said.stdout
+    assert hosts.serials() == before
+    assert offered(hosts, "02:00:00:00:01:01") == "192.168.1.101"
+
+
+def test_where_a_daemon_does_not_take_its_new_file_all_hosts_go_back(hosts: Land) -> None:
+    before = hosts.serials()
+    hosts.build(mark="unread")
+    zone = "bussolo/etc/bind/db.example.org"
+    tamper(hosts.site.out, zone, (hosts.site.out / zone).read_text(), mode="0600")
+    said = hosts.apply("--deadline", "20")
+    assert said.returncode == 1
+    assert "failed: bussolo: named answers for example.org with serial" in said.stdout
+    assert hosts.serials() == before
+
+
+@pytest.mark.parametrize("folder", ["/var/lib/3rc", "/etc/bind"])
+def test_a_full_disk_on_one_host_changes_nothing_on_any(hosts: Land, folder: str) -> None:
+    before = hosts.serials()
+    bussolo = hosts.machines["bussolo"]
+    script = 'cp -a "$0" /root/copy && mount -t tmpfs -o size=2m,mode=755 none "$0"'
+    bussolo.run("sh", "-ec", f'{script} && cp -a /root/copy/. "$0" && rm -r /root/copy', folder)
+    bussolo.run("sh", "-c", 'cat /dev/zero > "$0/full"', folder, check=False)
+    hosts.build(mark=folder)
+    said = hosts.apply()
+    assert said.returncode == 1
+    assert "failed: bussolo: [Errno 28] No space left on device" in said.stdout
+    assert hosts.serials() == before
+    bussolo.run("rm", f"{folder}/full")
+    hosts.good()
+    assert hosts.serials() != before
+
+
+def test_a_host_that_is_down_catches_up_with_the_next_apply(hosts: Land) -> None:
+    before = hosts.serial("bussolo")
+    hosts.build(mark="down")
+    with hosts.machines["bussolo"].unplugged():
+        said = hosts.apply()
+    assert said.returncode == 4
+    assert "not reached, catches up with the next apply: bussolo" in said.stdout
+    assert hosts.serial("bussolo") == before != hosts.serial("bibe")
+    hosts.good()
+    assert len(hosts.serials()) == 1
+
+
+@dataclass
+class Losing:
+    """Sessions by ssh, of which one host's is lost in the middle of a step."""
+
+    open: Opener
+    host: str
+    step: str
+    lose: Callable[[Pipe], None]
+
+    def __call__(self, host: str) -> Session:
+        session = self.open(host)
+        if host != self.host or not isinstance(session, Pipe):
+            return session
+        return _Lost(session, self.step, self.lose)
+
+
+@dataclass
+class _Lost:
+    session: Pipe
+    step: str
+    lose: Callable[[Pipe], None]
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.session.name
+
+    def ask(self, step: str, seconds: float, content: bytes | None = None, **given: Any) -> Answer:
+        if step == self.step:
+            self.lose(self.session)
+        return self.session.ask(step, seconds, content, **given)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def losing(
+    hosts: Land, host: str, step: str, lose: Callable[[Pipe], None], seconds: float
+) -> Outcome:
+    """An apply of what was built last, in which a connection is lost."""
+    tree = Tree.read(hosts.site.out)
+    history = History(hosts.site.folder / "state")
+    key = hosts.site.folder.parent / "user"
+    roads = Roads(Ways(tree.snapshot()), seconds, key)
+    with inside(hosts.net), Fleet(Losing(roads, host, step, lose), seconds) as fleet:
+        rollout = Rollout(fleet, tree, history, lambda _: None)
+        return rollout.run(rollout.survey(()), history.begin(tree, "a test", ""))
+
+
+def end_of_ssh(pipe: Pipe) -> None:
+    """The connection breaks, and both ends see it."""
+    pipe._process.kill()  # noqa: SLF001
+    pipe._process.wait()  # noqa: SLF001
+
+
+@pytest.mark.parametrize("step", ["put", "prepare", "switch", "tell", "health"])
+def test_a_connection_that_is_lost_brings_all_hosts_back(hosts: Land, step: str) -> None:
+    before = hosts.serials()
+    hosts.build(mark=step)
+    done = losing(hosts, "bussolo", step, end_of_ssh, 30)
+    assert done.failed
+    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.serials() == before
+
+
+def test_a_host_that_is_lost_at_the_very_end_is_behind_and_catches_up(hosts: Land) -> None:
+    before = hosts.serial("bussolo")
+    hosts.build(mark="end")
+    done = losing(hosts, "bussolo", "commit", end_of_ssh, 30)
+    assert not done.failed
+    assert list(done.behind) == ["bussolo"]
+    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.serial("bussolo") == before != hosts.serial("bibe")
+
+
+def test_a_host_whose_cable_is_pulled_goes_back_by_itself(hosts: Land) -> None:
+    before = hosts.serials()
+    hosts.build(mark="cable")
+    with ExitStack() as pulled:
+        cable = hosts.machines["bussolo"].unplugged()
+        done = losing(hosts, "bussolo", "health", lambda _: pulled.enter_context(cable), 2)
+        assert done.failed
+        assert hosts.serial("bibe") in before
+        assert hosts.settled(SETTLED_SECONDS)  # while it is still alone
+    assert hosts.serials() == before
+
+
+def test_two_at_once_exclude_each_other_on_each_host(hosts: Land) -> None:
+    tree = Tree.read(hosts.site.out)
+    roads = Roads(Ways(tree.snapshot()), 30, hosts.site.folder.parent / "user")
+    hosts.build(mark="two")
+    with inside(hosts.net), Fleet(roads, 30) as fleet:
+        fleet.begin(["bussolo"], "somebody@else")
+        said = hosts.apply()
+    assert said.returncode == 1
+    assert "bussolo: another apply is under way, by somebody@else" in said.stderr
+
+
+def test_a_role_that_moves_ends_the_daemon_where_it_was(hosts: Land) -> None:
+    text = hosts.text.replace("[dhcp, dns, tftp", "[dns, tftp").replace("[dns],", "[dhcp, dns],")
+    replace(hosts, text=text).build()
+    said = hosts.good("--force", "--overwrite", "bussolo/etc/dhcp")
+    assert "bibe: dhcpd stop" in said
+    assert "bussolo: dhcpd restart" in said
+    assert offered(hosts, "02:00:00:00:01:01") == "192.168.1.101"
+    assert "dhcpd" not in hosts.machines["bibe"].run("ps", "ax")
+    hosts.build()
+    assert "bussolo: dhcpd stop" in hosts.good("--force")
+
+
+@dataclass
+class Watch:
+    """What the name servers answered, asked again and again."""
+
+    net: Any
+    serials: set[int] = field(default_factory=set)
+    silent: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        with inside(self.net):
+            while not self._over.is_set():
+                for host, address in ADDRESSES.items():
+                    serial = _serial(address)
+                    if serial is None:
+                        self.silent.append(host)
+                    else:
+                        self.serials.add(serial)
+                self._over.wait(0.02)
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+
+def _serial(address: str) -> int | None:
+    """As a resolver asks: again, if there is no answer."""
+    question = dns.message.make_query("example.org", dns.rdatatype.SOA)
+    for _ in range(3):
+        with suppress(dns.exception.Timeout, OSError):
+            answer = dns.query.udp(question, address, timeout=2)
+            if answer.answer:
+                return int(answer.answer[0][0].serial)
+    return None
+
+
+def test_killed_at_random_moments_the_site_always_answers(hosts: Land) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201
+    choose = random.Random(seed)  # noqa: S311
+    hosts.build(mark="first")
+    began = time.monotonic()
+    hosts.good()
+    most = (time.monotonic() - began) * 1.1
+    for number in range(MOMENTS):
+        old = int(hosts.serials().pop())
+        hosts.build(mark=number)
+        watch = Watch(hosts.net)
+        with watch.going_on():
+            kill(hosts, choose.uniform(0, most), agent=number % 3 == 2)
+            hosts.good()
+        assert watch.silent == []
+        assert watch.serials <= {old, old + 1}
+        assert hosts.serials() == {str(old + 1)}
+
+
+def kill(hosts: Land, after: float, *, agent: bool) -> None:
+    """Kill an apply after so many seconds: here, or what it runs on a host."""
+    command = [*hosts.command("apply", str(hosts.site.out)), *hosts.key]
+    log = hosts.site.folder / "killed.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+    time.sleep(after)
+    if agent:
+        hosts.machines["bussolo"].run("pkill", "-KILL", "-f", "^python3 -I", check=False)
+    else:
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert hosts.settled(SETTLED_SECONDS, unless_killed=agent)
+
+
+def test_kea_takes_the_place_of_dhcpd(hosts: Land) -> None:
+    replace(hosts, text=f"dhcp: {{server: kea}}\n{hosts.text}").build()
+    said = hosts.good("--overwrite", "bibe/etc/kea")
+    assert "bibe: dhcpd stop, kea-dhcp4 restart" in said
+    assert offered(hosts, "02:00:00:00:01:01") == "192.168.1.101"
