@@ -12,8 +12,12 @@ from typing import Any, Final
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.testbed.events import Event, Kind
+from threerc.testbed.faults import FAULTS, HOST, VM, Fault
 
 _WIDTH: Final = 44
+_OWN: Final = {Kind.DECISION, Kind.STARTED, Kind.STOPPED, Kind.BOOTED}
+_UNSEEN: Final = "gmond"
+"""What no user of a VM notices."""
 
 
 @dataclass
@@ -59,31 +63,75 @@ def real(
 ) -> dict[str, Story]:
     """The stories of a testbed; `vms` has where each of them was, serving, at the beginning."""
     told = [event for event in events if begin <= event.time <= end]
-    return {
-        vm: _real([event for event in told if event.of == vm], host, begin, end)
-        for vm, host in vms.items()
-    }
+    return {vm: _Life(vm, host, begin).told(told, end) for vm, host in vms.items()}
 
 
-def _real(events: Sequence[Event], host: str, begin: float, end: float) -> Story:
-    story = Story(host=host, state="up")
-    away: float | None = None
-    for event in events:
-        at = event.time - begin
-        if event.kind is Kind.STARTED:
-            story.host = str(event.detail.get("host", story.host))
+class _Life:
+    """Follows one VM through events: whether its users reach it, and where it is."""
+
+    def __init__(self, vm: str, host: str, begin: float) -> None:
+        self.vm = vm
+        self.story = Story(host=host, state="up")
+        self._begin = begin
+        self._away: float | None = None
+        self._runs = True
+        self._faults: dict[tuple[str, str], Fault] = {}
+        """What has struck it and is not over: by target and name."""
+
+    def told(self, events: Iterable[Event], end: float) -> Story:
+        for event in events:
+            if event.of == self.vm and event.kind in _OWN:
+                self._own(event)
+            elif event.kind in {Kind.FAULT, Kind.HEAL} and "fault" in event.detail:
+                self._fault(event)
+        if self._away is not None:
+            self.story.down += end - self._away
+        return self.story
+
+    def _own(self, event: Event) -> None:
         if event.kind is Kind.DECISION:
-            story.told += [(at, words) for _, words in _actions([event.detail])]
-        elif event.kind in {Kind.FAULT, Kind.STOPPED} and away is None:
-            away, story.state = event.time, "down"
-            story.told.append((at, "down"))
-        elif event.kind is Kind.BOOTED and away is not None:
-            story.down += event.time - away
-            away, story.state = None, "up"
-            story.told.append((at, "up"))
-    if away is not None:
-        story.down += end - away
-    return story
+            at = event.time - self._begin
+            self.story.told += [(at, words) for _, words in _actions([event.detail])]
+        elif event.kind is Kind.STARTED:
+            self.story.host = str(event.detail.get("host", self.story.host))
+            self._begins_anew()
+        elif event.kind is Kind.STOPPED:
+            self._runs = False
+            self._down(event.time)
+        else:
+            self._begins_anew()
+            self._up(event.time)
+
+    def _begins_anew(self) -> None:
+        """It runs, and what has struck it before is over, unless that stays until it is healed."""
+        self._runs = True
+        self._faults = {key: fault for key, fault in self._faults.items() if fault.lasting}
+
+    def _fault(self, event: Event) -> None:
+        name = str(event.detail["fault"])
+        key = event.of, name
+        if event.kind is Kind.HEAL:
+            if self._faults.pop(key, None) is not None:
+                self._up(event.time)
+            return
+        found = FAULTS.get((name, VM if event.of == self.vm else HOST))
+        strikes = event.of == self.vm or (event.of == self.story.host and self._runs)
+        if found is None or not strikes or not (found.of == VM or found.takes_machines):
+            return
+        if name != _UNSEEN:
+            self._faults[key] = found
+            self._down(event.time)
+
+    def _down(self, now: float) -> None:
+        if self._away is None:
+            self._away, self.story.state = now, "down"
+            self.story.told.append((now - self._begin, "down"))
+
+    def _up(self, now: float) -> None:
+        if self._away is not None and self._runs and not self._faults:
+            self.story.down += now - self._away
+            self._away, self.story.state = None, "up"
+            self.story.told.append((now - self._begin, "up"))
 
 
 def beside(ours: Mapping[str, Story], theirs: Mapping[str, Story]) -> list[str]:

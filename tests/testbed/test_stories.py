@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.compiler.support import ROOT
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.runtime.simulation.run import run_scenario
@@ -63,3 +65,43 @@ def test_what_went_otherwise_is_told() -> None:
     assert "            +15:01 RESTART on alfa04" in lines
     assert "            " + " " * 44 + "+15:01 RESTART on alfa02" in lines
     assert lines[-1].endswith("down on alfa02, away 1220 s")
+
+
+def told(*events: Event) -> list[tuple[float, str]]:
+    found = real(events, {"gridce": "alfa01"}, BEGIN, BEGIN + 1800)["gridce"].told
+    return [(at, what) for at, what in found if what in {"down", "up"}]
+
+
+def at(seconds: float, kind: Kind, of: str = "gridce", **detail: str) -> Event:
+    return Event(BEGIN + seconds, kind, of, detail)
+
+
+@pytest.mark.parametrize("fault", ["freeze", "overload", "network"])
+def test_what_passes_before_anything_is_done(fault: str) -> None:
+    seen = (at(10, Kind.FAULT, fault=fault), at(30, Kind.HEAL, fault=fault))
+    assert told(*seen) == [(10, "down"), (30, "up")]
+
+
+def test_a_new_start_ends_what_does_not_last() -> None:
+    struck = at(10, Kind.FAULT, fault="freeze"), at(50, Kind.STOPPED)
+    anew = at(51, Kind.STARTED, host="alfa02"), at(80, Kind.BOOTED)
+    assert told(*struck, *anew, at(90, Kind.HEAL, fault="freeze")) == [(10, "down"), (80, "up")]
+
+
+def test_a_dead_cable_outlives_a_start() -> None:
+    struck = at(10, Kind.FAULT, fault="network"), at(50, Kind.STOPPED)
+    anew = at(51, Kind.STARTED, host="alfa01"), at(80, Kind.BOOTED)
+    assert told(*struck, *anew, at(90, Kind.HEAL, fault="network")) == [(10, "down"), (90, "up")]
+
+
+@pytest.mark.parametrize("fault", ["power", "hang", "network"])
+def test_a_host_takes_its_machines_along_and_no_others(fault: str) -> None:
+    struck = (at(10, Kind.FAULT, "alfa01", fault=fault), at(12, Kind.FAULT, "alfa02", fault=fault))
+    anew = at(60, Kind.STARTED, host="alfa03"), at(90, Kind.BOOTED)
+    healed = (at(99, Kind.HEAL, "alfa01", fault=fault),)
+    assert told(*struck, *anew, *healed) == [(10, "down"), (90, "up")]
+    assert told(struck[1], *healed) == []
+
+
+def test_what_no_user_notices() -> None:
+    assert told(at(10, Kind.FAULT, fault="gmond"), at(5, Kind.FAULT, "alfa01", fault="ssh")) == []
