@@ -21,12 +21,13 @@ _FEW: Final = 20
 class Survey:
     """What was found on the hosts before anything was changed, `<host><path>: words` each.
 
-    `changes` are the files that change, by host; `behind` the hosts that get a generation anew or
-    for the first time.
+    `changes` are the files that change, by host; `gone` the hosts of the last tree that this one
+    does not have.
     """
 
     changes: dict[str, list[str]] = field(default_factory=dict)
     down: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -83,7 +84,7 @@ class Rollout:
         Raises RolloutError where a host is another's, or none can be reached.
         """
         self._progress("reaching the hosts")
-        found = Survey()
+        found = Survey(gone=self._gone())
         begun: dict[str, Answer] = {}
         for host, said in self._fleet.begin(sorted(self._tree.hosts), who()).items():
             if isinstance(said, Unreachable):
@@ -97,6 +98,12 @@ class Rollout:
             raise RolloutError("no host can be reached: " + "; ".join(found.down.values()))
         self._compare(begun, overwrite, found)
         return found
+
+    def _gone(self) -> list[str]:
+        last = self._history.applied()
+        if last is None or self._history.has(self._tree):
+            return []
+        return sorted(Tree.read(last).hosts.keys() - self._tree.hosts.keys())
 
     def _compare(
         self, begun: Mapping[str, Answer], overwrite: Collection[str], found: Survey

@@ -19,6 +19,8 @@ _EMPTY: Final = ("threerc", "threerc.compiler", "threerc.compiler.verify", "thre
 # Not on a disk, which may be full. Its path is that of an open file.
 _START: Final = """
 import os, sys
+if sys.version_info < (3, 9):
+    sys.exit("Python 3.9 is needed there, and this is %d.%d" % sys.version_info[:2])
 left, held = int(sys.argv.pop(1)), os.memfd_create("3rc")
 while left:
     block = os.read(0, min(left, 1 << 16))

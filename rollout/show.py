@@ -15,6 +15,7 @@ def survey(found: Survey) -> Iterator[str]:
     """What was found on the hosts."""
     for host, why in sorted(found.down.items()):
         yield f"not reached, catches up with the next apply: {host} ({_after(why)})"
+    yield from _listed("not of the site any more, left as it is", found.gone)
     yield from _listed("undone from an apply that was killed", found.recovered)
     yield from _listed("boot link switched since, kept", found.links)
     yield from _listed("differs by hand, left as it is", found.edits)

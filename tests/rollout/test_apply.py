@@ -121,6 +121,13 @@ def test_a_boot_link_that_was_switched_since_is_kept_and_told(site: Rolling) -> 
     assert (site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168").is_symlink()
 
 
+def test_a_host_that_is_gone_from_the_site_is_named_and_left(site: Rolling) -> None:
+    site.build(SITE.replace("  bussolo: {address: 192.168.1.9, roles: [dns]}\n", ""))
+    assert "not of the site any more, left as it is: bussolo" in site.good("--force")
+    assert "any more" not in site.good()
+    assert site.text("bussolo/etc/hosts")
+
+
 def test_a_dry_run_changes_nothing(site: Rolling) -> None:
     site.build(SITE + MORE)
     assert "files change on bibe" in site.good("--dry-run")
