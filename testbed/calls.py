@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from threerc.testbed.server import Client
 
 _POLL_SECONDS: Final = 0.1
-_SCREEN_SECONDS: Final = 10.0
 
 
 async def status(lab: Lab, _client: Client) -> dict[str, Any]:
@@ -182,11 +181,7 @@ async def screenshot(lab: Lab, _client: Client, *, host: str) -> str:
     if host not in lab.machines:
         raise TestbedError(f"no machine {host} (there are: {', '.join(lab.machines) or 'none'})")
     file = lab.run.folder / f"{host}.ppm"
-    file.unlink(missing_ok=True)
-    lab.machines[host].screenshot(file)
-    async with asyncio.timeout(_SCREEN_SECONDS):
-        while not (file.exists() and file.stat().st_size):
-            await asyncio.sleep(_POLL_SECONDS)
+    await lab.machines[host].screenshot(file)
     return str(file)
 
 

@@ -72,6 +72,7 @@ class Capsule:
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._switch = asyncio.Lock()
+        self._coming_up = asyncio.Lock()
 
     def tell(self, kind: Kind, what: str) -> None:
         """Write down what happened to it."""
@@ -100,10 +101,17 @@ class Capsule:
     # -- power
 
     async def on(self) -> None:
-        """Switch it on: its file system, network and daemons. TestbedError if one fails."""
-        async with self._switch:
-            if self.init is None:
-                await self._boot()
+        """Switch it on: its file system, network and daemons. TestbedError if one fails.
+
+        Who switches it on while it comes up waits for that. Its power may be cut meanwhile.
+        """
+        async with self._coming_up:
+            async with self._switch:
+                if self.init is None:
+                    await self._boot()
+            await self._start_all()
+
+    async def _start_all(self) -> None:
         failed: list[TestbedError] = []
         for keeper in self.keepers.values():
             try:
@@ -115,20 +123,26 @@ class Capsule:
             raise failed[0]
 
     async def off(self) -> None:
-        """Cut its power: whatever runs in it is gone at once."""
+        """Cut its power: whatever runs in it is gone at once. TestbedError if it does not die."""
         async with self._switch:
-            if self.init is None or self._process is None:
+            if self.init is None:
                 return
             init, self.init = self.init, None
             with suppress(ProcessLookupError):
                 os.kill(init, signal.SIGKILL)
             self._go_on()  # a dead process is there until its parent has noticed
-            try:
-                await asyncio.wait_for(self._process.wait(), _DEATH_SECONDS)
-            except TimeoutError:
-                what = f"not dead {_DEATH_SECONDS:.0f} s after its power was cut"
-                raise TestbedError(f"{self.name}: {what}") from None
-            await self._around.network.disconnect(self.name)
+            await self._clear_away()
+
+    async def _clear_away(self) -> None:
+        """See it dead, and take its cables: no second host may come up with its addresses."""
+        if self._process is None:
+            return
+        try:
+            await asyncio.wait_for(self._process.wait(), _DEATH_SECONDS)
+        except TimeoutError:
+            what = f"not dead {_DEATH_SECONDS:.0f} s after its power was cut"
+            raise TestbedError(f"{self.name}: {what}") from None
+        await self._around.network.disconnect(self.name)
 
     async def freeze(self, *, frozen: bool) -> None:
         """Stop all that runs in it where it is, or let it go on. TestbedError if its power is off.
@@ -144,17 +158,27 @@ class Capsule:
             keeper.go_on()
 
     async def _boot(self) -> None:
+        await self._clear_away()  # of the last time, if whoever cut its power did not wait
         first = not self._root.exists()
         self._make_folders()
         with self._around.waits.on(f"{self.name}: file system and network"):
-            self._process = self._launch()
-            await self._order(self._process, self._orders(first=first))
-            init = self._process.child()
-            if init is None:
-                raise TestbedError(f"{self.name}: its process 1 is gone\n{tail(self._log)}")
-            await self._around.network.connect(self.name, init, self.spec.cards, self.spec.gateway)
+            process = self._process = self._launch()
+            try:
+                init = await self._come_up(process, self._orders(first=first))
+            except BaseException:
+                process.kill()
+                raise
         self.init = init
-        self._watch = asyncio.create_task(self._watched(self._process))
+        self._watch = asyncio.create_task(self._watched(process))
+
+    async def _come_up(self, process: Process, orders: inside.Orders) -> int:
+        """Its process 1, once it has its file system and network."""
+        await self._order(process, orders)
+        init = process.child()
+        if init is None:
+            raise TestbedError(f"{self.name}: its process 1 is gone\n{tail(self._log)}")
+        await self._around.network.connect(self.name, init, self.spec.cards, self.spec.gateway)
+        return init
 
     async def _watched(self, process: Process) -> None:
         """Notice that it died though nobody has switched it off."""
@@ -162,7 +186,9 @@ class Capsule:
         if self._process is process and self.init is not None:
             self.init = None
             self.tell(Kind.NOTE, "its process 1 died")
-            await self._around.network.disconnect(self.name)
+            async with self._switch:
+                if self._process is process:  # else it was switched on again
+                    await self._around.network.disconnect(self.name)
 
     @property
     def _log(self) -> Path:
@@ -196,7 +222,6 @@ class Capsule:
                 await feed(process.stdin, json.dumps(orders).encode())
                 said = (await first_line(process.stdout)).decode(errors="replace").strip()
         except TimeoutError:
-            process.kill()
             what = f"waited {_START_SECONDS:.0f} s in vain for its file system"
             raise TestbedError(f"{self.name}: {what}\n{tail(self._log)}") from None
         if said != inside.READY:

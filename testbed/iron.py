@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
@@ -17,6 +18,7 @@ from threerc.testbed.process import Process, program, tail
 
 _CARD: Final = "net"
 _QMP_SECONDS: Final = 30.0
+_SCREEN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
 
@@ -40,7 +42,9 @@ class Iron:
         self._tell = tell
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._coming_up = asyncio.Lock()
         self._commands: asyncio.StreamWriter | None = None
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     @property
     def running(self) -> bool:
@@ -49,8 +53,11 @@ class Iron:
 
     async def on(self) -> None:
         """Switch it on. TestbedError if QEMU does not start."""
-        if self.running:
-            return
+        async with self._coming_up:
+            if not self.running:
+                await self._start()
+
+    async def _start(self) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
         for path in (self.console, self.monitor):
             path.unlink(missing_ok=True)
@@ -76,12 +83,23 @@ class Iron:
         if self._watch is not None:
             await self._watch
 
-    def screenshot(self, file: Path) -> None:
-        """Have its screen drawn into a file, soon. TestbedError if it is off."""
+    async def screenshot(self, file: Path) -> None:
+        """Draw its screen into a file. TestbedError if it is off, or QEMU does not do it."""
         if self._commands is None or not self.running:
             raise TestbedError(f"{self.name} is off")
-        command = {"execute": "screendump", "arguments": {"filename": str(file)}}
+        number = secrets.token_hex(4)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        command = {"execute": "screendump", "arguments": {"filename": str(file)}, "id": number}
         self._commands.write(json.dumps(command).encode() + b"\n")
+        try:
+            told = await asyncio.wait_for(answer, _SCREEN_SECONDS)
+        except TimeoutError:
+            what = f"no picture within {_SCREEN_SECONDS:.0f} s"
+            raise TestbedError(f"{self.name}: {what}") from None
+        finally:
+            del self._answers[number]
+        if "error" in told:
+            raise TestbedError(f"{self.name}: {told['error']['desc']}")
 
     async def _watched(self, process: Process) -> None:
         events = asyncio.create_task(self._hear())
@@ -100,6 +118,9 @@ class Iron:
             self._commands = writer
             while line := await reader.readline():
                 told = json.loads(line)
+                answer = self._answers.get(told.get("id", ""))
+                if answer is not None and not answer.done():
+                    answer.set_result(told)
                 if "event" in told and told["event"] in _EVENTS:
                     self._tell(_EVENTS[told["event"]], self.name, str(told["event"]).lower())
 

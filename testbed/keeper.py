@@ -6,6 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -48,6 +50,7 @@ class Keeper:
         self.restarts = 0
         self._home = home
         self._process: Process | None = None
+        self._starting = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -62,8 +65,11 @@ class Keeper:
 
     async def start(self) -> None:
         """Start it and wait until it serves; TestbedError if it does not, with its log's end."""
-        if self.running:
-            return
+        async with self._starting:
+            if not self.running:
+                await self._start()
+
+    async def _start(self) -> None:
         for command in self.daemon.start:
             await self._prepare(command)
         offset = self.log.stat().st_size if self.log.exists() else 0
@@ -172,7 +178,7 @@ class Keeper:
                 return ready.value.encode() in log.read()
         if ready.kind == "path":
             return (await call(self._home.enter(("test", "-e", ready.value)))).status == 0
-        return _listens(init, ready.kind, int(ready.value))
+        return _listens(init, ready.kind, ready.value)
 
 
 def _words(ready: Ready | None) -> str:
@@ -186,8 +192,10 @@ def _words(ready: Ready | None) -> str:
     }[ready.kind]
 
 
-def _listens(pid: int, kind: str, port: int) -> bool:
-    """Whether some socket of a process's network namespace listens on a port."""
+def _listens(pid: int, kind: str, where: str) -> bool:
+    """Whether some socket of a process's network namespace listens: on PORT, or on ADDRESS:PORT."""
+    address, _, port = where.rpartition(":")
+    wanted = f"{_as_kernel(address) if address else ''}:{int(port):04X}"
     for table in (kind, f"{kind}6"):
         try:
             lines = Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]
@@ -195,6 +203,11 @@ def _listens(pid: int, kind: str, port: int) -> bool:
             continue
         for line in lines:
             words = line.split()
-            if words[1].endswith(f":{port:04X}") and (kind == "udp" or words[3] == _TCP_LISTENS):
+            if words[1].endswith(wanted) and (kind == "udp" or words[3] == _TCP_LISTENS):
                 return True
     return False
+
+
+def _as_kernel(address: str) -> str:
+    """An IPv4 address as in /proc/net: its number in the byte order of this machine."""
+    return f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"

@@ -56,8 +56,8 @@ class Lay:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """How a daemon is seen to serve: a port that it listens on, a file that it makes, or a word
-    in its log.
+    """How a daemon is seen to serve: a port that it listens on (`623`, or `192.0.2.1:623` where
+    others listen on it too), a file that it makes, or a word in its log.
     """
 
     kind: Literal["udp", "tcp", "path", "log"]

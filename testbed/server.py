@@ -14,6 +14,7 @@ import asyncio
 import json
 import os
 import socket
+import traceback
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -144,3 +145,6 @@ async def _answer(lab: Lab, client: Client) -> None:
         await client.answer(await client.while_there(work, lab))
     except (TestbedError, OSError, ValueError) as error:
         await client.fail(str(error))
+    except Exception as error:  # else nobody would ever hear of it
+        traceback.print_exc()
+        await client.fail(f"a bug of the lab, told in lab.log: {error!r}")

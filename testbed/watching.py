@@ -94,10 +94,15 @@ class Console:
             return None
         if not data:
             return None
-        for client in list(self.clients):
-            with suppress(OSError):
-                client.sendall(data)
+        self._show(data)
         return self._heard(data.decode("utf-8", "replace"))
+
+    def _show(self, data: bytes) -> None:
+        """To all who look on. Who does not take it sees no more: waiting delays what others see."""
+        for client in self.clients:
+            with suppress(OSError):  # who is gone is noticed where he would type
+                if not _sent(client, data):
+                    client.shutdown(socket.SHUT_RDWR)
 
     def _heard(self, text: str) -> list[Event]:
         found: list[Event] = []
@@ -146,8 +151,17 @@ class Console:
             self._end_line()
         for each in (self.listener, *self.clients):
             each.close()
+        self.clients.clear()
         self._log.close()
         os.close(self.terminal)
+
+
+def _sent(client: socket.socket, data: bytes) -> bool:
+    try:
+        client.sendall(data)
+    except TimeoutError:
+        return False
+    return True
 
 
 class Watcher:
@@ -198,10 +212,11 @@ class Watcher:
             event = event_of(line.decode("utf-8", "replace"), self.host)
             if event is not None:
                 self._tell(event)
-                self._heed(event)
+                self.heed(event)
         return bool(data)
 
-    def _heed(self, event: Event) -> None:
+    def heed(self, event: Event) -> None:
+        """Open the console of a machine that is started, close that of one that is stopped."""
         if event.kind is Kind.STARTED and event.of not in self.consoles:
             self._open(event.of)
         elif event.detail["what"].startswith("stopped") and event.of in self.consoles:
@@ -225,8 +240,12 @@ class Watcher:
         except OSError as error:
             sys.stderr.write(f"{vm}: no console: {error}\n")
             return
-        self.consoles[vm] = console
-        self._register(terminal, lambda: self._read(console))
+        self.attend(console)
+
+    def attend(self, console: Console) -> None:
+        """Take what a machine says, and let people in."""
+        self.consoles[console.vm] = console
+        self._register(console.terminal, lambda: self._read(console))
         self._register(console.listener.fileno(), lambda: self._accept(console))
 
     def _register(self, stream: int, heed: Callable[[], None]) -> None:
@@ -237,6 +256,8 @@ class Watcher:
         self.selector.register(stream, selectors.EVENT_READ, always)
 
     def _read(self, console: Console) -> None:
+        if self.consoles.get(console.vm) is not console:
+            return  # closed by what was heard just before
         found = console.read()
         for event in found or ():
             self._tell(event)

@@ -13,11 +13,12 @@ SOCKET: Final = "/run/3rc-lab.sock"
 """Where the boards reach the lab."""
 _FOLDER: Final = "/usr/local/share/3rc/boards"
 _STATE: Final = "/var/lib/3rc-boards"
+_PORT: Final = 623
 _LAN: Final = """\
 name "{name}"
 set_working_mc 0x20
   startlan 1
-    addr {address} 623
+    addr {address} {port}
     priv_limit admin
     allowed_auths_admin md5
     guid a123456789abcdefa123456789abcdef
@@ -38,6 +39,7 @@ def board(host: str, power: PowerControl, supplies: Supplies) -> Daemon:
     values = {
         "name": host,
         "address": power.address,
+        "port": _PORT,
         "chassis": f"{_FOLDER}/{host}.chassis",
         "user": power.user,
         "password": supplies.board_password,
@@ -48,7 +50,7 @@ def board(host: str, power: PowerControl, supplies: Supplies) -> Daemon:
             *("ipmi_sim", "--nostdio", "--state-dir", f"{_STATE}/{host}"),
             *("--config-file", f"{_FOLDER}/{host}.conf", "--command-file", f"{_FOLDER}/emulation"),
         ),
-        ready=Ready("udp", "623"),
+        ready=Ready("udp", f"{power.address}:{_PORT}"),
         files=(
             Lay(f"{_FOLDER}/{host}.conf", _LAN.format(**values), mode=0o600),
             Lay(f"{_FOLDER}/emulation", _EMULATION),

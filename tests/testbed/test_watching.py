@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.watching import Console, event_of, said
+from threerc.testbed.watching import Console, Watcher, event_of, said
 
 STAMP = "2026-11-25 03:24:32.250+0000"
 
@@ -131,3 +131,47 @@ def test_a_console_ends_with_its_machine(tmp_path: Path) -> None:
     os.close(own)
     assert console.read() is None
     console.close()
+
+
+def watching(machine: tuple[int, Console], folder: Path) -> tuple[Watcher, socket.socket]:
+    """A watcher of the machine, and a person who looks on."""
+    watcher = Watcher("ph1", folder / "events", folder, folder)
+    watcher.attend(machine[1])
+    person = socket.socket(socket.AF_UNIX)
+    person.connect(str(folder / "vm1"))
+    heed(watcher)
+    return watcher, person
+
+
+def heed(watcher: Watcher) -> None:
+    for key, _ in watcher.selector.select(1):
+        key.data()
+
+
+def test_an_end_that_libvirt_and_the_terminal_tell_at_once(tmp_path: Path) -> None:
+    own, other = os.openpty()
+    os.set_blocking(other, False)
+    machine = own, Console("vm1", other, tmp_path / "log", tmp_path / "vm1")
+    watcher, person = watching(machine, tmp_path)
+    os.close(own)
+    person.close()
+    both = watcher.selector.select(1)
+    assert len(both) == 2
+    watcher.heed(Event(5.0, Kind.STOPPED, "vm1", {"host": "ph1", "what": "stopped destroyed"}))
+    for key, _ in both:
+        key.data()
+    assert watcher.consoles == {}
+
+
+def test_who_does_not_look_delays_nobody_for_ever(
+    machine: tuple[int, Console], tmp_path: Path
+) -> None:
+    watcher, person = watching(machine, tmp_path)
+    (client,) = machine[1].clients
+    client.settimeout(0.01)
+    with person:
+        for _ in range(1000):  # more than the socket's buffer has room for
+            os.write(machine[0], b"x" * 1024)
+            heed(watcher)
+    assert machine[1].clients == []
+    assert list(watcher.consoles) == ["vm1"]
