@@ -2,7 +2,8 @@
 
 A switch is a bridge for each network. Between switches there is one cable of each network where
 the site's cabling has an uplink, but never a ring: nothing here would keep frames from circling.
-A host that names no switch is cabled to all of them.
+A host that names no switch is cabled to all of them; a card whose address is on no network of the
+site, such as one to the outside, to none.
 """
 
 from __future__ import annotations
@@ -81,11 +82,19 @@ class Layout:
         """A name that is short enough for the kernel, and says its place in the site."""
         return f"n{list(self.site.networks).index(network)}s{self.switches.index(switch)}"
 
-    def _plugged(self, address: Address, switches: Iterable[str]) -> tuple[str, ...]:
-        network = self.site.network_of(address)
-        if network is None:
+    def _seat(self, address: Address, switches: Iterable[str]) -> tuple[str, ...]:
+        bridges = self._plugged((address,), switches)
+        if not bridges:
             raise TestbedError(f"{address} is on no network of {self.site.site}")
-        return tuple(self._bridge(network, each) for each in switches or self.switches)
+        return bridges
+
+    def _plugged(self, addresses: Iterable[Address], switches: Iterable[str]) -> tuple[str, ...]:
+        """The bridges of the first address's network; none, where the site has no such network."""
+        for address in addresses:
+            network = self.site.network_of(address)
+            if network is not None:
+                return tuple(self._bridge(network, each) for each in switches or self.switches)
+        return ()
 
     # -- capsules
 
@@ -113,7 +122,7 @@ class Layout:
             addresses = self._addresses(each)
             if addresses:
                 inner = INNER if each is host and isinstance(host, PhysicalHost) else None
-                bridges = self._plugged(addresses[0].ip, switches)
+                bridges = self._plugged([a.ip for a in addresses], switches)
                 mac = each.mac or made_up_mac(addresses[0].ip)
                 yield Card(name, mac, bridges, addresses, inner)
 
@@ -122,8 +131,9 @@ class Layout:
         return tuple(self._with_length(address) for address in given)
 
     def _with_length(self, address: Address) -> IPv4Interface | IPv6Interface:
-        network = self.site.networks[self.site.network_of(address) or ""]
-        prefix = network.prefix if address.version == 4 else network.prefix6
+        name = self.site.network_of(address)
+        network = self.site.networks[name] if name is not None else None
+        prefix = network and (network.prefix if address.version == 4 else network.prefix6)
         return ip_interface(f"{address}/{prefix.prefixlen if prefix else address.max_prefixlen}")
 
     def _gateway(self, host: Host) -> str | None:
@@ -167,7 +177,7 @@ class Layout:
             gateways = [g for g in (network.gateway, network.gateway6) if g and g not in taken]
             if gateways:
                 addresses = tuple(self._with_length(each) for each in gateways)
-                bridges = self._plugged(gateways[0], ())
+                bridges = self._seat(gateways[0], ())
                 mac = made_up_mac(gateways[0])
                 cards.append(Card(f"eth{len(cards)}", mac, bridges, addresses))
         if cards:
@@ -181,7 +191,7 @@ class Layout:
             Card(
                 f"eth{at}",
                 made_up_mac(power.address),
-                self._plugged(power.address, ()),
+                self._seat(power.address, ()),
                 (self._with_length(power.address),),
             )
             for at, power in enumerate(powers.values())
@@ -210,7 +220,7 @@ class Layout:
         return MachineSpec(
             name=name,
             mac=seats[0].mac,
-            bridges=self._plugged(seats[0].address, node.switches),
+            bridges=self._seat(seats[0].address, node.switches),
             memory=min((node.memory or _NODE_MIB * _MIB) // _MIB, _NODE_MIB),
             disks=tuple(node_disk(self.supplies, name, at) for at in range(count)),
         )

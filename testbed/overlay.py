@@ -139,6 +139,7 @@ class Overlay:
 
     def _hosts(self) -> dict[str, Any]:
         site = self.site
+        self._uncabled()
         self._say("ssh_host_keys: each host has one of this run")
         found: dict[str, Mapping[str, Host]] = {
             "physical_hosts": {n: self._physical(n, h) for n, h in site.physical_hosts.items()},
@@ -149,6 +150,14 @@ class Overlay:
             "service_hosts": site.service_hosts,
         }
         return {kind: dict(self._keyed(hosts)) for kind, hosts in found.items()}
+
+    def _uncabled(self) -> None:
+        """Say which cards are plugged into nothing: those to networks that are not the site's."""
+        for host in [*self.site.physical_hosts.values(), *self.site.service_hosts.values()]:
+            for name, each in self.site.interfaces(host):
+                for address in (each.address, each.address6):
+                    if address is not None and self.site.network_of(address) is None:
+                        self._say(f"{name}: {address} is on no network of the site, and not cabled")
 
     def _vms(self) -> list[str]:
         """The VMs that are wanted: the controllers would try to bring back all others."""

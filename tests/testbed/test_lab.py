@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from ipaddress import IPv4Interface
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.testbed.tiny import FIRST, SECOND, SECOND_ADDRESS
 from threerc.testbed import client, runs
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.parts import Bind, Daemon, LabSpec, Lay, MachineSpec, Ready, Store
+from threerc.testbed.parts import Bind, Card, Daemon, LabSpec, Lay, MachineSpec, Ready, Store
 from threerc.testbed.pictures import png
 
 pytestmark = requires_real()
@@ -257,6 +258,16 @@ def test_a_cable_is_cut(testbed: Testbed) -> None:
     assert carrier.out == "0\n"
     testbed.card(SECOND, "mended")
     assert reaches(testbed)
+
+
+def test_a_card_may_be_plugged_into_nothing(lab: LabSpec) -> None:
+    first, second = lab.capsules
+    outside = Card("eth1", "02:00:00:00:08:01", (), (IPv4Interface("203.0.113.7/32"),))
+    host = replace(first, cards=(*first.cards, outside))
+    with tiny.running(replace(lab, capsules=(host, second))) as testbed:
+        assert reaches(testbed)
+        shown = testbed.execute(FIRST, "ip", "-o", "-4", "addr", "show", "eth1").out
+        assert "203.0.113.7/32" in shown
 
 
 # -- daemons

@@ -124,6 +124,24 @@ def test_a_site_without_cabling_has_one_switch(tmp_path: Path) -> None:
     assert capsule(lab, "one").cards[0].bridges == (lab.bridges[0].name,)
 
 
+def test_a_card_to_the_outside_is_plugged_into_nothing_and_told(tmp_path: Path) -> None:
+    outside = """service_hosts:
+  one:
+    address: 192.168.1.1
+    roles: [dhcp, tftp, install]
+    interfaces: {eth1: {address: 203.0.113.7, address6: "2001:db8::7"}}
+"""
+    site = good_site(tmp_path, HEAD + outside)
+    cards = capsule(lab_of(site), "one").cards
+    assert [(card.name, len(card.bridges)) for card in cards] == [("eth0", 1), ("eth1", 0)]
+    assert [str(each) for each in cards[1].addresses] == ["203.0.113.7/32", "2001:db8::7/128"]
+    told = [line for line in overlay(site, supplied(site))[1] if "on no network" in line]
+    assert [line.partition(" is ")[0] for line in told] == [
+        "one-eth1: 203.0.113.7",
+        "one-eth1: 2001:db8::7",
+    ]
+
+
 @pytest.mark.parametrize(
     ("node", "message"), [("nobody", "no worker node 'nobody'"), ("gridce", "no worker node")]
 )
