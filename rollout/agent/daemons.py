@@ -65,6 +65,8 @@ def _systemd(order: Order) -> Told:
     unit = order.service.unit
     for name in (unit, _ELSEWHERE.get(unit, unit)):
         if run("systemctl", "cat", "--", name) is None:
+            # Else systemd would not start again what the new files have made fail a few times.
+            run("systemctl", "reset-failed", "--", name)
             return Told(run("systemctl", _verb(order), "--", name) or "")
     return Told(absent=True)
 
