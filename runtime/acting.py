@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from threerc.runtime import recovery
 from threerc.runtime.actions import Done, Order, carry_out
@@ -13,6 +13,9 @@ from threerc.runtime.journal import Case
 from threerc.runtime.records import Intent, Record, Step
 from threerc.runtime.recovery import Outcome
 from threerc.runtime.round import Plan, Round
+from threerc.runtime.saving import QUICKER
+
+_NOT_ENDED: Final = {QUICKER: "another controller took over before the action was over"}
 
 
 class Actor:
@@ -24,12 +27,13 @@ class Actor:
 
     def run(self, plans: Mapping[str, Plan], orders: Mapping[str, Order]) -> None:
         """Carry the orders out, those on different VMs at the same time."""
-        begun = {vm: order for vm, order in orders.items() if self._begin(plans[vm], order)}
+        begun = self._begin(plans, orders)
         jobs = {
             vm: partial(carry_out, self.turn.world, self.config, order)
             for vm, order in begun.items()
         }
         hosts = {vm: order.to for vm, order in begun.items()}
+        ends: list[tuple[Case, Record]] = []
         for vm, done in self.turn.world.together(jobs, self.config.deadline, hosts).items():
             if isinstance(done, ControllerError):
                 # Its intent stays in the record: whoever acts next kills it on both hosts.
@@ -38,11 +42,21 @@ class Actor:
             elif isinstance(done, Exception):
                 raise done
             else:
-                self._end(plans[vm], done)
+                ends.append((plans[vm].case, self._end(plans[vm], done)))
+        self._save(ends)
 
-    def _begin(self, plan: Plan, order: Order) -> bool:
-        """Write down what is going to be done, as if it were; False where somebody was quicker."""
-        case = plan.case
+    def _begin(self, plans: Mapping[str, Plan], orders: Mapping[str, Order]) -> dict[str, Order]:
+        """Write down what is going to be done, as if it were; the orders of which it is."""
+        written = self.turn.save(
+            (plans[vm].case, self._begun(plans[vm], order)) for vm, order in orders.items()
+        )
+        begun = {vm: order for vm, order in orders.items() if vm in written}
+        for vm, order in begun.items():
+            plans[vm].case.step, plans[vm].case.to = order.step, order.to
+        return begun
+
+    def _begun(self, plan: Plan, order: Order) -> Record:
+        """The record of a VM whose order is being carried out."""
         record = self._acted(plan, order.step)
         intent = Intent(step=order.step, to=order.to, by=self.turn.memory.me, since=self.turn.now)
         if order.step is Step.REBOOT:
@@ -52,10 +66,7 @@ class Actor:
         update: dict[str, Any] = {"intent": intent, "behind": tuple(behind)}
         if order.step is Step.REINSTALL:
             update["link"] = self.turn.now
-        if not self.turn.save(case, record.model_copy(update=update)):
-            return False
-        case.step, case.to = order.step, order.to
-        return True
+        return record.model_copy(update=update)
 
     def _acted(self, plan: Plan, step: Step) -> Record:
         """The record after a step, on the host on which the VM was."""
@@ -67,16 +78,15 @@ class Actor:
             record = recovery.forgotten(record)
         return recovery.acted(record, step, record.host, policy, self.turn.now)
 
-    def _end(self, plan: Plan, done: Done) -> None:
-        """Write down what was done."""
+    def _end(self, plan: Plan, done: Done) -> Record:
+        """The record of a VM after what was done."""
         case = plan.case
         if done.note:
             case.reason = f"{case.reason}; {done.note}"
         if done.host is None:
             # Nothing was started: the step counts as not tried.
             case.step, case.to, case.outcome, case.cleared = None, "", Outcome.WAIT, False
-            self._save_end(case, plan.ready.model_copy(update={"link": case.after.link}))
-            return
+            return plan.ready.model_copy(update={"link": case.after.link})
         record = case.after
         if done.step is not None:
             case.step = done.step
@@ -93,18 +103,21 @@ class Actor:
             if done.refused and self._another_host(case.vm, update["avoid"]):
                 # The host's fault, not the VM's: the same step goes on elsewhere.
                 update["tries"] = max(0, record.tries - 1)
-        self._save_end(case, record.model_copy(update=update))
+        return record.model_copy(update=update)
 
     def _another_host(self, vm: str, avoid: tuple[str, ...]) -> bool:
         """Whether some host may still take a VM on which it was not tried yet."""
         allowed = self.config.allowed_hosts(self.config.virtual_machines[vm])
         return any(name not in avoid for name in allowed)
 
-    def _save_end(self, case: Case, record: Record) -> None:
-        step, to = case.step, case.to
-        if not self.turn.save(case, record):
-            case.reason = "another controller took over before the action was over"
-            case.step, case.to = step, to
+    def _save(self, ends: Sequence[tuple[Case, Record]]) -> None:
+        """Write down what was done."""
+        acted = {case.vm: (case.step, case.to) for case, _ in ends}
+        written = self.turn.save(ends)
+        for case, _ in ends:
+            if case.vm not in written:
+                case.step, case.to = acted[case.vm]
+                case.reason = _NOT_ENDED.get(case.reason, case.reason)
 
 
 def _of_a_start(intent: Intent | None) -> Intent | None:

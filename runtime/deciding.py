@@ -6,6 +6,7 @@ from threerc.runtime import recovery
 from threerc.runtime.errors import MonitorLost
 from threerc.runtime.journal import Case
 from threerc.runtime.memory import ALL
+from threerc.runtime.records import Record
 from threerc.runtime.recovery import Decision, Outcome, Situation
 from threerc.runtime.round import Plan, Round
 from threerc.runtime.world import Probed
@@ -19,6 +20,7 @@ class Decider:
         self.view = turn.view
         self.config = turn.config
         self.memory = turn.memory
+        self.settled: list[tuple[Case, Record]] = []
 
     def run(self) -> dict[str, Plan]:
         """A case for each VM that is down; the plans for those for which there is a step."""
@@ -33,6 +35,7 @@ class Decider:
             self.turn.report.cases.append(plan.case)
             if plan.decision.step is not None:
                 plans[vm] = plan
+        self.turn.save(self.settled)
         return plans
 
     def _unconfirmed(self) -> dict[str, str]:
@@ -122,4 +125,4 @@ class Decider:
             record = recovery.exhausted(record, self.turn.now)
         case.after = record
         if self.turn.act and decision.step is None and record != case.before:
-            self.turn.save(case, record)
+            self.settled.append((case, record))

@@ -7,6 +7,7 @@ only where the record's host says that it has the other one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -15,6 +16,7 @@ from threerc.runtime.errors import Conflict, ControllerError
 from threerc.runtime.memory import ALL
 from threerc.runtime.records import Record
 from threerc.runtime.round import Round
+from threerc.runtime.saving import save_all
 from threerc.runtime.survey import Survey
 
 _ENDING: Final = 0.5
@@ -37,11 +39,16 @@ class Leftovers:
             return
         self._ask({name for names in back.values() for name in names})
         found: dict[str, str] = {}
+        gone: dict[str, Record] = {}
         for vm, names in back.items():
-            self._forget(vm, [name for name in names if self.survey.runs(vm, name) is False])
+            denied = [name for name in names if self.survey.runs(vm, name) is False]
+            if denied:
+                gone[vm] = self._without(vm, denied)
             alive = [name for name in names if self.survey.runs(vm, name)]
             if alive:
                 found[vm] = alive[0]  # another one in the next tick
+        # Where one cannot be written the next tick sees the same.
+        save_all(self.turn.world, self.memory, gone, self.turn.config.deadline)
         self._ask({self._record(vm).host for vm in found})
         self._end({vm: name for vm, name in found.items() if self._may_end(vm, name)})
 
@@ -69,7 +76,7 @@ class Leftovers:
             return False
         if there is False:
             self.turn.note(vm, f"it runs on {name}, no more on {host}: somebody has moved it")
-            self._forget(vm, [name], host=name)
+            self._forget(vm, name, host=name)
             return False
         if self.turn.report.standstill or not self.memory.paused.keys().isdisjoint((vm, ALL)):
             why = "paused" if not self.turn.report.standstill else "nothing is done just now"
@@ -93,7 +100,7 @@ class Leftovers:
                 raise answer
             else:
                 self.turn.note(vm, f"{said}: that one was ended; look at its disk")
-                self._forget(vm, [name])
+                self._forget(vm, name)
 
     def _leave(self, vm: str, end: float) -> float:
         """The seconds that are left for one. Raises Conflict, StoreLost."""
@@ -102,12 +109,12 @@ class Leftovers:
             raise Conflict(f"{vm}: another controller is at it, or it took too long")
         return left
 
-    def _forget(self, vm: str, names: list[str], host: str = "") -> None:
-        """Look no more for a copy on these hosts; it is on `host`, where that is news."""
-        if not names:
-            return
+    def _without(self, vm: str, names: Collection[str], host: str = "") -> Record:
+        """A record that names no copy on these hosts; the VM is on `host`, if that is news."""
         record = self._record(vm)
         behind = tuple(name for name in record.behind if name not in names)
-        update = {"behind": behind, "host": host or record.host}
+        return record.model_copy(update={"behind": behind, "host": host or record.host})
+
+    def _forget(self, vm: str, name: str, host: str = "") -> None:
         with suppress(Conflict):  # the next tick sees the same
-            self.memory.save(vm, record.model_copy(update=update))
+            self.memory.save(vm, self._without(vm, [name], host))

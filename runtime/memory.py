@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pydantic import Field
-
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import Part
@@ -83,6 +81,9 @@ class Mark(NamedTuple):
         return self.done == record.done and self.last == record.last
 
 
+_ALL_READ: Final[dict[str, tuple[int, float]]] = {}
+
+
 class Look(Part):
     """What a controller leaves behind of its last tick, as `seen/<controller>`.
 
@@ -98,7 +99,7 @@ class Look(Part):
     absent: dict[str, float]
     marks: dict[str, Mark]
     earlier: dict[str, Mark]
-    unread: dict[str, tuple[int, float]] = Field(default_factory=dict)
+    unread: dict[str, tuple[int, float]] = _ALL_READ
 
 
 _PAUSED_ANYHOW: Final = (_Paused(), "paused, until `3rc resume`")
@@ -249,7 +250,7 @@ class Memory:
             "down": sorted(self.was_down),
             "absent": self.absent,
             "marks": marks,
-            "earlier": {vm: mark for vm, mark in self._before.items() if vm in marks},
+            "earlier": {vm: mark for vm, mark in dict(self._before).items() if vm in marks},
             "unread": {vm: (it.version, it.since) for vm, it in self.unread.items()},
         }
         # Another tick of this controller may be under way. That it has noted the same first is no

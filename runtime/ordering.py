@@ -8,8 +8,9 @@ from typing import Final
 
 from threerc.runtime.actions import Order
 from threerc.runtime.errors import Conflict
+from threerc.runtime.journal import Case
 from threerc.runtime.placement import place
-from threerc.runtime.records import Step
+from threerc.runtime.records import Record, Step
 from threerc.runtime.recovery import Outcome
 from threerc.runtime.round import Plan, Round
 from threerc.runtime.survey import Survey
@@ -27,6 +28,7 @@ class Orderer:
         self.view = turn.view
         self.config = turn.config
         self.survey = Survey()
+        self.waiting: list[tuple[Case, Record]] = []
 
     def run(self, plans: Mapping[str, Plan]) -> dict[str, Order]:
         """Where each VM goes, and where it has to be killed first."""
@@ -46,6 +48,7 @@ class Orderer:
             hosts_of = (self._origins(plans[vm]) + self._elsewhere(plans[vm]) for vm in moving)
             survey.fence(self.turn, {name for each in hosts_of for name in each})
         orders = {vm: self._order(plan) for vm, plan in plans.items()}
+        self.turn.save(self.waiting)
         return {vm: order for vm, order in orders.items() if order is not None}
 
     def _of_interest(self, vms: list[str]) -> set[str]:
@@ -125,7 +128,7 @@ class Orderer:
         case = plan.case
         case.outcome, case.cleared = Outcome.WAIT, False
         if self.turn.act and case.after != case.before:
-            self.turn.save(case, case.after)
+            self.waiting.append((case, case.after))
 
     def _why(self, refused: Mapping[str, str]) -> str:
         """Why each host was refused; and what the first said that is up, but cannot be asked."""

@@ -60,7 +60,7 @@ class Host:
         if self.load is not None and self.load > self.maxl:
             return f"load {self.load:.2f} above MAXL {self.maxl:g}"
         if self.cpus is not None and self.used_cpus + request.cpus > self.cpus:
-            return f"{self.cpus - self.used_cpus} CPUs left, {request.cpus} wanted"
+            return f"{max(0, self.cpus - self.used_cpus)} CPUs left, {request.cpus} wanted"
         if self.memory is not None and self.used_memory + request.memory > self.memory:
             left = max(0, self.memory - self.used_memory)
             return f"{left >> 20} MiB of memory left, {request.memory >> 20} wanted"

@@ -24,7 +24,8 @@ from threerc.runtime.world import Hypervisor, Job, Leave, Power, Probed, Store
 
 _TELL_SECONDS: Final = 15.0
 _LATE: Final = (
-    "%d of %d notifications were not over within %g s; %d of them, not begun, wait for the next tick"
+    "%d of %d notifications were not over within %g s; "
+    "%d of them, not begun, wait for the next tick"
 )
 _log = logging.getLogger(__name__)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threerc.runtime import journal
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import Conflict
 from threerc.runtime.journal import Case
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation
 from threerc.runtime.placement import Choice
 from threerc.runtime.records import Record
 from threerc.runtime.recovery import Decision, Outcome
+from threerc.runtime.saving import save_all
 from threerc.runtime.view import View
 from threerc.runtime.world import Probed, World
 
@@ -102,14 +103,16 @@ class Round:
         record = known.record if known else Record(host=self.view.owners[vm])
         return Case(vm, record, record, reason, silent=silent)
 
-    def save(self, case: Case, record: Record) -> bool:
-        """Write a VM's record; False, with the reason in its case, where another was quicker."""
-        try:
-            self.memory.save(case.vm, record)
-        except Conflict:
-            case.reason = "another controller was quicker"
+    def save(self, wanted: Iterable[tuple[Case, Record]]) -> set[str]:
+        """Write VMs' records; those of which it was done. The case of any other has the reason."""
+        found = {case.vm: (case, record) for case, record in wanted}
+        records = {vm: record for vm, (_, record) in found.items()}
+        failed = save_all(self.world, self.memory, records, self.config.deadline)
+        for case, record in found.values():
+            if case.vm not in failed:
+                case.after = record
+                continue
+            case.reason = failed[case.vm]
             case.after, case.step, case.outcome = case.before, None, Outcome.WAIT
             case.cleared = False
-            return False
-        case.after = record
-        return True
+        return found.keys() - failed.keys()

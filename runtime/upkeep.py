@@ -16,6 +16,7 @@ from threerc.runtime.config import Boot
 from threerc.runtime.errors import Conflict, ControllerError
 from threerc.runtime.memory import Held
 from threerc.runtime.records import MIGRATE, Intent, Record
+from threerc.runtime.saving import save_all
 from threerc.runtime.survey import Survey
 from threerc.runtime.view import View
 from threerc.runtime.world import Leave, World
@@ -39,9 +40,8 @@ class Upkeep:
 
     def begin(self) -> list[dict[str, Any]]:
         """See VMs recovered that are up, and which links are due to go back; the events of it."""
-        events: list[dict[str, Any]] = []
+        events = self._see()
         for vm in self._held():
-            events += self._seen(vm)
             record = self.memory.held[vm].record
             if record.link is None and vm in self.memory.installed:
                 self._forget_word(vm)
@@ -75,33 +75,38 @@ class Upkeep:
         """Whether nothing was done to a VM in this tick."""
         return self.memory.held[vm].version == self.due[vm].version
 
-    def _save(self, vm: str, record: Record) -> bool:
-        try:
-            self.memory.save(vm, record)
-        except Conflict:
-            return False
-        return True
+    def _save(self, records: Mapping[str, Record]) -> set[str]:
+        """Write records; the VMs of those that were written. The others are the next tick's."""
+        failed = save_all(self.world, self.memory, records, self.view.config.deadline)
+        return records.keys() - failed.keys()
 
     def _forget_word(self, vm: str) -> None:
         """Nobody waits for it; at the next installation it would come far too early."""
         with suppress(Conflict):
             self.memory.was_installed(vm)
 
-    def _seen(self, vm: str) -> Iterator[dict[str, Any]]:
-        """A VM that is up: what was held against it is so no more."""
+    def _see(self) -> list[dict[str, Any]]:
+        """See who is up again; the events of it."""
+        before = {vm: self.memory.held[vm].record for vm in self._held()}
+        after = {vm: record for vm in before if (record := self._seen(vm)) is not None}
+        saved = self._save(after)
+        self.back = [vm for vm in after if before[vm].up is None and vm in saved]
+        me = self.memory.me
+        return [journal.recovered(self.view.now, me, vm, after[vm]) for vm in self.back]
+
+    def _seen(self, vm: str) -> Record | None:
+        """The new record of a VM that is up: what was held against it is so no more."""
         held, now = self.memory.held[vm], self.view.now
         # Who acts on it just now would lose the right to: after the kill, and before the start.
         if vm in self.view.down or not held.version or self.view.under_way(vm):
-            return
+            return None
         record, update = held.record, dict[str, Any]()
         if record.up is None:
             update |= {"up": now, "avoid": ()}
         history = self.view.config.policy(self.view.config.virtual_machines[vm]).history
         if record.left and record.up is not None and now - record.up >= history:
             update |= {"left": "", "strain": 0.0}
-        if update and self._save(vm, record.model_copy(update=update)) and record.up is None:
-            self.back.append(vm)
-            yield journal.recovered(now, self.memory.me, vm, self.memory.held[vm].record)
+        return record.model_copy(update=update) if update else None
 
     # -- boot links
 
@@ -119,21 +124,17 @@ class Upkeep:
             jobs[vm] = partial(_link_off_install, self.world, vm, boot, leave)
         # A job goes to each of the servers in turn: all begin with the first one.
         server = config.tftp_servers[0].host if config.tftp_servers else ""
-        for vm, answer in self.world.together(jobs, seconds, dict.fromkeys(jobs, server)).items():
-            said = self._was_put_back(vm, answer)
+        done = self.world.together(jobs, seconds, dict.fromkeys(jobs, server))
+        over = [vm for vm, answer in done.items() if not isinstance(answer, Exception)]
+        for vm in over:
+            if vm in self.memory.held or vm in self.memory.installed:
+                self._forget_word(vm)
+        held = {vm: self.memory.held[vm].record for vm in over if vm in self.memory.held}
+        self._save({vm: it.model_copy(update={"link": None}) for vm, it in held.items()})
+        for vm, answer in done.items():
+            said = _of_a_link(answer)
             if said:
                 yield journal.noted(self.view.now, self.memory.me, vm, said)
-
-    def _was_put_back(self, vm: str, answer: object) -> str:
-        if isinstance(answer, ControllerError):
-            return f"its boot link may still say install: {answer}"
-        if isinstance(answer, Exception):
-            raise answer
-        if vm in self.memory.held or vm in self.memory.installed:
-            self._forget_word(vm)
-        if vm in self.memory.held:
-            self._save(vm, self.memory.held[vm].record.model_copy(update={"link": None}))
-        return str(answer)
 
     def _leave(self, vm: str, end: float) -> float:
         """The seconds that are left for a link. Raises Conflict, StoreLost."""
@@ -157,10 +158,8 @@ class Upkeep:
         hosts = {name for r in unclear.values() if r.intent for name in (r.host, r.intent.to)}
         survey = Survey()
         self._ask(survey, hosts | {record.host for record in back.values()})
-        for vm, record in unclear.items():
-            host = _where(vm, record, survey, self.view.now)
-            if host is not None:
-                self._save(vm, record.model_copy(update={"intent": None, "host": host}))
+        where = {vm: _where(vm, record, survey, self.view.now) for vm, record in unclear.items()}
+        self._settle({vm: host for vm, host in where.items() if host is not None})
         moved = {vm: r for vm, r in (unclear | back).items() if _is_elsewhere(vm, r, survey)}
         self._find_elsewhere(survey, moved)
 
@@ -171,10 +170,18 @@ class Upkeep:
     def _find_elsewhere(self, survey: Survey, records: Mapping[str, Record]) -> None:
         """VMs that are up, but not where they should be: the start, or move, came to nothing."""
         self._ask(survey, {name for vm in records for name in self.view.places(vm)})
-        for vm, record in records.items():
-            copies = survey.copies(vm)
-            if len(copies) == 1:
-                self._save(vm, record.model_copy(update={"intent": None, "host": copies[0]}))
+        copies = {vm: survey.copies(vm) for vm in records}
+        self._settle({vm: hosts[0] for vm, hosts in copies.items() if len(hosts) == 1})
+
+    def _settle(self, where: Mapping[str, str]) -> None:
+        """Write down where VMs are of which that was not clear."""
+        known = {vm: self.memory.held[vm].record for vm in where}
+        self._save(
+            {
+                vm: record.model_copy(update={"intent": None, "host": where[vm]})
+                for vm, record in known.items()
+            }
+        )
 
     def _ask(self, survey: Survey, hosts: set[str]) -> None:
         known = hosts & self.view.config.physical_hosts.keys()
@@ -190,6 +197,15 @@ def _install_is_over(view: View, vm: str, record: Record) -> bool:
         return True
     elapsed = view.memory.elapsed(vm, record)
     return vm not in view.down or elapsed >= view.config.boot_link
+
+
+def _of_a_link(answer: object) -> str:
+    """What there is to say of a link that was, or was not, put back."""
+    if isinstance(answer, ControllerError):
+        return f"its boot link may still say install: {answer}"
+    if isinstance(answer, Exception):
+        raise answer
+    return str(answer)
 
 
 def _link_back(world: World, vm: str, boot: Boot | None, leave: Leave) -> str:

@@ -66,8 +66,8 @@ class Server:
 
     def close(self) -> None:
         """Hang up."""
-        while self._idle:
-            self._idle.pop().close()
+        while (connection := self._waiting()) is not None:
+            connection.close()
 
     def ask(
         self,
@@ -107,14 +107,19 @@ class Server:
 
     def _kept(self) -> HTTPConnection | None:
         """One from before, on which the server has not hung up."""
-        while self._idle:
-            connection = self._idle.pop()
+        while (connection := self._waiting()) is not None:
             said = select.poll()
             said.register(connection.sock, select.POLLIN)
             if not said.poll(0):
                 return connection
             connection.close()
         return None
+
+    def _waiting(self) -> HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # also where another thread has just taken the last one
+            return None
 
     def _new(self, parts: SplitResult, end: float) -> HTTPConnection:
         left = max(end - time.monotonic(), 0.001)

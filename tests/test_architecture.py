@@ -83,7 +83,7 @@ DECIDING = (
     *("acting", "actions", "brake", "controller", "deciding", "drain", "journal"),
     *("leftovers", "memory"),
     *("observation", "ordering", "placement", "records", "recovery", "retelling"),
-    *("round", "survey"),
+    *("round", "saving", "survey"),
     *("upkeep", "view", "world", "config", "errors", "wording"),
 )
 MAY_BE_ASKED = {

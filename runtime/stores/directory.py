@@ -23,6 +23,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -96,6 +97,7 @@ class DirectoryStore:
         self.folder = folder
         self._state = f"{folder}/{_STATE}"
         self._log = Log(folder)
+        self._tidy_until = 0.0
 
     @classmethod
     def create(cls, folder: Path) -> DirectoryStore:
@@ -278,17 +280,12 @@ class DirectoryStore:
             _sweep(folder, old, new)
 
     def _scratch(self) -> str:
-        """A free path below `.new`; what killed controllers left there long ago is removed.
-
-        Its age is told by the folder's own time, so that nobody's clock but the server's counts.
-        """
+        """A free path below `.new`; what killed controllers left there is removed now and then."""
         folder = f"{self._state}/{_NEW}"
-        limit = os.stat(folder).st_mtime - _LEFT_BEHIND
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < limit:
-                        _remove(entry)
+        now = time.monotonic()
+        if now >= self._tidy_until:
+            self._tidy_until = now + _LEFT_BEHIND
+            _tidy(folder)
         return f"{folder}/{secrets.token_hex(8)}"
 
 
@@ -303,6 +300,19 @@ def _sweep(folder: str, old: _Token, new: _Token) -> None:
             continue
         if name not in (old.content, new.content):
             os.unlink(f"{folder}/{name}")
+
+
+def _tidy(folder: str) -> None:
+    """Remove what has been in `.new` for long.
+
+    Its age is told by the folder's own time, so that nobody's clock but the server's counts.
+    """
+    limit = os.stat(folder).st_mtime - _LEFT_BEHIND
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    _remove(entry)
 
 
 def _remove(entry: os.DirEntry[str]) -> None:
