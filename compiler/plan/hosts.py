@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -34,6 +34,9 @@ class _Field:
 
 _INSTALLS: Final = "it is installed when it boots next"
 _DOMAIN: Final = "takes effect when it is started next"
+_OF_ITS_VMS: Final = "takes effect when they are started next"
+_DEFINITION: Final = "VM definition"
+"""Only virtual machines have one."""
 _FIELDS: Final = {
     "address": _Field(
         ("DHCP reservation", "A", "PTR", "boot link", "hosts", "gmond", "controllers"),
@@ -42,7 +45,7 @@ _FIELDS: Final = {
         Risk.TOUCHES_VM,
     ),
     "address6": _Field(("DHCP reservation", "AAAA", "PTR", "hosts"), Risk.RESTARTS),
-    "mac": _Field(("DHCP reservation", "VM definition"), Risk.RESTARTS, "", Risk.TOUCHES_VM),
+    "mac": _Field(("DHCP reservation", _DEFINITION), Risk.RESTARTS, "", Risk.TOUCHES_VM),
     "dns": _Field(("A", "AAAA", "PTR", "HINFO"), Risk.HARMLESS),
     "dhcp": _Field(("DHCP reservation",), Risk.RESTARTS),
     "aliases": _Field(("CNAME", "hosts"), Risk.HARMLESS),
@@ -56,15 +59,19 @@ _FIELDS: Final = {
     "disks": _Field(("installer",), Risk.HARMLESS, "takes effect when it is installed next"),
     "raid": _Field(("installer",), Risk.HARMLESS, "takes effect when it is installed next"),
     "description": _Field(("comments",), Risk.RESTARTS),
-    "volume": _Field(("VM definition", "controllers"), Risk.LOSES_DATA, "it gets another disk"),
-    "image": _Field(("VM definition", "controllers"), Risk.LOSES_DATA, "it gets another disk"),
-    "cpus": _Field(("controllers",), Risk.HARMLESS, _DOMAIN),
-    "device": _Field(("VM definition",), Risk.TOUCHES_VM, _DOMAIN),
-    "bridge": _Field(("VM definition",), Risk.TOUCHES_VM, _DOMAIN),
-    "home": _Field(("controllers",), Risk.HARMLESS, "nobody moves it: home is where it began"),
+    "volume": _Field((_DEFINITION, "controllers"), Risk.LOSES_DATA, "it gets another disk"),
+    "image": _Field((_DEFINITION, "controllers"), Risk.LOSES_DATA, "it gets another disk"),
+    "cpus": _Field((_DEFINITION, "controllers"), Risk.HARMLESS, _DOMAIN),
+    "device": _Field((_DEFINITION,), Risk.TOUCHES_VM, _DOMAIN),
+    "bridge": _Field((_DEFINITION,), Risk.TOUCHES_VM, _DOMAIN),
+    # Its definition is for its home: with hardware virtualisation, or without.
+    "home": _Field(
+        (_DEFINITION, "controllers"), Risk.HARMLESS, "nobody moves it: home is where it began"
+    ),
+    "kvm": _Field(("definitions of its VMs", "controllers"), Risk.HARMLESS, _OF_ITS_VMS),
     **dict.fromkeys(
         (
-            *("allowed", "anti_affinity", "hypervisor", "kvm", "maxl", "power", "priority"),
+            *("allowed", "anti_affinity", "hypervisor", "maxl", "power", "priority"),
             *("recovery", "snapshots", "start_after"),
         ),
         _Field(("controllers",), Risk.HARMLESS),
@@ -118,13 +125,20 @@ def _changed(name: str, old: Noun, new: Noun) -> Iterator[Change]:
             continue
         special = _SPECIAL.get(key)
         if special is not None:
-            yield special(name, before, after)
+            change = special(name, before, after)
+            yield change if _is_vm(new) else _of_no_vm(change)
             continue
         how = _FIELDS[key]
         risk = how.vm if how.vm is not None and _is_vm(new) else how.risk
         what = f"{key} {shown(before)} -> {shown(after)}"
-        note = how.note if _is_vm(new) or how.note != _DOMAIN else ""
-        yield Change(name, what, risk, how.where, note, (name,))
+        change = Change(name, what, risk, how.where, how.note, (name,))
+        yield change if _is_vm(new) else _of_no_vm(change)
+
+
+def _of_no_vm(change: Change) -> Change:
+    """A change without what is only so for virtual machines."""
+    where = tuple(each for each in change.where if each != _DEFINITION)
+    return replace(change, where=where, note="" if change.note == _DOMAIN else change.note)
 
 
 def _inst(name: str, before: int, after: int) -> Change:
@@ -150,7 +164,7 @@ def _disk(name: str, before: int | None, after: int | None) -> Change:
 
 def _memory(name: str, before: int | None, after: int | None) -> Change:
     what = f"memory {size(before)} -> {size(after)}"
-    return Change(name, what, Risk.HARMLESS, ("controllers",), _DOMAIN, (name,))
+    return Change(name, what, Risk.HARMLESS, (_DEFINITION, "controllers"), _DOMAIN, (name,))
 
 
 _SPECIAL: Final[dict[str, Callable[[str, Any, Any], Change]]] = {

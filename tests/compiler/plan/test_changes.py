@@ -104,6 +104,33 @@ def test_a_change_is_told_with_its_risk(
     assert change.what.startswith(what)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("memory: 2GiB", "memory: 3GiB", ("VM definition", "controllers")),
+        ("os: deb,", "os: deb, cpus: 2,", ("VM definition", "controllers")),
+        ("home: ph1", "home: ph2", ("VM definition", "controllers")),
+        ("02:00:00:00:02:01", "02:00:00:00:02:0a", ("DHCP reservation", "VM definition")),
+        ("02:00:00:00:01:01", "02:00:00:00:01:0a", ("DHCP reservation",)),
+        ("cpus: 8, memory: 16GiB}\n  ph2", "cpus: 9, memory: 16GiB}\n  ph2", ("controllers",)),
+        ("memory: 16GiB}\n  ph2", "memory: 8GiB}\n  ph2", ("controllers",)),
+        (
+            "memory: 16GiB}\n  ph2",
+            "memory: 16GiB, kvm: false}\n  ph2",
+            ("definitions of its VMs", "controllers"),
+        ),
+    ],
+)
+def test_a_change_names_the_files_that_change(
+    tmp_path: Path, old: str, new: str, where: tuple[str, ...]
+) -> None:
+    """Of these a machine's definition, which is compiled too."""
+    (change,) = changes(tmp_path, old, new)
+    assert change.where == where
+    started = "VM definition" in where or "definitions of its VMs" in where
+    assert ("started next" in change.note) <= started
+
+
 VM = '  vm1: {address: 192.168.1.11, mac: "02:00:00:00:02:01", home: ph1, os: deb'
 
 
