@@ -88,6 +88,10 @@ def measure(folder: Path, nodes: int, runs: int) -> list[str]:
         changed.write_text(_change_one(text, mac), encoding="utf-8")
         again = [*build, changed, "-o", folder / "e"]
         figures.setdefault("the same again, one host changed", []).append(run(again))
+        apply = [BIN / "3rc", "apply", folder / "p", "--root", folder / "root"]
+        if not turn:
+            run(apply)
+        figures.setdefault("3rc apply --root, nothing to do", []).append(run(apply))
     medians = {name: median(found[1:]) for name, found in figures.items()}
     reference = next(iter(medians.values()))
     return [_row(nodes, name, found, reference) for name, found in medians.items()]

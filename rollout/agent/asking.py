@@ -87,8 +87,8 @@ def read_xml(port: int) -> bytes | None:
 def offer(mac: str, address: str) -> bool | None:
     """Whether the DHCP server of this host offers an address to the machine with that MAC.
 
-    None where the host is on no network of that address. It is asked as by a machine on the wire;
-    nothing is taken: an offer that is not requested is void.
+    None where the host is on no network of that address. It is asked as by a machine on the wire,
+    where other servers may answer too; nothing is taken: an offer that is not requested is void.
     """
     device = _device(address)
     if device is None:
@@ -98,7 +98,14 @@ def offer(mac: str, address: str) -> bool | None:
     with wire:
         wire.bind((device, 0))
         wire.send(_discover(device, number, mac))
-        return any(each == ipaddress.IPv4Address(address).packed for each in _offers(wire, number))
+        wanted = (_own(device), ipaddress.IPv4Address(address).packed)
+        return any(each == wanted for each in _offers(wire, number))
+
+
+def _own(device: str) -> bytes:
+    """The address of an interface, which is what DHCP servers send from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        return _about(asker, device, _SIOCGIFADDR)[20:24]
 
 
 def _device(address: str) -> str | None:
@@ -138,8 +145,8 @@ def _ip(udp: bytes) -> bytes:
     return start + struct.pack(">H", 0xFFFF ^ ((total & 0xFFFF) + (total >> 16))) + ends
 
 
-def _offers(wire: socket.socket, number: bytes) -> Iterator[bytes]:
-    """The addresses that are offered in answer to a number, until the time is over."""
+def _offers(wire: socket.socket, number: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Who offers which address in answer to a number, until the time is over."""
     end = time.monotonic() + SECONDS
     while (left := end - time.monotonic()) > 0 and select.select([wire], [], [], left)[0]:
         frame = wire.recv(65535)
@@ -149,4 +156,4 @@ def _offers(wire: socket.socket, number: bytes) -> Iterator[bytes]:
         dhcp = udp[8:]
         ours = udp[:2] == struct.pack(">H", _SERVER) and dhcp[:1] == b"\x02" and dhcp[4:8] == number
         if ours and dhcp[236:240] == _MAGIC and bytes([0x35, 1, _OFFER]) in dhcp[240:]:
-            yield dhcp[16:20]
+            yield frame[26:30], dhcp[16:20]

@@ -22,6 +22,7 @@ from tests.lab import client, requires_real
 from tests.rollout.machines import ADDRESSES, Land, land
 from tests.rollout.rolling import tamper
 from tests.runtime.hypervisors.capsule import inside
+from threerc.rollout.agent import asking
 from threerc.rollout.apply import Outcome, Rollout
 from threerc.rollout.fleet import Fleet, Opener, Roads
 from threerc.rollout.history import History
@@ -74,6 +75,16 @@ def test_a_change_is_served_by_all_daemons(hosts: Land) -> None:
     assert hosts.ask("@192.168.1.9", "wn4.example.org") == "192.168.1.104"
     assert hosts.machines["bibe"].run("pgrep", "-c", "gmond") == "1\n"
     assert "nothing to do" in hosts.good()
+
+
+def test_what_another_server_offers_is_not_taken_for_this_one(hosts: Land) -> None:
+    hosts.build()
+    hosts.good("--force")
+    said = {}
+    for host in ADDRESSES:
+        with inside(replace(hosts.net, name=f"{hosts.net.name}-{host}")):
+            said[host] = asking.offer("02:00:00:00:01:01", "192.168.1.101")
+    assert said == {"bibe": True, "bussolo": False}
 
 
 def test_rollback_and_history(hosts: Land) -> None:
