@@ -28,7 +28,7 @@ stateDiagram-v2
 def page() -> str:
     """The text of the page."""
     lines = [HEAD.rstrip("\n"), "    [*] --> normal"]
-    lines += [f"    {arrow}" for row in ROWS if row.then for arrow in _arrows(row)]
+    lines += [f"    {source} --> {then}: {label}" for (source, then), label in _arrows().items()]
     lines += ["```", "", "| state | flag |", "|---|---|"]
     lines += [f"| {state} | {FLAGS[state]} |" for state in State]
     lines += ["", "The table, read from the top; the first row that holds decides:", ""]
@@ -37,10 +37,14 @@ def page() -> str:
     return "\n".join([*lines, ""])
 
 
-def _arrows(row: Row) -> list[str]:
-    label = str(row.step or row.outcome.value)
-    sources = [state for state in State if state in row.states]
-    return [f"{state} --> {row.then}: {label}" for state in sources if _drawn(row, state)]
+def _arrows() -> dict[tuple[State, State], str]:
+    """One arrow from a state to another, whatever leads there; with all of that on it."""
+    labels: dict[tuple[State, State], list[str]] = {}
+    for row in ROWS:
+        for state in State:
+            if row.then is not None and state in row.states and _drawn(row, state):
+                labels.setdefault((state, row.then), []).append(row.step or row.outcome.value)
+    return {arrow: ", ".join(dict.fromkeys(found)) for arrow, found in labels.items()}
 
 
 def _drawn(row: Row, state: State) -> bool:
