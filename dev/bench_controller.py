@@ -94,6 +94,9 @@ def decide(vms: int, hosts: int) -> dict[str, float]:
         def now(self) -> float:
             return 1e9
 
+        def lacking(self) -> str:
+            return ""
+
         def observe(self) -> Observation:
             return Observation(seen, "bench")
 
@@ -144,6 +147,10 @@ class Fallen:
     def now(self) -> float:
         """The clock."""
         return time.time()
+
+    def lacking(self) -> str:
+        """Nothing."""
+        return ""
 
     def observe(self) -> Observation:
         """All is well, but for the VMs of ph000 and itself."""

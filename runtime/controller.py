@@ -83,6 +83,13 @@ def _say_what_is_damaged(turn: Round) -> None:
         turn.note("*", what)
 
 
+def _say_what_is_lacking(turn: Round) -> None:
+    """Before a VM is down that could not be started without."""
+    lacking = turn.world.lacking()
+    if lacking:
+        turn.note("*", lacking)
+
+
 def _see_nothing(turn: Round, error: MonitorLost) -> None:
     """Without a monitor nothing is done, but that no machine goes on installing itself."""
     _say_what_is_damaged(turn)
@@ -97,6 +104,7 @@ def _see_nothing(turn: Round, error: MonitorLost) -> None:
 def _go_through(turn: Round, *, gap: bool) -> None:
     view, memory, report = turn.view, turn.memory, turn.report
     _say_what_is_damaged(turn)
+    _say_what_is_lacking(turn)
     for vm in view.down_vms:
         if view.known(vm) and vm not in memory.unread:
             memory.record(vm, turn.config.virtual_machines[vm].home)

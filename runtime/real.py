@@ -13,6 +13,7 @@ from threerc.runtime import notify, remote
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import Unreachable
 from threerc.runtime.hypervisors import open_hypervisor
+from threerc.runtime.hypervisors.libvirt import undefined
 from threerc.runtime.monitors import from_config, observe
 from threerc.runtime.monitors.probe import answering
 from threerc.runtime.observation import Observation
@@ -23,6 +24,7 @@ from threerc.runtime.threads import together
 from threerc.runtime.world import Hypervisor, Job, Leave, Power, Probed, Store
 
 _TELL_SECONDS: Final = 15.0
+_NAMED: Final = 10
 _LATE: Final = (
     "%d of %d notifications were not over within %g s; "
     "%d of them, not begun, wait for the next tick"
@@ -37,6 +39,7 @@ class RealWorld:
 
     def __init__(self, config: ControllerConfig, me: str) -> None:
         self.config = config
+        self.me = me
         self.store: Store = open_store(config)
         self._monitors = from_config(config)
         self._boot = BootSwitch(config, me)
@@ -44,6 +47,17 @@ class RealWorld:
     def now(self) -> float:
         """This machine's clock."""
         return time.time()
+
+    def lacking(self) -> str:
+        """The definitions that are not here."""
+        missing = undefined(self.config)
+        if not missing:
+            return ""
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        return (
+            f"{self.me} has no definition that it can read of {', '.join(missing[:_NAMED])}{more} "
+            f"in {self.config.domains}: build the site, and lay the controllers' files out again"
+        )
 
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""

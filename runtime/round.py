@@ -43,7 +43,9 @@ class Report:
             lines.append(f"{case.vm}: {what}{case.reason}")
         lines = lines or ["nothing is down"]
         down = {case.vm for case in self.cases}
-        return lines + [f"{vm}: {why}" for vm, why in self.unread.items() if vm not in down]
+        lines += [f"{vm}: {why}" for vm, why in self.unread.items() if vm not in down]
+        notes = (each for each in self.events if each["kind"] == "note" and each["vm"] == "*")
+        return lines + [each["reason"] for each in notes]
 
 
 _NOWHERE: Final = Choice(None, {})

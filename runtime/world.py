@@ -130,6 +130,9 @@ class World(Protocol):
     def now(self) -> float:
         """This controller's clock: seconds since the epoch."""
 
+    def lacking(self) -> str:
+        """What this controller's host lacks to start VMs, for people; or nothing."""
+
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
 

@@ -6,11 +6,13 @@ Source: virsh(1), https://libvirt.org/formatdomain.html.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Final
 
+from threerc.runtime.config import ControllerConfig
 from threerc.runtime.errors import Refused
 from threerc.runtime.hypervisors.base import RemoteHypervisor
 
@@ -100,6 +102,17 @@ class Libvirt(RemoteHypervisor):
             raise Refused(_unusable(path, f"it is not the definition of {vm}"))
         fit(domain, kvm=self.config.physical_hosts[self.host].kvm)
         return domain
+
+
+def undefined(config: ControllerConfig) -> list[str]:
+    """The VMs that libvirt may run, and whose definition cannot be read on this controller."""
+    hosts = {name for name, host in config.physical_hosts.items() if host.hypervisor == "libvirt"}
+    return [
+        name
+        for name, vm in config.virtual_machines.items()
+        if not hosts.isdisjoint((vm.home, *config.allowed_hosts(vm)))
+        and not os.access(f"{config.domains}/{name}.xml", os.R_OK)
+    ]
 
 
 def fit(domain: ET.Element, *, kvm: bool) -> None:

@@ -45,6 +45,10 @@ class SimWorld:
         """The controller's own clock."""
         return self.clock.local(self.site.timeline.now)
 
+    def lacking(self) -> str:
+        """Nothing."""
+        return ""
+
     def observe(self) -> Observation:
         """What the first monitor with fresh data says. Raises MonitorLost."""
         self.on_look()

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from tests.runtime.tiny_world import config
 from threerc.runtime.cli import COMMANDS
 from threerc.runtime.config import dump
+from threerc.runtime.real import RealWorld
 from threerc.runtime.stores.directory import DirectoryStore
 
 NOBODY = {"host": "bibe", "address": "127.0.0.1", "port": 1}
@@ -81,6 +82,29 @@ def test_a_dry_run_takes_no_lock_and_leaves_nothing(tmp_path: Path) -> None:
     assert "no monitor has fresh data" in done.output
     assert not list((tmp_path / "ha").glob(".*"))
     assert not list((tmp_path / "ha" / "state").glob("[a-z]*"))
+
+
+def test_a_controller_says_which_definitions_it_lacks(tmp_path: Path) -> None:
+    """Not only when a VM is down that has to be defined."""
+    domains = tmp_path / "domains"
+    domains.mkdir()
+    (domains / "other.xml").touch()
+    written = config(state_directory=str(tmp_path / "ha"), domains=str(domains))
+    DirectoryStore.create(tmp_path / "ha")
+    said = RealWorld(written, "bibe").lacking()
+    assert said == (
+        f"bibe has no definition that it can read of gridce in {domains}: build the site, and lay "
+        "the controllers' files out again"
+    )
+    (domains / "gridce.xml").touch()
+    assert RealWorld(written, "bibe").lacking() == ""
+    vms = {f"vm{n:02}": {"home": "alfa01", "memory": 1} for n in range(40)}
+    many = RealWorld(written.model_validate(written.model_dump() | {"virtual_machines": vms}), "b")
+    assert "vm08, vm09 and 30 more in" in many.lacking()
+    xen = {name: {"maxl": 1, "hypervisor": "xen"} for name in written.physical_hosts}
+    other = written.model_validate(written.model_dump() | {"physical_hosts": xen})
+    (domains / "gridce.xml").unlink()
+    assert RealWorld(other, "bibe").lacking() == ""
 
 
 def test_a_story_ends_with_what_holds_now(tmp_path: Path) -> None:

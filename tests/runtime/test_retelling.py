@@ -179,3 +179,13 @@ def test_for_whom_there_was_no_time_is_told_in_the_next_tick(world: TinyWorld) -
     assert len(world.told) == 2
     logged = [event for event in world.store.events() if event["kind"] == "action"]
     assert len(logged) == 2
+
+
+def test_what_a_controller_lacks_is_told_once_and_when_it_changes(world: TinyWorld) -> None:
+    world.lacks = "bibe has no definition of gridce"
+    lines = [tick(world, SITE, "bibe").lines() for _ in range(3)]
+    assert [line[-1] for line in lines] == [world.lacks] * 3
+    assert [event["reason"] for event in world.told] == [world.lacks]
+    world.lacks = "bibe has no definition of other"
+    tick(world, SITE, "bibe")
+    assert world.told[-1]["reason"] == world.lacks

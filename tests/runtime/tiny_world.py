@@ -193,6 +193,7 @@ class TinyWorld:
     links: dict[str, str] = field(default_factory=dict)
     told: list[Mapping[str, Any]] = field(default_factory=list)
     ears: int = 1000
+    lacks: str = ""
     loads: dict[str, float] = field(default_factory=dict)
     calls: int = 0
     dies_at: int = 0
@@ -215,6 +216,10 @@ class TinyWorld:
     def now(self) -> float:
         """The clock."""
         return self.time
+
+    def lacking(self) -> str:
+        """What the test says."""
+        return self.lacks
 
     def observe(self) -> Observation:
         """All hosts are fine but those in `silent`."""
