@@ -57,7 +57,7 @@ class History:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Be the only one who applies from here. Raises RolloutError."""
+        """Be the only one who applies from here. Raises RolloutError, also for a full disk."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with (self.folder / "lock").open("w") as handle:
@@ -65,6 +65,8 @@ class History:
                 yield
         except BlockingIOError:
             raise RolloutError("another apply of this site is under way") from None
+        except OSError as error:
+            raise RolloutError(f"{error.filename or self.folder}: {error.strerror}") from None
 
     def times(self) -> list[Time]:
         """All times, the oldest first. Raises RolloutError."""

@@ -160,6 +160,15 @@ def test_two_at_once_exclude_each_other(site: Rolling) -> None:
         assert "another apply of this site is under way" in refused(site)
 
 
+def test_where_the_history_cannot_be_written_nothing_is_applied(site: Rolling) -> None:
+    (site.root / ".3rc/generations/new").write_text("in the way")
+    old = site.text("bibe/etc/dhcp/dhcpd.conf")
+    site.build(SITE + MORE)
+    assert ".3rc/generations/new: File exists" in refused(site)
+    assert site.text("bibe/etc/dhcp/dhcpd.conf") == old
+    assert leftovers(site.root) == []
+
+
 def test_what_was_applied_from_elsewhere_is_not_overwritten_in_silence(site: Rolling) -> None:
     site.build(SITE + MORE)
     other = str(site.folder / "other")
