@@ -24,7 +24,7 @@ from threerc.runtime.simulation import campaign as simulated
 from threerc.runtime.simulation.simulation import Start
 from threerc.runtime.simulation.timing import Timing
 from threerc.testbed import events, report, trials
-from threerc.testbed.crashes import Crash, Interrupted
+from threerc.testbed.crashes import PERIODS, Crash, Interrupted
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
@@ -34,9 +34,8 @@ from threerc.testbed.overlay import FAST_HEARTBEAT
 from threerc.testbed.trials import Trial
 
 HISTORY: Final = "history.jsonl"
+REPORT: Final = "report.html"
 _ASKED: Final = "asked.json"
-_PERIODS: Final = {"thesis": 120.0, "fast": 10.0}
-"""Seconds in which the controllers go once through their schedule: crashes fall anywhere in it."""
 _REPAIR_SECONDS: Final = 600.0
 _POLL: Final = 1.0
 _FORETOLD: Final = {"thesis": 1000, "fast": 20}
@@ -150,7 +149,7 @@ class Campaign:
 
     def _one(self, number: int, fault: Fault, vm: str, chance: random.Random) -> None:
         """One crash at a random moment; afterwards the machine is as if nothing had been."""
-        if self._stop.wait(chance.uniform(0.0, _PERIODS[self.asked.profile])):
+        if self._stop.wait(chance.uniform(0.0, PERIODS[self.asked.profile])):
             return
         trial = self._trial(number, fault, vm)
         with self._changed:
@@ -251,4 +250,4 @@ def write_reports(config: ControllerConfig, asked: Asked, history: Sequence[Tria
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     page = report.html(history, foretold, about)
-    (asked.folder / "report.html").write_text(page, encoding="utf-8")
+    (asked.folder / REPORT).write_text(page, encoding="utf-8")

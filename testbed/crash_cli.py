@@ -66,7 +66,7 @@ def _say(line: str) -> None:
 @click.option(
     "--wait",
     is_flag=True,
-    help="Wait until it, or what ran on it, is recovered; heal what is left; judge that.",
+    help="Wait until all is recovered, heal what is left, and judge that.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @_RUN
@@ -80,25 +80,25 @@ def crash(
 ) -> None:
     """Let a fault strike a machine, a host, a controller, a switch, or (`-`) the whole site.
 
-    With --wait, for virtual machines and for what takes those of a physical host away, it exits 0
-    only if they were recovered and all is as it has to be.
+    With --wait it exits 0 only if the virtual machines that it takes away are recovered, and all is
+    as it has to be. A fault that takes none is healed after a while: then all daemons have to run,
+    all machines have to be up, and each only once.
     """
     from threerc.testbed import crashes
     from threerc.testbed.faults import VM
     from threerc.testbed.site import RunningSite
 
     grip = _grip(run_id)
-    found = crashes.find_fault(grip, target, fault)
+    of = _name(target)
+    found = crashes.find_fault(grip, of, fault)
     options = _settings(found, settings)
     if not wait:
-        crashes.begin(grip, found, _name(target), options)
+        crashes.begin(grip, found, of, options)
         _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
-        return
-    if found.lasting:
-        raise click.UsageError(f"--wait: no controller ends {fault}, but `heal` does")
-    if found.of != VM and not found.takes_machines:
-        raise click.UsageError(f"--wait: {fault} of {target} takes no virtual machine away")
-    _tell(RunningSite(grip.testbed, _say).trials(target, fault, **options), as_json)
+    elif found.of == VM or found.takes_machines:
+        _tell(RunningSite(grip.testbed, _say).trials(of, fault, **options), as_json)
+    else:
+        _tell_site(RunningSite(grip.testbed, _say).outlived(of, fault, **options), as_json)
 
 
 def _name(target: str) -> str:
@@ -119,6 +119,14 @@ def _tell(trials: Sequence[Trial], as_json: bool) -> NoReturn:
     sys.exit(0 if good else 1)
 
 
+def _tell_site(wrong: Sequence[str], as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"good": not wrong, "wrong": wrong}, indent=2))
+    else:
+        click.echo("\n".join(f"WRONG: {each}" for each in wrong) or "all of the site is up")
+    sys.exit(1 if wrong else 0)
+
+
 @click.command("heal", cls=Command, example="3rc testbed heal alfa01 power")
 @click.argument("target")
 @click.argument("fault")
@@ -128,7 +136,8 @@ def heal(target: str, fault: str, run_id: str | None) -> None:
     from threerc.testbed import crashes
 
     grip = _grip(run_id)
-    crashes.heal(grip, crashes.find_fault(grip, target, fault), _name(target), {})
+    of = _name(target)
+    crashes.heal(grip, crashes.find_fault(grip, of, fault), of, {})
 
 
 @click.command(
@@ -163,13 +172,16 @@ def campaign(
     With a SITE it is brought up before, and down after; else a running testbed is taken. The
     history is written as it goes: the same command goes on where it was interrupted.
     """
-    from threerc.testbed.campaign import Asked
+    from threerc.runtime.simulation.pictures import can_write
+    from threerc.testbed.campaign import REPORT, Asked
     from threerc.testbed.faults import FAULTS, VM
 
     for name in faults:
         if (name, VM) not in FAULTS or FAULTS[name, VM].lasting:
             known = ", ".join(f.name for f in FAULTS.values() if f.of == VM and not f.lasting)
             raise click.UsageError(f"--fault {name}: there are {known}")
+    out.mkdir(parents=True, exist_ok=True)
+    can_write(out / REPORT)
     asked = Asked(faults, crashes, out, seed=seed)
     if site is None:
         if vms or profile:

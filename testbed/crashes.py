@@ -8,50 +8,61 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from threerc.runtime.config import VirtualMachine
 from threerc.testbed import events as writing
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, VM, Fault
+from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, SWITCH, VM, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.judging import Facts, Wanted, judge
 from threerc.testbed.splitting import most_copies, split
 from threerc.testbed.trials import Trial
 
 TMAX: Final = 20
+PERIODS: Final = {"thesis": 120.0, "fast": 10.0}
+"""Seconds in which the controllers go once through their schedule, by profile."""
 _POLL: Final = 1.0
 _HEARD_SECONDS: Final = 90.0
-_UP_SECONDS: Final = 300.0
+UP_SECONDS: Final = 300.0
 _SLACK: Final = 300.0
 """Seconds of a bound for what no policy says: detection, schedules, boots on a busy machine."""
+_ACTION_SECONDS: Final = 120.0
+"""Of controllers that know that a machine is dead and can do something about it."""
 _INSTALL_LOG: Final = "/var/log/3rc-install.log"
 _IS: Final = re.compile(r"this host is (\S+) with (\S+)$", re.MULTILINE)
 _RAN: Final = re.compile(r" running \S*/(\S+)$", re.MULTILINE)
 _LOG_LINES: Final = 200
 Say = Callable[[str], None]
+Undo = Callable[[], float]
+"""Heals a fault; when that was."""
 
 
 def kinds(grip: Grip, name: str) -> tuple[str, ...]:
-    """What a name can be for a fault: a host may be a controller too; a switch is of the site."""
+    """What a name can be for a fault: a host may be a controller too, and no name is the site."""
     config = grip.config
+    if not name:
+        return (SITE,)
     found = [VM] if name in config.virtual_machines else []
     found += [HOST] if name in grip.daemons else []
     found += [CONTROLLER] if name in config.controllers else []
-    return (*found, SITE)
+    return tuple(found)
 
 
 def find_fault(grip: Grip, target: str, name: str) -> Fault:
     """The fault of that name for that target. Raises TestbedError, which lists those there are."""
+    if name == SWITCH and target:
+        return FAULTS[SWITCH, SITE]  # the lab knows whether there is such a switch
     possible = kinds(grip, target)
     for kind in possible:
         if (name, kind) in FAULTS:
             return FAULTS[name, kind]
-    if possible == (SITE,) and not any(of == SITE and each == name for each, of in FAULTS):
+    if not possible:
         raise TestbedError(f"the testbed has no {target}")
     there = ", ".join(sorted({each for each, of in FAULTS if of in possible}))
-    raise TestbedError(f"{name} cannot happen to {target}; there are {there}")
+    raise TestbedError(f"{name} cannot happen to {target or 'the site'}; there are {there}")
 
 
 def begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
@@ -63,12 +74,12 @@ def begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> flo
     return at
 
 
-def heal(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> None:
-    """Undo what is left of it."""
+def heal(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
+    """Undo what is left of it; when that was."""
     fault.heal(grip, target, options)
-    writing.append(
-        grip.events_file, Event(time.time(), Kind.HEAL, target or "*", {"fault": fault.name})
-    )
+    at = time.time()
+    writing.append(grip.events_file, Event(at, Kind.HEAL, target or "*", {"fault": fault.name}))
+    return at
 
 
 def bound(grip: Grip, vm: str) -> float:
@@ -97,6 +108,8 @@ class Crash:
     options: dict[str, Any] = field(default_factory=dict)
     profile: str = "thesis"
     stop: threading.Event = field(default_factory=threading.Event)
+    healed: float | None = None
+    """When it was healed so that it could recover at all."""
 
     def run(self, number: int, say: Say) -> Trial:
         """All of it. Raises TestbedError where the crash itself cannot be done, Interrupted."""
@@ -104,13 +117,15 @@ class Crash:
         self.await_up()
         before = grip.where(vm)
         self.note_heartbeat()
-        at = begin(grip, self.fault, vm, self.options)
-        say(f"{vm}: {self.fault.name} on {before}")
         within = bound(grip, vm)
+        undo = partial(heal, grip, self.fault, vm, self.options)
         try:
-            recovered = self.await_recovery(at, within, say)
+            at = begin(grip, self.fault, vm, self.options)
+            say(f"{vm}: {self.fault.name} on {before}")
+            recovered = self.await_recovery(at, within, say, undo)
         finally:
-            heal(grip, self.fault, vm, self.options)
+            if self.healed is None:
+                undo()
         return self.judged(number, at, before, within, recovered=recovered)
 
     def judged(
@@ -119,7 +134,7 @@ class Crash:
         """What came of a crash at `at` of a machine that ran on `before`."""
         grip, vm = self.grip, self.vm
         seen = grip.events()
-        crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX)
+        crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX, self.healed)
         if not recovered:
             crash.total = None
         actions = list(_actions(seen, vm, at))
@@ -147,7 +162,7 @@ class Crash:
 
         Raises TestbedError, Interrupted.
         """
-        end = time.time() + _UP_SECONDS
+        end = time.time() + UP_SECONDS
         while not self.grip.is_up(self.vm):
             if time.time() > end:
                 raise TestbedError(f"{self.vm} is not up before its crash")
@@ -162,20 +177,24 @@ class Crash:
             last = {"last": now - min(heard)}
             writing.append(self.grip.events_file, Event(now, Kind.HEARTBEAT, self.vm, last))
 
-    def await_recovery(self, at: float, within: float, say: Say) -> bool:
+    def await_recovery(self, at: float, within: float, say: Say, undo: Undo) -> bool:
         """Wait until its services are up and the controllers have seen that; False: in vain.
 
-        Raises Interrupted.
+        What no controller can help against is undone meanwhile. Raises Interrupted.
         """
         told: set[str] = set()
         while time.time() < at + within:
             seen = [e for e in self.grip.events() if e.of == self.vm and e.time >= at]
-            for event in _actions(seen, self.vm, at):
+            actions = list(_actions(seen, self.vm, at))
+            for event in actions:
                 line = f"{self.vm}: {event.detail['step']} on {event.detail['to']}"
                 if line not in told:
                     told.add(line)
                     say(f"{line}, {event.time - at:.0f} s after the crash")
-            if _is_over(seen):
+            if self.healed is None and self._needs_healing(at, acted=bool(actions)):
+                self.healed = undo()
+                say(f"{self.vm}: {self.fault.name} is undone, against which nothing else helps")
+            if _is_over(seen) or (self.healed and self.grip.is_up(self.vm)):
                 say(f"{self.vm}: recovered within {time.time() - at:.0f} s")
                 return True
             if self.stop.wait(_POLL):
@@ -183,14 +202,22 @@ class Crash:
         say(f"{self.vm}: not recovered after {within:.0f} s")
         return False
 
+    def _needs_healing(self, at: float, *, acted: bool) -> bool:
+        """Whether controllers have done what they can: a step, or nothing within their time."""
+        if acted:
+            return self.fault.lasting
+        noticed = self.grip.config.monitors.down_after * TMAX + _ACTION_SECONDS
+        return (self.fault.lasting or self.fault.of == HOST) and time.time() > at + noticed
+
     def _facts(self, seen: Sequence[Event], at: float, before: str, step: str) -> Facts:
         grip, vm = self.grip, self.vm
         settings = grip.config.virtual_machines[vm]
         since = [event for event in seen if event.time >= at]
         hinfo, middleware = self._installed() if step == "REINSTALL" else ("", ())
+        copies = grip.copies(vm)
         return Facts(
-            copies=grip.copies(vm),
-            most=most_copies(since, vm, [before]),
+            copies=copies,
+            most=most_copies(since, vm, [before], copies),
             record=str(grip.status()["virtual_machines"][vm]["host"]),
             allowed=tuple(grip.config.allowed_hosts(settings)),
             ganglia=self._heard_again(),
@@ -201,16 +228,22 @@ class Crash:
         )
 
     def _heard_again(self) -> dict[str, bool]:
-        """Whether each collector hears it: it is given the time of some heartbeats."""
+        """Whether each collector hears it: it is given the time of some heartbeats.
+
+        Nothing is asked of a collector on a host that a fault has hold of. Raises Interrupted.
+        """
         end = time.time() + _HEARD_SECONDS
+        struck = self.grip.struck()
         while True:
             heard = {
                 collector: hosts.get(self.vm, TMAX) < TMAX
                 for collector, hosts in self.grip.heard().items()
+                if collector not in struck
             }
             if all(heard.values()) or time.time() > end:
                 return heard
-            time.sleep(_POLL)
+            if self.stop.wait(_POLL):
+                raise Interrupted(f"{self.vm}: interrupted")
 
     def _installed(self) -> tuple[str, tuple[str, ...]]:
         """The HINFO that it has read, and the scripts that it has run."""
@@ -228,15 +261,18 @@ class Crash:
     def _scripts(self, settings: VirtualMachine) -> tuple[str, ...]:
         """What its middleware is made of, as the install server says."""
         tree = self.grip.testbed.run.folder / "tree"
-        lists = tree.glob(f"*/srv/install/middleware/{settings.middleware}.list")
-        lines = next(lists).read_text(encoding="utf-8").split()
+        name = f"{settings.middleware}.list"
+        found = next(tree.glob(f"*/**/middleware/{name}"), None)
+        if found is None:
+            raise TestbedError(f"no install server has a middleware/{name}")
+        lines = found.read_text(encoding="utf-8").split()
         return tuple(line.rpartition("/")[2] for line in lines)
 
     def _logs(self) -> dict[str, str]:
         """The ends of the logs that tell why."""
         logs = self.grip.testbed.run.logs
         wanted = [logs / f"{self.vm}.console.log", *sorted(logs.glob("*/libvirtd.log"))]
-        return {
+        return {"the controllers": "\n".join(self.grip.log()[-_LOG_LINES:])} | {
             str(path.relative_to(logs)): "\n".join(
                 path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
             )

@@ -16,17 +16,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from threerc.runtime.config import ControllerConfig, load
-from threerc.runtime.stores.logs import EVENTS
+from threerc.runtime.stores.logs import EVENTS, TEXT
 from threerc.testbed import events
 from threerc.testbed.client import Answer, Testbed
 from threerc.testbed.daemons.program import PROGRAM
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event
+from threerc.testbed.faults import unhealed
 from threerc.testbed.splitting import decision
 
 CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
 _VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
-_DAEMONS: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named", "gmetad": "gmetad"}
+_DAEMONS: Final = {
+    "dhcp": "dhcpd",
+    "tftp": "tftpd",
+    "dns": "named",
+    "gmetad": "gmetad",
+    "install": "install-server",
+}
 _CONTROLLERS: Final = ("controller", "cron")
 """What starts a controller: a daemon of its own or, where there is none, cron."""
 _SECONDS: Final = 60.0
@@ -71,9 +78,8 @@ class Grip:
             "UserKnownHostsFile": "/etc/3rc/known_hosts",
         }
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-        address = str(self.config.virtual_machines[vm].address)
-        login = ("ssh", "-i", str(ssh.key), *words, "-l", ssh.user, address, "--", command)
-        return self.run(self.controller, *login, seconds=seconds)
+        login = ("ssh", "-i", str(ssh.key), *words, "-l", ssh.user, self.address(vm))
+        return self.run(self.controller, *login, "--", command, seconds=seconds)
 
     def where(self, vm: str) -> str:
         """The physical host on which a virtual machine runs."""
@@ -84,13 +90,18 @@ class Grip:
 
     def copies(self, vm: str) -> tuple[str, ...]:
         """All physical hosts on which it runs."""
-        return tuple(host for host in self.providers("physical") if vm in self._running(host))
+        return tuple(host for host, running in self.running().items() if vm in running)
 
-    def _running(self, host: str) -> list[str]:
-        """By its processes: libvirtd may be what is broken."""
-        if not self.is_on(host):
-            return []
-        return _GUEST.findall(self.run(host, "pgrep", "-a", "qemu-system").out)
+    def running(self) -> dict[str, list[str]]:
+        """The virtual machines that run, by physical host that is on.
+
+        By their processes: libvirtd may be what is broken.
+        """
+        return {
+            each["name"]: _GUEST.findall(self.run(each["name"], "pgrep", "-a", "qemu-system").out)
+            for each in self.testbed.status()["capsules"]
+            if each["kind"] == "physical" and each["power"] == "on"
+        }
 
     def is_on(self, host: str) -> bool:
         """Whether a host has power."""
@@ -122,9 +133,7 @@ class Grip:
             self.testbed.switch(name, "up" if works else "down")
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
-        """Stop a host's daemon, or start it again, and the host too where its power is off."""
-        if runs:
-            self.power(host, on=True)
+        """Stop a host's daemon, or start it again."""
         if daemon in _CONTROLLERS:  # which of them starts the controller there
             daemon = next(each for each in _CONTROLLERS if each in self.daemons.get(host, ()))
         self.testbed.daemon(host, daemon, "on" if runs else "off")
@@ -180,6 +189,18 @@ class Grip:
             raise TestbedError(f"{vm} has no MAC address")
         return found
 
+    def address(self, vm: str) -> str:
+        """Its address in the site's network."""
+        return str(self.config.virtual_machines[vm].address)
+
+    def board(self, host: str) -> tuple[str, str]:
+        """The management board of a host: the capsule and the daemon that play it."""
+        daemon = f"ipmi_sim-{host}"
+        for capsule, names in self.daemons.items():
+            if daemon in names:
+                return capsule, daemon
+        raise TestbedError(f"{host} has no management board")
+
     def providers(self, role: str) -> tuple[str, ...]:
         """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
         if role == "physical":
@@ -192,11 +213,20 @@ class Grip:
 
     @property
     def controller(self) -> str:
-        """A controller's host that is on."""
-        for host in self.providers("controller"):
-            if self.is_on(host):
-                return host
-        raise TestbedError("no controller's host is on")
+        """A controller's host that is on, and of which no fault has hold if there is such a one."""
+        hosts = [host for host in self.providers("controller") if self.is_on(host)]
+        if not hosts:
+            raise TestbedError("no controller's host is on")
+        struck = self.struck()
+        return min(hosts, key=lambda host: host in struck)
+
+    def faults(self) -> list[tuple[str, str]]:
+        """The faults that are not healed yet: whom each has struck, `*` for the site, and which."""
+        return unhealed(events.read(self.events_file))
+
+    def struck(self) -> set[str]:
+        """Whatever a fault has struck that is not healed yet."""
+        return {name for of, _ in self.faults() for name in of.split()}
 
     def threerc(self, *arguments: str) -> str:
         """Run `3rc` as the controllers' user on a controller's host; its output."""
@@ -208,6 +238,11 @@ class Grip:
         """What `3rc status` says."""
         found: dict[str, Any] = json.loads(self.threerc("status", "--json"))
         return found
+
+    def log(self) -> list[str]:
+        """The lines of the controllers' log."""
+        path = f"{self.state_directory}/{TEXT}"
+        return self.run(self.controller, "cat", path).out.splitlines()
 
     def heard(self) -> dict[str, dict[str, int]]:
         """By collector: the hosts that it has heard, and how many seconds ago."""

@@ -32,7 +32,7 @@ from threerc.testbed.stories import Story, real
 _PERIOD: Final = 120.0
 """Seconds of the controllers' even and odd minutes: the real start is at the same point in it."""
 Say = Callable[[str], None]
-Do = Callable[[], None]
+Do = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,9 @@ def _acts(grip: Grip, scenario: Scenario, first: float) -> Iterator[_Act]:
             if entry.until is not None and "seconds" in fault.options:
                 options["seconds"] = seconds(entry.until) - seconds(entry.at)
             name = f"{target or 'the site'}: {fault.name}"
-            yield _Act(seconds(entry.at), name, partial(_begin, grip, fault, target, options))
+            yield _Act(
+                seconds(entry.at), name, partial(crashes.begin, grip, fault, target, options)
+            )
             if entry.until is not None:
                 heal = partial(crashes.heal, grip, fault, target, options)
                 yield _Act(seconds(entry.until), f"{name} is over", heal)
@@ -134,10 +136,6 @@ def _options(fault: Fault, entry: FaultEntry) -> dict[str, Any]:
     if fault.modes and given.get("mode", fault.modes[0]) not in fault.modes:
         raise TestbedError(f"{fault.name} cannot be {given['mode']} for real")
     return given
-
-
-def _begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> None:
-    crashes.begin(grip, fault, target, options)
 
 
 def _struck(grip: Grip, entry: FaultEntry) -> Iterator[tuple[Fault, str]]:

@@ -7,13 +7,15 @@ site.wait_recovered("gridce", within=900)
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from threerc.runtime.stores.logs import TEXT
 from threerc.testbed import crashes
 from threerc.testbed.client import Answer, Testbed
-from threerc.testbed.crashes import Crash, Say, find_fault
+from threerc.testbed.crashes import PERIODS, Crash, Say, find_fault
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import VM, Fault, Options
 from threerc.testbed.grip import Grip
@@ -21,14 +23,17 @@ from threerc.testbed.prepare import read_wanted
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
 
+_POLL: Final = 1.0
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, eq=False)
 class _Begun:
-    """A fault that is not healed yet."""
+    """A fault that has begun; `healed` is when that was over."""
 
     fault: Fault
     target: str
     options: Options
+    healed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,12 @@ class RunningSite:
         Faults and their options are those of scenarios.
         """
         found = find_fault(self.grip, target, fault)
-        before = self._about_to_strike(found, target)
-        begun = _Begun(found, target, options)
+        self._strike(_Begun(found, target, options), self._about_to_strike(found, target))
+
+    def _strike(self, begun: _Begun, before: dict[str, str]) -> None:
         self._begun.append(begun)
-        at = crashes.begin(self.grip, found, target, options)
-        self.say(f"{target or 'the site'}: {fault}")
+        at = crashes.begin(self.grip, begun.fault, begun.target, begun.options)
+        self.say(f"{begun.target or 'the site'}: {begun.fault.name}")
         self._struck |= {vm: _Struck(begun, at, host) for vm, host in before.items()}
 
     def _about_to_strike(self, fault: Fault, target: str) -> dict[str, str]:
@@ -101,10 +107,23 @@ class RunningSite:
         return before
 
     def heal(self, target: str | None = None) -> None:
-        """Undo what is left of all faults, or of those of a target."""
+        """Undo what is left of all faults, or of those of a target, also where one cannot be."""
+        wrong: list[str] = []
         for begun in [each for each in self._begun if target in {None, each.target}]:
+            try:
+                self._undo(begun)
+            except TestbedError as error:
+                name = begun.target or "the site"
+                wrong.append(f"{name}: {begun.fault.name} is not healed: {error}")
+        if wrong:
+            raise TestbedError("\n".join(wrong))
+
+    def _undo(self, begun: _Begun) -> float:
+        if begun.healed is None:
+            at = crashes.heal(self.grip, begun.fault, begun.target, begun.options)
             self._begun.remove(begun)
-            crashes.heal(self.grip, begun.fault, begun.target, begun.options)
+            begun.healed = at
+        return begun.healed
 
     # -- what has to come of it
 
@@ -126,18 +145,57 @@ class RunningSite:
 
     def trials(self, target: str, fault: str, **options: Any) -> tuple[Trial, ...]:
         """Let a fault strike, wait for all machines that it takes away, judge that, and heal it."""
-        self.crash(target, fault, **options)
+        found = find_fault(self.grip, target, fault)
+        before = self._about_to_strike(found, target)
+        if not before:
+            raise TestbedError(f"no virtual machine runs on {target}")
         try:
+            self._strike(_Begun(found, target, options), before)
             return tuple(self._recovered(vm, None) for vm in list(self._struck))
         finally:
             self.heal()
+
+    def outlived(self, target: str, fault: str, **options: Any) -> tuple[str, ...]:
+        """Let a fault that takes no machine away strike until all controllers have looked and what
+        is silent counts as dead; heal it, and tell what of the site is not up again in time.
+        """
+        seconds = PERIODS[self.profile] + self.grip.config.monitors.down_after * crashes.TMAX
+        try:
+            self.crash(target, fault, **options)
+            self.say(f"is healed in {seconds:.0f} s")
+            time.sleep(seconds)
+        finally:
+            self.heal(target)
+        end = time.time() + crashes.UP_SECONDS
+        while (wrong := tuple(self.wrong())) and time.time() < end:
+            time.sleep(_POLL)
+        return wrong
+
+    def wrong(self) -> Iterator[str]:
+        """What is not as it is on a good day: a daemon or machine that does not run, or twice."""
+        for capsule in self.testbed.status()["capsules"]:
+            dead = [each["name"] for each in capsule["daemons"] if not each["running"]]
+            for name in ["power"] if capsule["power"] == "off" else dead:
+                yield f"{capsule['name']}: no {name}"
+        running = [vm for vms in self.grip.running().values() for vm in vms]
+        for vm in self.grip.config.virtual_machines:
+            if running.count(vm) != 1:
+                yield f"{vm}: {running.count(vm)} copies of it run"
+            elif not self._is_up(vm):
+                yield f"{vm}: it is not up"
+
+    def _is_up(self, vm: str) -> bool:
+        try:
+            return self.grip.is_up(vm)
+        except TestbedError:  # no controller can say so yet
+            return False
 
     def _recovered(self, vm: str, within: float | None) -> Trial:
         struck = self._struck.pop(vm)
         begun = struck.begun
         crash = Crash(self.grip, vm, begun.fault, begun.options, self.profile)
         seconds = crashes.bound(self.grip, vm) if within is None else within
-        recovered = crash.await_recovery(struck.at, seconds, self.say)
+        recovered = crash.await_recovery(struck.at, seconds, self.say, partial(self._undo, begun))
         if begun.fault.of == VM:
             self.heal(vm)
         return crash.judged(0, struck.at, struck.before, seconds, recovered=recovered)
@@ -156,8 +214,7 @@ class RunningSite:
 
     def log(self) -> list[str]:
         """The lines of the controllers' log."""
-        path = f"{self.grip.state_directory}/{TEXT}"
-        return self.grip.run(self.grip.controller, "cat", path).out.splitlines()
+        return self.grip.log()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,27 @@ The parts are the simulator's, so that both can be laid side by side: see `Crash
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from threerc.runtime.simulation.campaign import Crash
 from threerc.testbed.events import Event, Kind
 
+_DEATHS: Final = ("power off", "its process 1 died")
 
-def split(events: Sequence[Event], vm: str, at: float, down_after: float) -> Crash:
+
+def split(
+    events: Sequence[Event], vm: str, at: float, down_after: float, healed: float | None = None
+) -> Crash:
     """The recovery of a VM that was crashed at `at`; `down_after` seconds without a heartbeat
-    are its death to the monitor.
+    are its death to the monitor. `healed` is when its fault was, where nothing else helps.
 
     It is over when the VM's services are up and no controller acts on it any more. The parts add
     up to the whole, also where something was never seen: then it took no time.
     """
     own = [event for event in events if event.of == vm and event.time >= at]
-    booted = _last(_times(own, Kind.BOOTED))
+    booted = _last([*_times(own, Kind.BOOTED), *([] if healed is None else [healed])])
     if booted is None:
         return Crash(vm, at)
     actions = [event for event in own if _is_action(event) and event.time < booted]
@@ -89,20 +93,38 @@ def decision(event: dict[str, Any]) -> Event:
     )
 
 
-def most_copies(events: Iterable[Event], vm: str, where: Iterable[str]) -> int:
-    """How many copies of a VM there were at most at one moment, beginning with those on `where`.
+def most_copies(
+    events: Sequence[Event], vm: str, before: Iterable[str], after: Iterable[str]
+) -> int:
+    """How many copies of a VM there were at most at one moment.
 
-    A copy ends when libvirt says so, or with the power of its host.
+    It ran on the hosts `before`, and runs on those `after` it.
+    A copy ends when libvirt says so, or with its host's power or process 1; on a host that is
+    frozen none goes on. One that is not there afterwards, and whose end nobody has seen since
+    libvirtd was dead, may have ended at any time, and does not count.
     """
-    running = set(where)
-    most = len(running)
+    *_, (last, _) = _copies(events, vm, before)
+    unseen = last - set(after)
+    return max(len(running - frozen - unseen) for running, frozen in _copies(events, vm, before))
+
+
+def _copies(
+    events: Iterable[Event], vm: str, before: Iterable[str]
+) -> Iterator[tuple[set[str], set[str]]]:
+    """The hosts on which a VM seems to run, and those that are frozen, after each event."""
+    running, frozen = set(before), set[str]()
+    yield set(running), set(frozen)
     for event in events:
-        host = str(event.detail.get("host", ""))
+        what, host = event.detail.get("what"), str(event.detail.get("host", ""))
         if event.of == vm and event.kind is Kind.STARTED:
             running.add(host)
         elif event.of == vm and event.kind is Kind.STOPPED:
             running.discard(host)
-        elif event.kind is Kind.FAULT and event.detail.get("what") == "power off":
+        elif what in _DEATHS:
             running.discard(event.of)
-        most = max(most, len(running))
-    return most
+            frozen.discard(event.of)
+        elif what == "frozen":
+            frozen.add(event.of)
+        elif what == "thawed":
+            frozen.discard(event.of)
+        yield set(running), set(frozen)

@@ -16,8 +16,8 @@ from threerc.testbed.faults import FAULTS, HOST, VM, Fault
 
 _WIDTH: Final = 44
 _OWN: Final = {Kind.DECISION, Kind.STARTED, Kind.STOPPED, Kind.BOOTED}
-_UNSEEN: Final = "gmond"
-"""What no user of a VM notices."""
+_UNSEEN: Final = {"gmond", "install-fails"}
+"""What no user of a VM notices, or not yet."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class _Life:
         strikes = event.of == self.vm or (event.of == self.story.host and self._runs)
         if found is None or not strikes or not (found.of == VM or found.takes_machines):
             return
-        if name != _UNSEEN:
+        if name not in _UNSEEN:
             self._faults[key] = found
             self._down(event.time)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from threerc.runtime.simulation.faults import CONTROLLER, HOST, SITE, VM
+from threerc.testbed.errors import TestbedError
 
 __all__ = ["CONTROLLER", "HOST", "SITE", "VM", "Begin", "Fault", "Hands", "Options", "Ran"]
 
@@ -38,6 +39,9 @@ class Hands(Protocol):
     def guest(self, vm: str, command: str, *, seconds: float = 30.0) -> Ran:
         """Run a shell command as root inside a virtual machine, over ssh."""
 
+    def is_on(self, host: str) -> bool:
+        """Whether a host has power."""
+
     def where(self, vm: str) -> str:
         """The physical host on which a virtual machine runs."""
 
@@ -46,6 +50,12 @@ class Hands(Protocol):
 
     def mac(self, vm: str) -> str:
         """The address of its network card."""
+
+    def address(self, vm: str) -> str:
+        """Its address in the site's network."""
+
+    def board(self, host: str) -> tuple[str, str]:
+        """The management board of a host: the capsule and the daemon that play it."""
 
     def power(self, host: str, *, on: bool) -> None:
         """Cut a host's power, or give it back."""
@@ -60,7 +70,7 @@ class Hands(Protocol):
         """Break a switch, or the uplink of the one that the hosts named are on, or mend it."""
 
     def service(self, host: str, daemon: str, *, runs: bool) -> None:
-        """Stop a host's daemon, or start it again, and the host too where its power is off."""
+        """Stop a host's daemon, or start it again."""
 
     def halt(self, host: str, daemon: str, *, halted: bool) -> None:
         """Stop a host's daemon where it is (SIGSTOP), or let it go on."""
@@ -103,7 +113,29 @@ class Fault:
     lasting: bool = False
     takes_machines: bool = False
     options: tuple[str, ...] = ()
-    modes: tuple[str, ...] = field(default=())
+    modes: tuple[str, ...] = ()
+
+    @property
+    def is_over_at_once(self) -> bool:
+        """Whether there is nothing to heal."""
+        return self.heal is nothing
+
+
+def on_each(hands: Hands, role: str, script: str) -> None:
+    """Run a shell script on each host with a role that is on, also where it fails on one.
+
+    Raises TestbedError, which tells all that went wrong.
+    """
+    wrong: list[str] = []
+    for host in filter(hands.is_on, hands.providers(role)):
+        try:
+            done = hands.run(host, "sh", "-c", script)
+        except TestbedError as error:
+            wrong.append(str(error))
+        else:
+            wrong += [f"{host}: {done.err.strip()}"] if done.rc else []
+    if wrong:
+        raise TestbedError("; ".join(wrong))
 
 
 def nothing(_hands: Hands, _name: str, _options: Options) -> None:

@@ -22,10 +22,6 @@ def _pair(change: _STOPPED) -> tuple[Begin, Begin]:
     return begin, heal
 
 
-def _daemon(name: str) -> tuple[Begin, Begin]:
-    return _pair(lambda hands, host, runs: hands.service(host, name, runs=runs))
-
-
 def _powered(heal: Callable[[Hands, str], None]) -> Begin:
     """Healing of a host that a controller may have fenced meanwhile: its power is on again."""
 
@@ -36,6 +32,12 @@ def _powered(heal: Callable[[Hands, str], None]) -> Begin:
     return powered
 
 
+def stopped(name: str) -> tuple[Begin, Begin]:
+    """A daemon of a host is dead."""
+    begin, _ = _pair(lambda hands, host, runs: hands.service(host, name, runs=runs))
+    return begin, _powered(lambda hands, host: hands.service(host, name, runs=True))
+
+
 def _begin_ssh(hands: Hands, host: str, options: Options) -> None:
     if options.get("mode", "dead") == "dead":
         hands.service(host, "sshd", runs=False)
@@ -43,7 +45,7 @@ def _begin_ssh(hands: Hands, host: str, options: Options) -> None:
         hands.halt(host, "sshd", halted=True)
 
 
-def _heal_ssh(hands: Hands, host: str, _options: Options) -> None:
+def _heal_ssh(hands: Hands, host: str) -> None:
     hands.service(host, "sshd", runs=True)
     hands.halt(host, "sshd", halted=False)
 
@@ -59,16 +61,24 @@ def _monitor(daemon: str) -> tuple[Begin, Begin]:
         else:
             hands.lie(host, daemon, mode, silent)
 
-    def heal(hands: Hands, host: str, _options: Options) -> None:
+    def heal(hands: Hands, host: str) -> None:
         hands.service(host, daemon, runs=True)
         hands.lie(host, daemon, None)
 
-    return begin, heal
+    return begin, _powered(heal)
 
 
 def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
     hands.service(host, "gmond", runs=False)
     hands.service(host, "gmond", runs=True)
+
+
+def _kill_board(hands: Hands, host: str, _options: Options) -> None:
+    hands.service(*hands.board(host), runs=False)
+
+
+def _start_board(hands: Hands, host: str, _options: Options) -> None:
+    hands.service(*hands.board(host), runs=True)
 
 
 _LIES: Final = ("mode", "silent")
@@ -94,9 +104,10 @@ HOST_FAULTS: Final = (
         _powered(lambda hands, host: hands.cable(host, plugged=True)),
         takes_machines=True,
     ),
-    Fault("ssh", HOST, _begin_ssh, _heal_ssh, options=("mode",), modes=("dead", "hang")),
-    Fault("libvirtd", HOST, *_daemon("libvirtd")),
-    Fault("gmond", HOST, *_daemon("gmond")),
+    Fault("ssh", HOST, _begin_ssh, _powered(_heal_ssh), options=("mode",), modes=("dead", "hang")),
+    Fault("libvirtd", HOST, *stopped("libvirtd")),
+    Fault("board", HOST, _kill_board, _start_board, options=("mode",), modes=("dead",)),
+    Fault("gmond", HOST, *stopped("gmond")),
     Fault(
         "gmetad",
         HOST,
@@ -112,5 +123,5 @@ HOST_FAULTS: Final = (
         modes=("dead", "frozen", "empty"),
     ),
     Fault("collector-restart", HOST, _restart_collector, nothing),
-    Fault("controller", CONTROLLER, *_daemon("controller")),
+    Fault("controller", CONTROLLER, *stopped("controller")),
 )

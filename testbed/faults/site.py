@@ -1,22 +1,30 @@
-"""What can happen to the site's services, to the controllers' state and to switches, for real."""
+"""What can happen to the site's services, to the controllers' state and to switches, for real.
+
+A service that is dead starts again with its host, as a service of a real host does.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults.base import SITE, Begin, Fault, Hands, Options
+from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options
+from threerc.testbed.faults.host import stopped
 
-_DAEMONS: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
+_SERVICES: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
+SWITCH: Final = "switch"
 _FILLING: Final = ".filled-by-the-testbed"
 _FILL: Final = 'dd if=/dev/zero of="$1/' + _FILLING + '" bs=4k 2>/dev/null; exit 0'
 _EMPTY: Final = 'rm -f "$1/' + _FILLING + '"'
 
 
 def _service(role: str) -> tuple[Begin, Begin]:
+    """Of the whole site: on each host that has it, and is on."""
+
     def change(hands: Hands, *, runs: bool) -> None:
         for host in hands.providers(role):
-            hands.service(host, _DAEMONS[role], runs=runs)
+            if hands.is_on(host):
+                hands.service(host, _SERVICES[role], runs=runs)
 
     def begin(hands: Hands, _name: str, _options: Options) -> None:
         change(hands, runs=False)
@@ -56,7 +64,8 @@ def _mend_switch(hands: Hands, name: str, _options: Options) -> None:
 
 
 SITE_FAULTS: Final = (
-    *(Fault(role, SITE, *_service(role)) for role in _DAEMONS),
+    *(Fault(role, SITE, *_service(role)) for role in _SERVICES),
+    *(Fault(role, HOST, *stopped(daemon)) for role, daemon in _SERVICES.items()),
     Fault("state", SITE, _hurt_state, _mend_state, options=("mode",), modes=("lost", "full")),
-    Fault("switch", SITE, _break_switch, _mend_switch),
+    Fault(SWITCH, SITE, _break_switch, _mend_switch),
 )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults.base import VM, Fault, Hands, Options, nothing
+from threerc.testbed.faults.base import VM, Fault, Hands, Options, nothing, on_each
 
 _AT_ONCE: Final = 15.0
 """Seconds: the machine may be gone before it has answered."""
@@ -55,6 +55,16 @@ table bridge {table} {{
     }}
 }}
 """
+_REFUSE: Final = """\
+table inet {table} {{
+    chain answers {{
+        type filter hook input priority 0
+        ip saddr {address} tcp dport 80 reject with tcp reset
+    }}
+}}
+"""
+_NO_TABLE: Final = "add table {of}\ndelete table {of}\n"
+_NFT: Final = "printf %%s %s | nft -f -"
 _ERASE: Final = "rm -rf /boot/* /boot/.[!.]*; sync; echo b >/proc/sysrq-trigger"
 _LONG: Final = 900
 
@@ -106,15 +116,24 @@ def _hear(hands: Hands, vm: str, _options: Options) -> None:
 
 
 def _cut(hands: Hands, vm: str, _options: Options) -> None:
-    """Its cable stays dead on whatever host it is started: no step of a controller helps."""
+    """Its cable is dead on whatever host it is started, but on one that was off meanwhile."""
+    hands.where(vm)  # one that does not run has no cable
     rules = _CUT.format(mac=hands.mac(vm), table=_table(vm))
-    for host in hands.copies(vm) and hands.providers("physical"):
-        hands.run(host, "sh", "-c", f"printf %s {shlex.quote(rules)} | nft -f -")
+    on_each(hands, "physical", _NFT % shlex.quote(rules))
 
 
 def _plug(hands: Hands, vm: str, _options: Options) -> None:
-    for host in hands.providers("physical"):
-        hands.run(host, "nft", "delete", "table", "bridge", _table(vm))
+    on_each(hands, "physical", _NFT % shlex.quote(_NO_TABLE.format(of=f"bridge {_table(vm)}")))
+
+
+def _refuse_to_install(hands: Hands, vm: str, _options: Options) -> None:
+    """The install server does not answer it, so that its installer stops with an error."""
+    rules = _REFUSE.format(address=hands.address(vm), table=_table(vm))
+    on_each(hands, "install", _NFT % shlex.quote(rules))
+
+
+def _let_install(hands: Hands, vm: str, _options: Options) -> None:
+    on_each(hands, "install", _NFT % shlex.quote(_NO_TABLE.format(of=f"inet {_table(vm)}")))
 
 
 def _table(vm: str) -> str:
@@ -133,8 +152,7 @@ def _mend_disk(hands: Hands, vm: str, _options: Options) -> None:
 
 def _move_disk(hands: Hands, vm: str, old: str, new: str) -> None:
     image = shlex.quote(hands.image(vm))
-    for host in hands.providers("physical"):  # an image is the same for all, a volume is not
-        hands.run(host, "sh", "-c", _MOVE % (image, old, new))
+    on_each(hands, "physical", _MOVE % (image, old, new))  # an image is on all, a volume is not
 
 
 VM_FAULTS: Final = (
@@ -146,5 +164,6 @@ VM_FAULTS: Final = (
     Fault("erase-boot", VM, partial(_inside, _ERASE), nothing, destructive=True),
     Fault("disk-errors", VM, _fail_disk, _mend_disk, lasting=True),
     Fault("network", VM, _cut, _plug, lasting=True),
+    Fault("install-fails", VM, _refuse_to_install, _let_install, lasting=True),
     Fault("gmond", VM, _silence, _hear),
 )

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from threerc.testbed import crashes
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.grip import Grip
+from threerc.testbed.site import RunningSite
 
 pytestmark = requires_real()
 
@@ -217,6 +220,127 @@ def test_a_controller(grip: Grip, target: str) -> None:
     assert daemons(grip, target)["cron"]
     heal(grip, target, "controller")
     assert daemons(grip, target)["controller"]
+
+
+def test_one_server_of_two(grip: Grip) -> None:
+    """Both hosts have DNS: only the one that is named is struck."""
+    strike(grip, "two", "dns")
+    assert [daemons(grip, host)["named"] for host in ("one", "two")] == [True, False]
+    heal(grip, "two", "dns")
+    assert daemons(grip, "two")["named"]
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "said"),
+    [
+        ("bibbe", "dhcp", "the testbed has no bibbe"),
+        ("two", "state", "state cannot happen to two; there are "),
+        ("", "power", "power cannot happen to the site; there are dhcp, dns, state, "),
+    ],
+)
+def test_a_fault_of_the_site_has_no_other_name(
+    grip: Grip, target: str, name: str, said: str
+) -> None:
+    with pytest.raises(TestbedError, match=said):
+        crashes.find_fault(grip, target, name)
+
+
+def test_a_service_that_is_healed_switches_no_host_on(grip: Grip) -> None:
+    """A scenario may have cut its power besides: that ends when the scenario says so."""
+    strike(grip, "two", "power")
+    strike(grip, "", "dns")
+    heal(grip, "", "dns")
+    assert not grip.is_on("two")
+    heal(grip, "two", "power")
+    assert daemons(grip, "two")["named"]
+
+
+def test_a_controller_that_can_be_reached_is_asked(grip: Grip) -> None:
+    assert grip.controller == "one"
+    strike(grip, "one", "network")
+    assert grip.controller == "two"
+    heard = grip.heard()
+    assert heard["one"] == {}
+    assert "ph1" in heard["two"]
+    heal(grip, "one", "network")
+    assert grip.controller == "one"
+
+
+def test_the_board_of_one_host(grip: Grip) -> None:
+    strike(grip, "ph1", "board")
+    boards = daemons(grip, "boards")
+    assert (boards["ipmi_sim-ph1"], boards["ipmi_sim-ph2"]) == (False, True)
+    heal(grip, "ph1", "board")
+    assert daemons(grip, "boards")["ipmi_sim-ph1"]
+    with pytest.raises(TestbedError, match="one has no management board"):
+        strike(grip, "one", "board")
+
+
+def test_a_machine_that_cannot_be_installed(grip: Grip) -> None:
+    """Its address, here of a host's bridge, is not answered; others are."""
+    url, own = "http://192.168.30.1/post/install.sh", "192.168.30.21"
+    grip.run("ph1", "ip", "address", "add", f"{own}/24", "dev", "br0")
+
+    def installs() -> bool:
+        return grip.run("ph1", *COMMAND, "-o", "/dev/null", "--interface", own, url).rc == 0
+
+    assert installs()
+    strike(grip, "vm1", "install-fails")
+    assert not installs()
+    assert reaches(grip, "ph2", url)
+    for _ in range(2):
+        heal(grip, "vm1", "install-fails")
+    assert installs()
+    grip.run("ph1", "ip", "address", "delete", f"{own}/24", "dev", "br0")
+
+
+def test_what_is_left_of_a_machine_is_healed_where_a_host_is_off(grip: Grip) -> None:
+    grip.power("ph1", on=False)
+    for name in ("network", "disk-errors"):
+        heal(grip, "vm1", name)
+    grip.power("ph1", on=True)
+    with pytest.raises(TestbedError, match="vm1 runs on no physical host"):
+        strike(grip, "vm1", "network")
+
+
+def test_all_faults_are_healed_also_where_one_cannot_be(grip: Grip) -> None:
+    site = RunningSite(grip.testbed)
+    site.crash("two", "dns")
+    site.crash("ph1", "libvirtd")
+    grip.run("two", "mv", "/etc/bind/named.conf", "/etc/bind/away")
+    with pytest.raises(TestbedError, match="two: dns is not healed: two: named: "):
+        site.heal()
+    assert daemons(grip, "ph1")["libvirtd"]
+    grip.run("two", "mv", "/etc/bind/away", "/etc/bind/named.conf")
+    site.heal()
+    assert daemons(grip, "two")["named"]
+
+
+def test_a_host_without_machines_is_not_struck_and_waited_for(grip: Grip) -> None:
+    with pytest.raises(TestbedError, match="no virtual machine runs on ph1"):
+        RunningSite(grip.testbed).trials("ph1", "power")
+    assert grip.is_on("ph1")
+
+
+def test_what_is_not_up_again_after_a_fault_that_takes_no_machine(
+    grip: Grip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No machine was ever installed here, and a daemon was dead before."""
+    monkeypatch.setattr(crashes, "UP_SECONDS", 0.0)
+    grip.service("ph2", "gmond", runs=False)
+    wrong = RunningSite(grip.testbed).outlived("two", "dns")
+    assert wrong == ("ph2: no gmond", "vm1: 0 copies of it run", "vm2: 0 copies of it run")
+    grip.service("ph2", "gmond", runs=True)
+
+
+def test_the_log_of_a_controller_has_the_one_that_they_share(grip: Grip) -> None:
+    program = str(Path(sys.executable).with_name("3rc"))
+    command = [program, "testbed", "logs", "--run", grip.testbed.run.id]
+    shown = [
+        subprocess.run([*command, host], capture_output=True, text=True, check=True).stdout
+        for host in ("two", "ph1")
+    ]
+    assert [each.startswith("==> the controllers' log <==\n") for each in shown] == [True, False]
 
 
 def test_what_cannot_be_done_is_no_event(grip: Grip) -> None:

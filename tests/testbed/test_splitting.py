@@ -51,6 +51,13 @@ def test_a_ladder_and_a_reinstallation() -> None:
     assert [getattr(crash, part) for part in PARTS] == [80, 10, 220, 2, 40, 28]
 
 
+def test_what_is_of_no_use_until_it_is_healed() -> None:
+    """A machine boots also without its cable, and one that never died does not boot."""
+    crash = split(RESTART, "gridce", CRASH, DOWN_AFTER, healed=1170.0)
+    assert (crash.total, crash.boot) == (170, 88)
+    assert split([], "gridce", CRASH, DOWN_AFTER, healed=1170.0).total == 170
+
+
 def test_what_never_came_back_has_no_time() -> None:
     assert split(RESTART[:-1], "gridce", CRASH, DOWN_AFTER).total is None
 
@@ -95,21 +102,32 @@ def on(kind: Kind, host: str) -> Event:
 
 
 POWER_CUT = Event(1000.0, Kind.FAULT, "alfa01", {"what": "power off"})
+DEAD = Event(1000.0, Kind.NOTE, "alfa01", {"what": "its process 1 died"})
+FROZEN = Event(1000.0, Kind.FAULT, "alfa01", {"what": "frozen"})
+THAWED = Event(1000.0, Kind.HEAL, "alfa01", {"what": "thawed"})
 
 
 @pytest.mark.parametrize(
-    ("events", "most"),
+    ("events", "after", "most"),
     [
-        ([], 1),
-        ([on(Kind.STOPPED, "alfa01"), on(Kind.STARTED, "alfa02")], 1),
-        ([on(Kind.STARTED, "alfa02"), on(Kind.STOPPED, "alfa01")], 2),
-        ([POWER_CUT, on(Kind.STARTED, "alfa02")], 1),
-        ([on(Kind.STARTED, "alfa01")], 1),
-        ([seen(1000.0, Kind.STARTED, "lcg")], 1),
+        ([], ["alfa01"], 1),
+        ([on(Kind.STOPPED, "alfa01"), on(Kind.STARTED, "alfa02")], ["alfa02"], 1),
+        ([on(Kind.STARTED, "alfa02"), on(Kind.STOPPED, "alfa01")], ["alfa02"], 2),
+        ([POWER_CUT, on(Kind.STARTED, "alfa02")], ["alfa02"], 1),
+        ([DEAD, on(Kind.STARTED, "alfa02")], ["alfa02"], 1),
+        ([on(Kind.STARTED, "alfa01")], ["alfa01"], 1),
+        ([seen(1000.0, Kind.STARTED, "lcg")], ["alfa01"], 1),
+        # Frozen there, started here: one goes on, until the other host is thawed.
+        ([FROZEN, on(Kind.STARTED, "alfa02")], ["alfa01", "alfa02"], 1),
+        ([FROZEN, on(Kind.STARTED, "alfa02"), THAWED], ["alfa01", "alfa02"], 2),
+        ([FROZEN, on(Kind.STARTED, "alfa02"), POWER_CUT, THAWED], ["alfa02"], 1),
+        # libvirtd was dead when it ended.
+        ([on(Kind.STARTED, "alfa02")], ["alfa02"], 1),
+        ([on(Kind.STARTED, "alfa02")], ["alfa01", "alfa02"], 2),
     ],
 )
-def test_copies_at_one_moment(events: list[Event], most: int) -> None:
-    assert most_copies(events, "gridce", ["alfa01"]) == most
+def test_copies_at_one_moment(events: list[Event], after: list[str], most: int) -> None:
+    assert most_copies(events, "gridce", ["alfa01"], after) == most
 
 
 def test_boots_and_installations_are_measured() -> None:

@@ -105,3 +105,4 @@ def test_a_host_takes_its_machines_along_and_no_others(fault: str) -> None:
 
 def test_what_no_user_notices() -> None:
     assert told(at(10, Kind.FAULT, fault="gmond"), at(5, Kind.FAULT, "alfa01", fault="ssh")) == []
+    assert told(at(10, Kind.FAULT, fault="install-fails")) == []

@@ -18,12 +18,14 @@ SITE = ROOT / "examples/ci/site.yaml"
 
 
 @contextmanager
-def running(folder: Path, profile: Profile, site: Path = SITE) -> Iterator[Testbed]:
-    """The site within the block; `folder` is new."""
+def running(
+    folder: Path, profile: Profile, site: Path = SITE, vms: tuple[str, ...] | None = None
+) -> Iterator[Testbed]:
+    """The site within the block; `folder` is new, `vms` are those that the controllers know."""
     media = Media(folder / "image", folder / "vmlinuz", folder / "initrd")
     for path in (media.archive, media.kernel, media.initrd):
         path.write_text(path.name, encoding="ascii")
-    wanted = Wanted(TODAY, profile=profile)
+    wanted = Wanted(TODAY, profile=profile, vms=vms)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         with runs.create("ci") as (run, lock):

@@ -1,0 +1,43 @@
+"""What of a crash needs no machines: which fault a name is, what is wanted of its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.testbed.test_campaign import knowing, small
+from threerc.testbed.crashes import Crash
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind
+from threerc.testbed.faults import FAULTS, VM, unhealed
+
+
+def struck(kind: Kind, of: str, fault: str) -> Event:
+    return Event(1000.0, kind, of, {"fault": fault})
+
+
+def test_the_faults_that_are_not_healed() -> None:
+    seen = [
+        struck(Kind.FAULT, "vrt1", "poweroff"),  # was over at once
+        struck(Kind.FAULT, "alfa1", "network"),
+        struck(Kind.FAULT, "*", "dns"),
+        struck(Kind.FAULT, "alfa2", "network"),
+        struck(Kind.HEAL, "alfa1", "network"),
+        struck(Kind.HEAL, "alfa3", "network"),
+        Event(1000.0, Kind.FAULT, "alfa1", {"what": "all cables cut"}),
+    ]
+    assert unhealed(seen) == [("*", "dns"), ("alfa2", "network")]
+
+
+@pytest.mark.parametrize("root", ["srv/install", "var/www"])
+def test_the_scripts_of_a_middleware_wherever_they_are_served(tmp_path: Path, root: str) -> None:
+    config = small(1, 1)
+    crash = Crash(knowing(tmp_path, config), "vrt1", FAULTS["erase-boot", VM])
+    settings = config.virtual_machines["vrt1"].model_copy(update={"middleware": "ce"})
+    with pytest.raises(TestbedError, match=r"no install server has a middleware/ce\.list"):
+        crash._scripts(settings)  # noqa: SLF001
+    served = tmp_path / "tree/bibe" / root / "middleware/ce.list"
+    served.parent.mkdir(parents=True)
+    served.write_text("http://192.0.2.1/middleware/base.sh\nhttp://192.0.2.1/middleware/ce.sh\n")
+    assert crash._scripts(settings) == ("base.sh", "ce.sh")  # noqa: SLF001
