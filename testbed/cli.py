@@ -17,6 +17,8 @@ from threerc.runtime.command import CONTEXT, Command
 from threerc.testbed.crash_cli import COMMANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from threerc.compiler.findings import Rejected
     from threerc.testbed.client import Testbed
     from threerc.testbed.images.cache import Cache
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _RUN = click.option("--run", "run_id", metavar="ID", help="Which testbed, where several run.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-_VIRSH = ("virsh", "-q", "-c", "qemu:///system")
 _SCREEN = 'f=$(mktemp) && virsh -q -c qemu:///system screenshot "$1" "$f" >&2 && base64 "$f"'
 
 
@@ -184,35 +185,53 @@ def _kept(cache: Cache) -> str:
 @_JSON
 def status(run_id: str | None, as_json: bool) -> None:
     """Show what runs in a testbed."""
+    from threerc.testbed.grip import Grip
     from threerc.testbed.images import default_cache
     from threerc.testbed.images.cache import Cache
 
-    found = _found(run_id).status()
+    grip = Grip(_found(run_id))
+    found = grip.testbed.status() | {"virtual_machines": grip.running(), "faults": grip.faults()}
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     click.echo(f"{found['site']} ({found['run']}): {found['state']}, {found['folder']}")
+    for line in (*_what_runs(found), *_what_is_broken(found)):
+        click.echo(line)
+    click.echo(_kept(Cache(default_cache(), click.echo)))
+
+
+def _what_runs(found: dict[str, Any]) -> Iterator[str]:
     for capsule in found["capsules"]:
-        click.echo(
-            f"{capsule['name']:12} {capsule['kind']:9} {capsule['power']:3} {_daemons(capsule)}"
-        )
+        yield f"{capsule['name']:12} {capsule['kind']:9} {capsule['power']:3} {_daemons(capsule)}"
     for machine in found["machines"]:
-        click.echo(f"{machine['name']:12} {'machine':9} {machine['power']}")
+        yield f"{machine['name']:12} {'machine':9} {machine['power']}"
+    for host, vms in found["virtual_machines"].items():
+        for vm in vms:
+            yield f"{vm:12} {'virtual':9} on {host}"
+
+
+def _what_is_broken(found: dict[str, Any]) -> Iterator[str]:
+    for of, fault in found["faults"]:
+        name = "-" if of == "*" else shlex.quote(of)
+        yield f"{of}: {fault}; undo it by `3rc testbed heal {name} {fault}`"
     for bridge in found["bridges"]:
         if not bridge["up"]:
-            click.echo(f"switch {bridge['switch']}: {bridge['network']} is down")
+            yield f"switch {bridge['switch']}: {bridge['network']} is down"
     for cable in found["cables"]:
         if cable["bridge"] is None:
-            click.echo(f"{cable['host']} {cable['card']}: no network")
-    click.echo(_kept(Cache(default_cache(), click.echo)))
+            yield f"{cable['host']} {cable['card']}: no network"
 
 
 def _daemons(capsule: dict[str, Any]) -> str:
     if capsule["power"] == "off":
         return ""
-    return " ".join(
-        each["name"] if each["running"] else f"{each['name']}!dead" for each in capsule["daemons"]
-    )
+    return " ".join(map(_daemon, capsule["daemons"]))
+
+
+def _daemon(found: dict[str, Any]) -> str:
+    dead = "" if found["running"] else "!dead"
+    again = f"({found['restarts']} restarts)" if found["restarts"] else ""
+    return f"{found['name']}{dead}{again}"
 
 
 @testbed.command("logs", example="3rc testbed logs alfa01 -f")
@@ -220,8 +239,14 @@ def _daemons(capsule: dict[str, Any]) -> str:
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
 @_RUN
 def logs(host: str | None, follow: bool, run_id: str | None) -> None:
-    """Show the logs of a testbed, or of one host: its daemons and its console."""
-    folder = _found(run_id).run.logs
+    """Show the logs of a testbed, or of one host: its daemons and its console.
+
+    Those of a controller begin with the log that the controllers share; it is not followed.
+    """
+    found = _found(run_id)
+    folder = found.run.logs
+    for line in _shared_log(found, host):
+        click.echo(line)
     files = sorted(folder.rglob("*.log"))
     if host is not None:
         files = [each for each in files if host in (each.parent.name, each.name.partition(".")[0])]
@@ -232,19 +257,29 @@ def logs(host: str | None, follow: bool, run_id: str | None) -> None:
     )
 
 
+def _shared_log(found: Testbed, host: str | None) -> Iterator[str]:
+    """What the controllers log, for a host that is one."""
+    from threerc.testbed.grip import CONTROLLER_YAML, Grip
+
+    if host is not None and Path(f"{found.run.folder}/tree/{host}{CONTROLLER_YAML}").exists():
+        yield "==> the controllers' log <=="
+        yield from Grip(found).log()
+
+
 @testbed.command("screenshot", example="3rc testbed screenshot gridce screen.png")
 @click.argument("host")
 @click.argument("file", type=_PATH)
 @_RUN
 def screenshot(host: str, file: Path, run_id: str | None) -> None:
     """Draw the screen of a virtual machine or a worker node into a PNG file."""
+    from threerc.testbed.grip import Grip
     from threerc.testbed.pictures import png
 
     found = _found(run_id)
     if any(machine["name"] == host for machine in found.status()["machines"]):
         drawn = Path(found.call("screenshot", host=host)).read_bytes()
     else:
-        answer = found.execute(_home(found, host), "sh", "-c", _SCREEN, "sh", host)
+        answer = found.execute(Grip(found).where(host), "sh", "-c", _SCREEN, "sh", host)
         if answer.rc != 0:
             raise click.ClickException(f"{host}: {answer.err.strip()}")
         drawn = base64.b64decode(answer.out)
@@ -328,16 +363,6 @@ def _found(run_id: str | None) -> Testbed:
     from threerc.testbed.runs import find
 
     return Testbed(find(run_id))
-
-
-def _home(found: Testbed, vm: str) -> str:
-    """The physical host under whose libvirtd a virtual machine runs."""
-    for capsule in found.status()["capsules"]:
-        if capsule["kind"] == "physical" and capsule["power"] == "on":
-            running = found.execute(capsule["name"], *_VIRSH, "list", "--name")
-            if vm in running.out.split():
-                return str(capsule["name"])
-    raise click.ClickException(f"{vm} runs on no physical host")
 
 
 def _become(command: list[str]) -> NoReturn:

@@ -34,6 +34,10 @@ def bring_up(
     """
     needs.check_machine()
     checked = check(path)
+    if not checked.site.with_role("controller"):
+        raise TestbedError(
+            f"{checked.site.site} has no controller: nobody would start its machines"
+        )
     needs.check_site(checked, wanted)
     with runs.create(checked.site.site, work) as (run, lock):
         kept = False

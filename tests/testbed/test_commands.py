@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,10 @@ import pytest
 from tests.lab import requires_real
 from tests.testbed import tiny, traces
 from tests.testbed.tiny import FIRST, SECOND
-from threerc.testbed import runs
+from threerc.testbed import events, runs
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind
 from threerc.testbed.pictures import png
 
 pytestmark = requires_real()
@@ -45,7 +47,10 @@ def typed(*words: str, data: str = "") -> subprocess.CompletedProcess[str]:
 def test_status_shows_all_and_what_is_dead(testbed: Testbed) -> None:
     testbed.daemon(SECOND, "sshd", "off")
     testbed.switch("b", "down")
+    strike = {"fault": "network"}
+    events.append(testbed.run.events, Event(time.time(), Kind.FAULT, FIRST, strike))
     shown = typed("status").stdout.splitlines()
+    events.append(testbed.run.events, Event(time.time(), Kind.HEAL, FIRST, strike))
     testbed.switch("b", "up")
     testbed.daemon(SECOND, "sshd", "on")
     assert shown[0].startswith(f"tiny ({testbed.run.id}): running, ")
@@ -53,6 +58,7 @@ def test_status_shows_all_and_what_is_dead(testbed: Testbed) -> None:
     assert [line.split() for line in shown[1:-1]] == [
         [FIRST, "physical", "on", "sshd"],
         [SECOND, "physical", "on", "sshd!dead"],
+        f"{FIRST}: network; undo it by `3rc testbed heal {FIRST} network`".split(),
         ["switch", "b:", "lan", "is", "down"],
     ]
     assert json.loads(typed("status", "--json").stdout)["run"] == testbed.run.id
