@@ -82,18 +82,26 @@ class Cache:
         return sum(file.stat().st_size for file in self._files())
 
     def remove_unused(self) -> list[Path]:
-        """Remove what nothing has used for so many days; which files. Raises OSError."""
+        """Remove what nothing has used for so many days; which files. Raises OSError.
+
+        What one that was killed has left goes too. Nothing is done while somebody makes images.
+        """
         if not self.folder.is_dir():
             return []
-        with self._alone():
-            since = time.time() - UNUSED_DAYS * 86400
-            removed = [file for file in self._files() if file.stat().st_mtime < since]
-            for file in removed:
-                file.unlink()
+        try:
+            with self._alone(patient=False):
+                since = time.time() - UNUSED_DAYS * 86400
+                removed = [file for file in self._files() if file.stat().st_mtime < since]
+                for file in removed:
+                    file.unlink()
+        except BlockingIOError:
+            return []
         return removed
 
     def _files(self) -> list[Path]:
-        return sorted(f for f in self.folder.rglob("*") if f.is_file() and f.name != _LOCK)
+        """All that is kept, without what is only being made."""
+        found = (*self.folder.glob("*"), *self.folder.glob("packages/**/*"))
+        return sorted(file for file in found if file.is_file() and file.name != _LOCK)
 
     def _make(self, recipe: Recipe, packages: list[Package], made: tuple[Path, ...]) -> None:
         self.say(f"making {recipe.name} from {len(packages)} packages; the next time it is there")
@@ -108,18 +116,24 @@ class Cache:
             for new, file in zip(fresh, made, strict=True):
                 new.replace(file)
         finally:
-            shutil.rmtree(work)
+            shutil.rmtree(work, ignore_errors=True)  # a builder that was killed may still write
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep others from making anything here; clear away what one that was killed left."""
+    def _alone(self, *, patient: bool = True) -> Iterator[None]:
+        """Keep others from making anything here; clear away what one that was killed left.
+
+        BlockingIOError where somebody is at work, for who is not patient.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / _LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not patient:
+                    raise
                 self.say(f"waiting for another that makes images in {self.folder}")
                 fcntl.flock(lock, fcntl.LOCK_EX)
+            os.set_inheritable(lock.fileno(), True)  # see `builders.py`
             for left in self.folder.glob(f"{_UNDONE}*"):
                 shutil.rmtree(left)
             yield

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from threerc.testbed.images.archive import BUILT, packed, tar_writer
+from threerc.testbed.images.builders import run_builder
 from threerc.testbed.images.cache import Build
 from threerc.testbed.images.packages import UNUSED, ImageError, records
 from threerc.testbed.images.unpacked import MODULES
@@ -53,24 +55,18 @@ class Debian:
             "mmdebstrap", "--mode=root", "--format=tar", "--variant=essential",
             "--include=" + ",".join(package.name for package in build.packages),
             *(f"--dpkgopt=path-exclude={path}" for path in UNUSED),
-            f"--essential-hook={_SETUP}/before {build.work}/modules \"$1\"",
-            f"--customize-hook={_SETUP}/after \"$1\"",
-            "", str(made), f"deb [trusted=yes] copy://{archive} ./",
+            f"--essential-hook={shlex.join([f'{_SETUP}/before', f'{build.work}/modules'])} \"$1\"",
+            f"--customize-hook={shlex.quote(f'{_SETUP}/after')} \"$1\"",
+            "", str(made), f"deb [trusted=yes] copy://{quote(str(archive))} ./",
         ]  # fmt: skip
         if shutil.which(command[0]) is None:
             raise ImageError("mmdebstrap not found (Debian: mmdebstrap)")
         build.say("installing its packages, which takes a minute or two")
         log = build.work / "mmdebstrap.log"
+        ours = {"SOURCE_DATE_EPOCH": str(BUILT), "LC_ALL": "C", "TMPDIR": str(build.work)}
         with log.open("wb") as output:
-            status = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"SOURCE_DATE_EPOCH": str(BUILT), "LC_ALL": "C"},
-                check=False,
-            ).returncode
-        if status != 0:
+            done = run_builder(command, stdout=output, stderr=output, environment=os.environ | ours)
+        if done.returncode != 0:
             raise ImageError(f"mmdebstrap failed:\n{log.read_text(errors='replace')[-2000:]}")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.images.builders import run_builder
 
 _EMPTY_MACHINE: Final = (
     "-o", "Dir::State::status=/dev/null",
@@ -58,7 +59,7 @@ def resolve(names: Sequence[str]) -> list[Package]:
 
     A name may be one of apt's patterns, such as ?essential. Raises ImageError.
     """
-    result = _apt("install", "--simulate", *_EMPTY_MACHINE, "--", *names)
+    result = _run(["apt-get", "install", "--simulate", *_EMPTY_MACHINE, "--", *names])
     if result.returncode != 0:
         raise ImageError(
             f"apt does not know the packages of the image ({_complaint(result.stderr)}): "
@@ -78,12 +79,11 @@ def fetch(packages: Iterable[Package], folder: Path) -> list[Path]:
     exact = [f"{package.name}={package.version}" for package in wanted]
     # A path that does not start at the root, apt takes for one below its own folder.
     archives = ("-o", f"Dir::Cache::archives={folder.absolute()}", "-o", "Acquire::Retries=2")
-    result = _apt(
-        "install", "--download-only", "-y", "-q", *_EMPTY_MACHINE, *archives, "--", *exact
-    )
+    how = ("--download-only", "-y", "-q", *_EMPTY_MACHINE, *archives)
+    result = run_builder(["apt-get", "install", *how, "--", *exact], environment=_environment())
     missing = [file.name for file in files if not file.exists()]
     if result.returncode != 0 or missing:
-        why = _complaint(result.stderr) or f"no {missing[0]}"
+        why = _complaint(result.stderr.decode(errors="replace")) or f"no {missing[0]}"
         raise ImageError(
             f"apt cannot fetch the packages of the image ({why}): is there a network, and was "
             "`apt-get update` run lately?"
@@ -94,7 +94,7 @@ def fetch(packages: Iterable[Package], folder: Path) -> list[Path]:
 def records(packages: Iterable[Package]) -> dict[str, str]:
     """What apt knows of packages, by name: their entries in an archive's index."""
     exact = [f"{package.name}={package.version}" for package in packages]
-    shown = _apt("show", *exact, program="apt-cache").stdout
+    shown = _run(["apt-cache", "show", *exact]).stdout
     found: dict[str, str] = {}
     for entry in shown.strip().split("\n\n"):
         found.setdefault(entry.split("\n", 1)[0].removeprefix("Package: "), entry)
@@ -111,13 +111,9 @@ def unpack(files: Iterable[Path], folder: Path) -> None:
         source = ["dpkg-deb", "--fsys-tarfile", str(file)]
         target = ["tar", "-x", "--no-same-owner", "-C", str(folder), *without]
         with subprocess.Popen(source, stdout=subprocess.PIPE) as packed:
-            done = subprocess.run(target, stdin=packed.stdout, capture_output=True, check=False)
+            done = run_builder(target, stdin=packed.stdout)
         if packed.returncode != 0 or done.returncode != 0:
             raise ImageError(f"{file} cannot be unpacked: {done.stderr.decode().strip()}")
-
-
-def _apt(*arguments: str, program: str = "apt-get") -> subprocess.CompletedProcess[str]:
-    return _run([program, *arguments])
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -128,10 +124,14 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
+            env=_environment(),
         )
     except FileNotFoundError:
         raise ImageError(f"{command[0]} not found: images are made on a Debian") from None
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
 
 
 def _complaint(errors: str) -> str:

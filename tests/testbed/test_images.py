@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import tarfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,6 +110,42 @@ def test_what_is_used_is_not_old(tmp_path: Path, packages: Path) -> None:
     cache.get(Small())
     assert made not in cache.remove_unused()
     assert made.exists()
+
+
+def test_what_builds_dies_with_who_makes_images(tmp_path: Path, packages: Path) -> None:
+    """And nothing is cleared away under its hands."""
+    cache = fresh(tmp_path / "cache", packages)
+    number = secrets.randbelow(10**6) + 10**6
+    code = f"""
+from pathlib import Path
+from tests.testbed.test_images import Small, silent
+from threerc.testbed.images.builders import run_builder
+from threerc.testbed.images.cache import Cache
+class Slow(Small):
+    def make(self, build, outputs):
+        run_builder(["sh", "-c", f"touch {{build.work}}/begun; sleep {number} & sleep {number}"])
+Cache(Path({str(cache.folder)!r}), silent).get(Slow())
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as making:
+        await_true(lambda: any(cache.folder.glob(".making-*/work/begun")))
+        assert cache.remove_unused() == []
+        assert len(sleeping(number)) == 2
+        making.kill()
+    await_true(lambda: not any([*cache.remove_unused(), *cache.folder.glob(".making-*")]))
+    assert sleeping(number) == []
+    assert {path.name for path in cache.folder.iterdir()} == {"lock", "packages"}
+
+
+def await_true(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def sleeping(number: int) -> list[str]:
+    found = ["pgrep", "-fx", f"sleep {number}"]
+    return subprocess.run(found, capture_output=True, text=True, check=False).stdout.split()
 
 
 def test_a_digest_depends_on_versions() -> None:
