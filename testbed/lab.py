@@ -20,6 +20,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, Final
 
 import threerc.testbed
@@ -38,6 +39,8 @@ from threerc.testbed.waits import Waits
 _ROOTS: Final = "roots"
 _NO_DISKS: Final = ("/proc", "/sys", "/dev", "/run", "/tmp")  # noqa: S108
 _MIB: Final = 1 << 20
+_FILES: Final = 1 << 16
+"""Descriptors at most: some daemons close as many one by one when they start."""
 
 
 class Lab:
@@ -177,6 +180,8 @@ def main() -> None:
     for descriptor in (connection, lock):
         os.set_inheritable(descriptor, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, most = getrlimit(RLIMIT_NOFILE)  # a site of 300 hosts has some 2000 daemons
+    setrlimit(RLIMIT_NOFILE, (min(most, _FILES), most))
     asyncio.run(_run(folder, connection))
     os._exit(0)  # all else ends with us
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit
 from typing import Final
 
 from threerc.compiler.build import Checked, compile_tree
@@ -15,7 +18,8 @@ from threerc.compiler.model import Role, Site
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.prepare import Wanted
-from threerc.testbed.process import FOLDERS, PACKAGES
+from threerc.testbed.process import FOLDERS, PACKAGES, program
+from threerc.testbed.supplies import Image
 
 _ALWAYS: Final = ("unshare", "nsenter", "setpriv", "tini")
 _SITE: Final = ("nft", "pgrep", "radvd", "runuser", "ssh", "ssh-keygen", "sshd", "useradd")
@@ -24,6 +28,14 @@ _MACHINES: Final = ("qemu-img", "qemu-system-x86_64", "stdbuf")
 _PHYSICAL: Final = ("libvirtd", "virsh", "virtlogd")
 _POWER: Final = ("ipmi_sim", "ipmitool")
 _VOLUMES: Final = ("flock", "ping")
+_HOST_MIB: Final = 80
+"""Memory of a capsule: its daemons and what it writes."""
+_MACHINE_MIB: Final = 600
+"""Memory of an emulated machine, however much it is given: what it touches, and QEMU itself."""
+_IMAGE_MIB: Final[dict[Image, int]] = {"mini": 100, "debian": 1500}
+"""Disk of a machine that is installed."""
+_HOST_FILES: Final = 10
+"""What the lab has open for a capsule: a descriptor for each daemon."""
 _ROLES: Final[dict[Role, str]] = {
     "tftp": "in.tftpd",
     "dns": "named",
@@ -36,12 +48,50 @@ def check_machine() -> None:
     if os.geteuid() != 0:
         raise TestbedError("the testbed needs root, for namespaces and mounts (try: sudo 3rc ...)")
     _refuse([*_missing_programs(_ALWAYS), *_missing_features()])
+    _refuse([*_missing_namespaces()])
 
 
 def check_site(checked: Checked, wanted: Wanted) -> None:
     """TestbedError that names all that a site needs and that is missing."""
-    programs = programs_of(checked.site, wanted)
-    _refuse([*_missing_programs(programs), *_missing_features(), *_left_out(checked, wanted)])
+    site = checked.site
+    emulates = bool(site.physical_hosts or wanted.nodes)
+    missing = (
+        _missing_programs(programs_of(site, wanted)),
+        _missing_features(),
+        _missing_devices(emulates=emulates, volumes=bool(site.volumes)),
+        _left_out(checked, wanted),
+    )
+    _refuse([*chain(*missing)])
+
+
+def check_size(site: Site, wanted: Wanted, folder: Path) -> None:
+    """TestbedError where a site is too large for this machine, by rough figures.
+
+    `folder` is where the run's folder will be.
+    """
+    hosts = len(site.physical_hosts) + len(site.service_hosts)
+    vms = len(site.virtual_machines if wanted.vms is None else wanted.vms)
+    machines = vms + len(wanted.nodes)
+    while not folder.exists():
+        folder = folder.parent
+    sizes = (
+        ("MiB of memory", hosts * _HOST_MIB + machines * _MACHINE_MIB, _free_memory()),
+        (f"MiB in {folder}", machines * _IMAGE_MIB[wanted.image], _free_disk(folder)),
+        ("open files (ulimit -Hn)", hosts * _HOST_FILES, getrlimit(RLIMIT_NOFILE)[1]),
+    )
+    what = f"for {hosts} hosts and {machines} machines (fewer: --vms)"
+    _refuse([f"{need} {of} {what}; here are {has}" for of, need, has in sizes if need > has])
+
+
+def _free_memory() -> int:
+    """In MiB: what programs may take without swapping."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    found = dict(line.split(":") for line in lines)
+    return int(found["MemAvailable"].split()[0]) >> 10
+
+
+def _free_disk(folder: Path) -> int:
+    return shutil.disk_usage(folder).free >> 20
 
 
 def programs_of(site: Site, wanted: Wanted) -> set[str]:
@@ -72,7 +122,9 @@ def programs_of(site: Site, wanted: Wanted) -> set[str]:
 def check(spec: LabSpec) -> None:
     """TestbedError that names all that this one needs and that is missing."""
     check_machine()
-    _refuse([*_missing_programs(_programs(spec)), *_missing_devices(spec)])
+    volumes = any(capsule.volumes for capsule in spec.capsules)
+    missing = _missing_devices(emulates=bool(spec.machines), volumes=volumes)
+    _refuse([*_missing_programs(_programs(spec)), *missing])
 
 
 def _refuse(missing: list[str]) -> None:
@@ -101,10 +153,21 @@ def _missing_features() -> Iterator[str]:
         yield "a kernel with overlayfs (try: modprobe overlay)"
 
 
-def _missing_devices(spec: LabSpec) -> Iterator[str]:
-    if spec.machines and not Path("/dev/net/tun").exists():
+def _missing_namespaces() -> Iterator[str]:
+    """Root in a container may not have any."""
+    apart = ("--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--mount-proc")
+    done = subprocess.run(
+        [program("unshare"), *apart, program("true")], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        why = done.stderr.strip().removeprefix("unshare: ")
+        yield f"namespaces and mounts, as a privileged container has them ({why})"
+
+
+def _missing_devices(*, emulates: bool, volumes: bool) -> Iterator[str]:
+    if emulates and not Path("/dev/net/tun").exists():
         yield "a kernel with TAP devices (try: modprobe tun)"
-    if any(capsule.volumes for capsule in spec.capsules) and not Path("/dev/loop-control").exists():
+    if volumes and not Path("/dev/loop-control").exists():
         yield "a kernel with loop devices (try: modprobe loop)"
 
 

@@ -39,6 +39,7 @@ def bring_up(
             f"{checked.site.site} has no controller: nobody would start its machines"
         )
     needs.check_site(checked, wanted)
+    needs.check_size(checked.site, wanted, work or runs.base())
     with runs.create(checked.site.site, work) as (run, lock):
         kept = False
         try:

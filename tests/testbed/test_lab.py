@@ -15,6 +15,7 @@ from functools import partial
 from ipaddress import IPv4Interface
 from itertools import islice
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
 import pytest
@@ -350,6 +351,19 @@ def test_ready_is_seen_through_links_that_mean_the_capsule(lab: LabSpec) -> None
 
 
 # -- the lab
+
+
+def test_a_lab_may_have_as_many_files_open_as_the_machine_allows(lab: LabSpec) -> None:
+    few, most = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (256, most))
+    try:
+        with tiny.running(lab) as testbed:
+            process = testbed._enter_lab()[2]  # noqa: SLF001
+            limits = Path(f"/proc/{process}/limits").read_text().splitlines()
+    finally:
+        setrlimit(RLIMIT_NOFILE, (few, most))
+    (files,) = [line for line in limits if "open files" in line]
+    assert int(files.split()[3]) == min(most, 1 << 16)
 
 
 def test_the_same_site_may_run_twice(testbed: Testbed, lab: LabSpec) -> None:

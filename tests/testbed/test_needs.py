@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,42 @@ def test_a_missing_boot_loader_is_named_too(
     with pytest.raises(TestbedError, match=r"pxelinux.0 not found \(Debian: pxelinux\)"):
         needs.check_site(check(SITES[1]), Wanted(TODAY))
     assert programs
+
+
+@requires_real()
+def test_devices_of_virtual_machines_are_named_too(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) != "/dev/net/tun" and exists(path))
+    with pytest.raises(TestbedError, match="a kernel with TAP devices"):
+        needs.check_site(check(SITES[1]), Wanted(TODAY))
+    assert programs
+
+
+@requires_real()
+def test_root_that_may_make_no_namespaces_is_told_so() -> None:
+    code = "from threerc.testbed import needs; needs.check_machine()"
+    weak = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+    said = subprocess.run(
+        [*weak, sys.executable, "-c", code], capture_output=True, text=True, check=False
+    ).stderr
+    assert "namespaces and mounts, as a privileged container has them" in said
+
+
+def test_a_site_that_is_too_large_is_refused_with_figures(tmp_path: Path) -> None:
+    site = check(SITES[1]).site
+    wanted = Wanted(TODAY, vms=())
+    needs.check_size(site, wanted, tmp_path / "not there yet")
+    (host, *_) = site.physical_hosts.values()
+    many = {f"ph{number}": host for number in range(10**6)}
+    with pytest.raises(TestbedError, match="the testbed needs") as raised:
+        needs.check_size(site.model_copy(update={"physical_hosts": many}), wanted, tmp_path)
+    first = str(raised.value).splitlines()[1]
+    assert re.fullmatch(
+        r"  \d{8} MiB of memory for 100000\d hosts and 0 machines \(fewer: --vms\); here are \d+",
+        first,
+    )
 
 
 @pytest.mark.parametrize("path", SITES, ids=lambda path: path.parent.name)
