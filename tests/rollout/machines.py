@@ -7,7 +7,6 @@ scripts, and an empty history. There is no systemd in it.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -67,7 +66,7 @@ class Machine:
     init: int
 
     def run(self, *command: str, check: bool = True) -> str:
-        """Run a program in it; its output. Raises CalledProcessError."""
+        """Run a program in it; its output. LabError where it fails."""
         into = ("nsenter", "--target", str(self.init), "--all", "--", *command)
         done = subprocess.run(into, capture_output=True, text=True, check=False)
         if check and done.returncode:
@@ -263,8 +262,3 @@ def _key(path: Path) -> str:
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
     subprocess.run(command, check=True)
     return path.with_suffix(".pub").read_text().strip()
-
-
-def as_root() -> bool:
-    """Whether namespaces can be made."""
-    return os.geteuid() == 0

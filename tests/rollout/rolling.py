@@ -90,8 +90,10 @@ def _same(one: Path, other: Path) -> bool:
 
 def leftovers(root: Path) -> list[Path]:
     """What an apply left beside files, or in its own folders."""
-    found = [*root.rglob(".*.3rc-*"), *root.glob("*/var/lib/3rc/applied/journal.json")]
-    return [*found, *root.glob("*/var/lib/3rc/applied/staged")]
+    found = [*root.rglob(".*.3rc-*")]
+    for name in ("journal.json", "next.json", "staged"):
+        found += root.rglob(f"var/lib/3rc/applied/{name}")
+    return found
 
 
 def invoke(name: str, *arguments: str) -> Result:
