@@ -17,6 +17,7 @@ import pytest
 from tests.lab import requires_real
 from tests.testbed import without_machines
 from threerc.testbed import crashes
+from threerc.testbed.campaign import Asked, Campaign
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.grip import Grip
@@ -320,6 +321,11 @@ def test_a_host_without_machines_is_not_struck_and_waited_for(grip: Grip) -> Non
     with pytest.raises(TestbedError, match="no virtual machine runs on ph1"):
         RunningSite(grip.testbed).trials("ph1", "power")
     assert grip.is_on("ph1")
+
+
+def test_a_campaign_that_has_no_machine_to_crash_is_refused(grip: Grip, tmp_path: Path) -> None:
+    with pytest.raises(TestbedError, match="poweroff: no machine may be crashed so"):
+        Campaign(grip, Asked(("poweroff",), 1, tmp_path), print).run()
 
 
 def test_what_is_not_up_again_after_a_fault_that_takes_no_machine(

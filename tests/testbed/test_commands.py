@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiler.support import ROOT
 from tests.lab import requires_real
 from tests.testbed import tiny, traces
 from tests.testbed.tiny import FIRST, SECOND
@@ -134,6 +136,25 @@ def test_clean_and_up_say_what_they_do(
     assert done.returncode == 1
     assert "nonsense" in done.stderr
     assert runs.known() == [testbed.run]
+
+
+def test_a_campaign_that_could_not_be_drawn_is_not_begun(tmp_path: Path) -> None:
+    script = "import sys; sys.modules['matplotlib'] = None; from threerc.compiler.cli import main"
+    words = ("testbed", "campaign", "--run", "none", "-o", str(tmp_path / "new" / "out"))
+    command = [sys.executable, "-P", "-c", f"{script}; main()", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("3rc: a report needs matplotlib")
+
+
+def test_a_site_without_controllers_is_not_brought_up(tmp_path: Path) -> None:
+    folder = tmp_path / "ci"
+    shutil.copytree(ROOT / "examples/ci", folder)
+    text = (folder / "site.yaml").read_text().replace(", controller]", "]")
+    (folder / "site.yaml").write_text(text[: text.index("\nrecovery:")])
+    done = typed("up", str(folder / "site.yaml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ci has no controller" in done.stderr
 
 
 def test_what_only_healing_ends_is_no_fault_of_a_campaign() -> None:

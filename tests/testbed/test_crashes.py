@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.testbed.test_campaign import knowing, small
 from threerc.testbed.crashes import Crash
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import FAULTS, VM, unhealed
+from threerc.testbed.faults import FAULTS, HOST, VM, unhealed
 
 
 def struck(kind: Kind, of: str, fault: str) -> Event:
@@ -28,6 +29,25 @@ def test_the_faults_that_are_not_healed() -> None:
         Event(1000.0, Kind.FAULT, "alfa1", {"what": "all cables cut"}),
     ]
     assert unhealed(seen) == [("*", "dns"), ("alfa2", "network")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "ago", "acted", "needs"),
+    [
+        (("network", VM), 1, True, True),  # the controllers have done what they could
+        (("network", VM), 1, False, False),
+        (("poweroff", VM), 10_000, True, False),
+        (("poweroff", VM), 10_000, False, False),
+        (("network", HOST), 10_000, True, False),  # it was fenced, its machines are elsewhere
+        (("network", HOST), 1, False, False),
+        (("network", HOST), 10_000, False, True),  # nobody could see that its machines are dead
+    ],
+)
+def test_what_is_healed_so_that_it_can_recover(
+    tmp_path: Path, fault: tuple[str, str], ago: float, acted: bool, needs: bool
+) -> None:
+    crash = Crash(knowing(tmp_path, small(1, 1)), "vrt1", FAULTS[fault])
+    assert crash._needs_healing(time.time() - ago, acted=acted) is needs  # noqa: SLF001
 
 
 @pytest.mark.parametrize("root", ["srv/install", "var/www"])
