@@ -137,7 +137,7 @@ class Iron:
             "-nodefaults", "-no-user-config", "-display", "none",
             # The firmware's screen goes to the serial port too: iPXE's and pxelinux's own words.
             "-machine", "pc,graphics=off", "-device", "VGA",
-            "-accel", "tcg,thread=multi", "-m", str(self.spec.memory),
+            "-accel", "kvm" if self.spec.kvm else "tcg,thread=multi", "-m", str(self.spec.memory),
             "-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=net,mac={self.spec.mac}",
             "-chardev", f"socket,id=console,{voice}",

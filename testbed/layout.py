@@ -223,6 +223,7 @@ class Layout:
             bridges=self._seat(seats[0].address, node.switches),
             memory=min((node.memory or _NODE_MIB * _MIB) // _MIB, _NODE_MIB),
             disks=tuple(node_disk(self.supplies, name, at) for at in range(count)),
+            kvm=not self.supplies.no_kvm,
         )
 
 

@@ -174,9 +174,10 @@ class Overlay:
 
     def _physical(self, name: str, host: PhysicalHost) -> PhysicalHost:
         new: dict[str, Any] = {}
-        if host.kvm:
+        if host.kvm and self.supplies.no_kvm:
             new["kvm"] = False
-            self._say(f"physical_hosts.{name}.kvm: false: its machines are emulated")
+            why = self.supplies.no_kvm
+            self._say(f"physical_hosts.{name}.kvm: false: its machines are emulated: {why}")
         if host.maxl < _MAXL:
             new["maxl"] = _MAXL
             self._say(f"physical_hosts.{name}.maxl: {_MAXL:g}: all hosts have this machine's load")

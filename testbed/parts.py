@@ -139,6 +139,7 @@ class MachineSpec:
     bridges: tuple[str, ...]
     memory: int
     disks: tuple[Path, ...]
+    kvm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from threerc.compiler.tree import Output, Tree
 from threerc.compiler.verify import verify
 from threerc.runtime.config import ControllerConfig
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.kvm import why_not
 from threerc.testbed.layout import layout, node_disk
 from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import LabSpec
@@ -90,7 +91,8 @@ def prepare(path: Path, run: Path, wanted: Wanted, media: Media, progress: Progr
     checked = check(path)
     _check_wanted(checked.site, wanted)
     (run / _WANTED_FILE).write_bytes(_WANTED.dump_json(wanted))
-    supplies = _supplies(checked.site, run, wanted, media)
+    no_kvm = _try_kvm(progress) if checked.site.physical_hosts or wanted.nodes else "not tried"
+    supplies = _supplies(checked.site, run, wanted, media, no_kvm)
     site, changes = overlay(checked.site, supplies)
     _refuse_broken(site, checked.folder)
     (run / "overlay.txt").write_text("".join(f"{each}\n" for each in changes), encoding="utf-8")
@@ -104,6 +106,13 @@ def prepare(path: Path, run: Path, wanted: Wanted, media: Media, progress: Progr
     _make_disks(site, supplies, wanted.nodes)
     config = controller_config(site, out, known_hosts=True)
     return Prepared(site, changes, config, supplies, spec)
+
+
+def _try_kvm(progress: Progress) -> str:
+    progress("trying KVM")
+    why = why_not()
+    progress(f"machines are emulated: {why}" if why else "machines use KVM")
+    return why
 
 
 def _check_wanted(site: Site, wanted: Wanted) -> None:
@@ -142,7 +151,7 @@ def _write(tree: Tree, out: Path, progress: Progress) -> None:
 # -- supplies
 
 
-def _supplies(site: Site, run: Path, wanted: Wanted, media: Media) -> Supplies:
+def _supplies(site: Site, run: Path, wanted: Wanted, media: Media, no_kvm: str) -> Supplies:
     vms = tuple(site.virtual_machines) if wanted.vms is None else wanted.vms
     keyed = [*site.physical_hosts, *site.service_hosts, *vms, *wanted.nodes]
     pairs = key_pairs(run / "keys", ["identity", *(f"host-{name}" for name in keyed)])
@@ -162,6 +171,7 @@ def _supplies(site: Site, run: Path, wanted: Wanted, media: Media) -> Supplies:
         vms=vms,
         image=wanted.image,
         profile=wanted.profile,
+        no_kvm=no_kvm,
     )
 
 

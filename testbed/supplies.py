@@ -44,6 +44,8 @@ class Supplies:
     vms: tuple[str, ...]
     image: Image = "mini"
     profile: Profile = "thesis"
+    no_kvm: str = "not tried"
+    """Why machines are emulated; nothing where one has booted with KVM."""
 
     @property
     def tree(self) -> Path:

@@ -15,7 +15,11 @@ def pair(name: str) -> KeyPair:
 
 
 def supplied(
-    site: Site, *, profile: Profile = "thesis", vms: tuple[str, ...] | None = None
+    site: Site,
+    *,
+    profile: Profile = "thesis",
+    vms: tuple[str, ...] | None = None,
+    no_kvm: str = "no KVM",
 ) -> Supplies:
     return Supplies(
         run=RUN,
@@ -29,4 +33,5 @@ def supplied(
         board_password="pass",  # noqa: S106 - of no board
         vms=tuple(site.virtual_machines) if vms is None else vms,
         profile=profile,
+        no_kvm=no_kvm,
     )

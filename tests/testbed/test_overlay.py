@@ -109,6 +109,15 @@ def test_what_cannot_be_had_is_replaced_and_told(odd: Site) -> None:
         assert word in told
 
 
+def test_kvm_is_kept_where_it_boots_a_machine(odd: Site) -> None:
+    built, told = overlay(odd, supplied(odd))
+    assert not built.physical_hosts["esx"].kvm
+    assert "physical_hosts.esx.kvm: false: its machines are emulated: no KVM" in told
+    built, told = overlay(odd, supplied(odd, no_kvm=""))
+    assert built.physical_hosts["esx"].kvm
+    assert not [line for line in told if ".kvm" in line]
+
+
 def test_machines_that_are_not_wanted_are_nobody_s_concern(sns_pisa: Site) -> None:
     site, changes = overlay(sns_pisa, supplied(sns_pisa, vms=("vrt2", "gridce")))
     assert list(site.virtual_machines) == ["gridce", "vrt2"]
