@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from threerc.compiler.services import Service
 from threerc.rollout.agent import asking
-from threerc.rollout.agent.disk import Disk, Entries
+from threerc.rollout.agent.disk import Disk, Entries, beside
 
 Complaint = str
 _BOOT_TABLE = "/etc/3rc/boot.hosts"
@@ -47,11 +47,16 @@ class Health:
             found = [question() for question in questions]
         return [each for each in found if each]
 
-    def _texts(self, pattern: str) -> Iterable[str]:
+    def _files(self, pattern: str) -> Iterable[str]:
+        """Where the files are, of those that are there already."""
         for path, entry in self._entries.items():
             if "sha256" in entry and re.search(pattern, path):
-                with suppress(FileNotFoundError):  # before the first switch
-                    yield _read(self._disk.at(path))
+                file = self._disk.at(path)
+                if os.path.exists(file):
+                    yield file
+
+    def _texts(self, pattern: str) -> Iterable[str]:
+        return map(_read, self._files(pattern))
 
     def _named(self) -> Complaint:
         """A zone has one file for each view; one of its serials is what this host is told."""
@@ -69,13 +74,12 @@ class Health:
         return ""
 
     def _dhcp(self) -> Complaint:
-        """One reserved address, on a network that this host is on, is offered."""
-        for text in self._texts(r"/dhcpd\.conf$|/kea-dhcp4\.conf$"):
-            hosts = [*_HOST.finditer(text), *_KEA_HOST.finditer(text)]
-            for host in hosts[:_FEW]:
-                answer = asking.offer(host[1], host[2])
+        """A reserved address on a network that this host is on is offered: a new one, if any."""
+        for file in self._files(r"/dhcpd\.conf$|/kea-dhcp4\.conf$"):
+            for mac, address in _to_ask_for(file):
+                answer = asking.offer(mac, address)
                 if answer is not None:
-                    return "" if answer else f"no DHCP server here offers {host[2]} to {host[1]}"
+                    return "" if answer else f"no DHCP server here offers {address} to {mac}"
         return "" if _runs("dhcpd") or _runs("kea-dhcp4") else "no DHCP server runs"
 
     def _gmetad(self) -> Complaint:
@@ -99,6 +103,18 @@ class Health:
                 name = folder.rpartition("/")[2]
                 return content in (asking.fetch(f"{name}/{link}"), asking.fetch(f"{folder}/{link}"))
         return None
+
+
+def _to_ask_for(file: str) -> list[tuple[str, str]]:
+    """A few MACs and their addresses, those first that the file had not before the switch."""
+    old, hosts = beside(file, "old"), _reservations(file)
+    known = set(_reservations(old)) if os.path.exists(old) else set()
+    return [host for host in hosts if host not in known][:_FEW] + hosts[:_FEW]
+
+
+def _reservations(file: str) -> list[tuple[str, str]]:
+    text = _read(file)
+    return [*_HOST.findall(text), *_KEA_HOST.findall(text)]
 
 
 def _first_link(table: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import dns.exception
@@ -22,7 +23,10 @@ from tests.lab import client, requires_real
 from tests.rollout.machines import ADDRESSES, Land, land
 from tests.rollout.rolling import tamper
 from tests.runtime.hypervisors.capsule import inside
+from threerc.compiler.services import DHCPD
 from threerc.rollout.agent import asking
+from threerc.rollout.agent.disk import Disk, Entries, beside
+from threerc.rollout.agent.health import Health
 from threerc.rollout.apply import Outcome, Rollout
 from threerc.rollout.fleet import Fleet, Opener, Roads
 from threerc.rollout.history import History
@@ -89,6 +93,18 @@ def test_what_another_server_offers_is_not_taken_for_this_one(hosts: Land) -> No
     hosts.build()
     hosts.good("--force")
     assert {host: offers(hosts, host) for host in ADDRESSES} == {"bibe": True, "bussolo": False}
+
+
+def test_a_dhcp_server_that_reads_another_file_is_noticed(hosts: Land, tmp_path: Path) -> None:
+    line = "host {0} {{ hardware ethernet 02:00:00:00:01:{0}; fixed-address 192.168.1.1{0}; }}\n"
+    file = tmp_path / "etc/dhcp/dhcpd.conf"
+    file.parent.mkdir(parents=True)
+    Path(beside(str(file), "old")).write_text(line.format("01"))
+    file.write_text(line.format("01") + line.format("09"))
+    entries: Entries = {"/etc/dhcp/dhcpd.conf": {"sha256": "", "mode": "0644"}}
+    with inside(replace(hosts.net, name=f"{hosts.net.name}-bibe")):
+        said = Health(Disk(str(tmp_path)), entries).complaints([DHCPD], 1)
+    assert said == ["no DHCP server here offers 192.168.1.109 to 02:00:00:00:01:09"]
 
 
 def test_rollback_and_history(hosts: Land) -> None:
