@@ -36,7 +36,7 @@ _DAEMONS: Final = {
 }
 _CONTROLLERS: Final = ("controller", "cron")
 """What starts a controller: a daemon of its own or, where there is none, cron."""
-_SECONDS: Final = 60.0
+_SECONDS: Final = 90.0
 _LINES: Final = 5000
 
 

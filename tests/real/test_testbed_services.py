@@ -14,7 +14,7 @@ import pytest
 from tests.lab import requires_real
 from tests.testbed import without_machines
 from threerc.testbed.client import Answer, Testbed
-from threerc.testbed.machines import Machines
+from threerc.testbed.grip import Grip
 
 pytestmark = requires_real()
 
@@ -34,8 +34,8 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
 
 
 @pytest.fixture(scope="module")
-def machines(testbed: Testbed) -> Machines:
-    return Machines.of(testbed)
+def grip(testbed: Testbed) -> Grip:
+    return Grip(testbed)
 
 
 def out(testbed: Testbed, host: str, *command: str) -> str:
@@ -95,26 +95,26 @@ def test_the_install_server_has_the_hook_the_image_and_the_keys(testbed: Testbed
     assert key.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
 
 
-def test_ganglia_hears_all_hosts(machines: Machines) -> None:
+def test_ganglia_hears_all_hosts(grip: Grip) -> None:
     wanted = {"ph1", "ph2", "one", "two"}
     until(
-        lambda: all(wanted <= set(names) for names in machines.heard().values()),
+        lambda: all(wanted <= set(names) for names in grip.heard().values()),
         "all gmonds at both collectors",
         CRON_SECONDS,
     )
-    assert set(machines.heard()) == {"one", "two"}
+    assert set(grip.heard()) == {"one", "two"}
 
 
-def test_collectors_are_heard_under_their_own_names(machines: Machines) -> None:
+def test_collectors_are_heard_under_their_own_names(grip: Grip) -> None:
     """A gmond that listens and has another name loses it, and its heartbeats are nobody's."""
-    until(lambda: machines.heard()["one"].get("two", 99) < 5, "a heartbeat of two")
+    until(lambda: grip.heard()["one"].get("two", 99) < 5, "a heartbeat of two")
     for name in ("one", "two"):
-        log = machines.testbed.run.logs / name / "gmond.log"
+        log = grip.testbed.run.logs / name / "gmond.log"
         assert "Incorrect format for spoof argument" not in log.read_text(encoding="utf-8")
 
 
-def test_controllers_reach_the_hypervisors_with_the_compiled_keys(machines: Machines) -> None:
-    assert machines.where() == {"ph1": [], "ph2": []}
+def test_controllers_reach_the_hypervisors_with_the_compiled_keys(grip: Grip) -> None:
+    assert json.loads(grip.errand("where")) == {"ph1": [], "ph2": []}
 
 
 def test_no_other_host_key_is_taken(testbed: Testbed) -> None:

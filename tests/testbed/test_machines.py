@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.compiler.support import TODAY
+from tests.testbed.test_campaign import knowing
 from threerc.compiler.artefacts.controller import controller_config
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
 from threerc.compiler.tree import Output, Tree
-from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind, append
 from threerc.testbed.machines import Machines, Waits
-from threerc.testbed.runs import Run
 
 
 class Told:
@@ -36,13 +35,12 @@ class Told:
 def machines(tmp_path: Path, sns_pisa: Site) -> Machines:
     out = Output("test", Tree(), Lock(TODAY))
     config = controller_config(sns_pisa, out, known_hosts=True)
-    return Machines(Testbed(Run(tmp_path / "sns-pisa-1")), config, "mini")
+    return Machines(knowing(tmp_path / "sns-pisa-1", config), "mini")
 
 
 def happened(machines: Machines, *events: Event) -> None:
-    machines.testbed.run.folder.mkdir(exist_ok=True)
     for event in events:
-        append(machines.testbed.run.events, event)
+        append(machines.grip.events_file, event)
 
 
 def test_a_machine_is_waited_for_from_a_time_on(machines: Machines) -> None:
