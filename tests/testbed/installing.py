@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -204,22 +204,28 @@ def _put(images: Images, server: Path) -> None:
 
 @contextmanager
 def _served(work: Path, server: Path) -> Iterator[Namespace]:
-    bind = work / "bind"
-    shutil.copytree("/etc/bind", bind)
-    shutil.copytree(server / "etc/bind", bind, dirs_exist_ok=True)
-    named = ["unshare", "-m", "sh", "-ec", NAMED, "sh", str(bind)]
     gmond = ["gmond", "-f", "-c", str(_collector(server, work))]
     with (
         namespace(work / "lab", f"{SERVER}/24") as net,
         dhcpd(net, server / "etc/dhcp/dhcpd.conf"),
         tftpd(net, server / "srv/tftp"),
         router_advertisements(net),
-        ExitStack() as stack,
+        named(net, server),
+        _listening(net, "gmond", gmond, "8649"),
+        install_server(net, server),
     ):
-        stack.enter_context(_listening(net, "named", named, "53"))
-        stack.enter_context(_listening(net, "gmond", gmond, "8649"))
-        stack.enter_context(install_server(net, server))
         yield net
+
+
+@contextmanager
+def named(net: Namespace, server: Path) -> Iterator[None]:
+    """The name server with the compiled files, over those that Debian has."""
+    bind = net.work / "bind"
+    shutil.copytree("/etc/bind", bind)
+    shutil.copytree(server / "etc/bind", bind, dirs_exist_ok=True)
+    command = ["unshare", "-m", "sh", "-ec", NAMED, "sh", str(bind)]
+    with _listening(net, "named", command, "53"):
+        yield
 
 
 @contextmanager
