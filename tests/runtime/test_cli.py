@@ -141,7 +141,8 @@ def test_an_interrupted_tick_says_what_it_leaves(
         command = [*THREERC, "controller", "--config", str(path), "--as", "bibe", "--once"]
         tick = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
         with monitor.accept()[0]:  # which says nothing: the tick waits
-            tick.send_signal(signal.SIGINT)
+            # What Ctrl-C is, also where a shell keeps SIGINT from what runs in the background.
+            tick.send_signal(signal.SIGTERM)
             _, said = tick.communicate(timeout=60)
     assert tick.returncode == 130
     assert said == f"3rc: interrupted; {left}\n"
