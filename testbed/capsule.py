@@ -83,7 +83,7 @@ class Capsule:
         if self.init is None:
             raise TestbedError(f"{self.name} is off")
         into = ("--mount", "--uts", "--ipc", "--net", "--pid")
-        return [program("nsenter"), "--target", str(self.init), *into, "--", *command]
+        return [program("nsenter"), "--target", str(self.init), *into, "--", *_weak(), *command]
 
     async def call(self, command: Sequence[str], data: bytes, environment: dict[str, str]) -> Ended:
         """Run a program in here to its end; if this is cancelled, it is killed."""
@@ -249,7 +249,7 @@ class Capsule:
                 for each in spec.volumes
             ],
             settings=dict(_settings(spec)),
-            command=[program("tini"), "--", program("sleep"), "infinity"],
+            command=[*_weak(), program("tini"), "--", program("sleep"), "infinity"],
         )
 
     def _binds(self) -> Iterator[inside.Bound]:
@@ -258,6 +258,11 @@ class Capsule:
         for bind in self.spec.binds:
             source = str(bind.source.resolve())
             yield inside.Bound(source=source, target=bind.target, read_only=bind.read_only)
+
+
+def _weak() -> list[str]:
+    """How what runs in a capsule is kept from the machine's disks, which are none of its own."""
+    return [program("setpriv"), "--bounding-set", "-mknod", "--"]
 
 
 def _file(lay: Lay) -> inside.File:

@@ -34,6 +34,8 @@ _ANSWER_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
 _CREDENTIALS: Final = "3i"
 _ALL: Final = ("--mount", "--uts", "--ipc", "--net", "--pid")
+_NEVER: Final = "-sys_module,-sys_rawio,-sys_boot,-sys_time"
+"""What root may do to a machine, and nothing of a testbed needs to."""
 
 
 class Progress(Protocol):
@@ -301,6 +303,7 @@ def _command(run: Run, connection: int, lock: int) -> list[str]:
     apart = ("--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child")
     lab = (sys.executable, "-P", "-m", "threerc.testbed.lab")
     return [
+        *(program("setpriv"), "--bounding-set", _NEVER, "--"),
         *(program("unshare"), *apart, "--mount-proc", "--", program("tini"), "--", *lab),
         *(str(run.folder), str(connection), str(lock)),
     ]

@@ -101,6 +101,18 @@ def test_what_a_capsule_writes_stays_in_it(testbed: Testbed) -> None:
     assert not place.exists()
 
 
+def test_root_in_a_capsule_is_not_quite_root_of_the_machine(testbed: Testbed) -> None:
+    made = testbed.execute(FIRST, "mknod", "/dev/x", "b", "8", "0")
+    assert "Operation not permitted" in made.err
+    same = "p=/proc/sys/vm/swappiness; read v <$p; echo $v >$p"
+    assert "Read-only file system" in testbed.execute(FIRST, "bash", "-c", same).err
+    for process in ("self", "1"):
+        status = testbed.execute(FIRST, "cat", f"/proc/{process}/status").out
+        (held,) = [int(line.split()[1], 16) for line in status.splitlines() if "CapEff" in line]
+        # SYS_MODULE, SYS_RAWIO, SYS_BOOT, SYS_TIME, MKNOD: capabilities(7)
+        assert [number for number in (16, 17, 22, 25, 27) if held >> number & 1] == []
+
+
 def test_a_program_is_given_and_gives(testbed: Testbed) -> None:
     answer = testbed.execute(
         FIRST, "sh", "-c", "cat; echo $HOME $A >&2; exit 3", data="in", environment={"A": "b"}
