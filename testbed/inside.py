@@ -125,7 +125,8 @@ def _make(orders: Orders) -> None:
         _bind(bound)
     for name, value in orders["settings"].items():
         Path("/proc/sys", name).write_text(value, encoding="ascii")
-    mount("/proc/sys", "/proc/sys", "", BIND | _REC)  # most of it is the machine's own
+    mount("/proc/sys/net", "/proc/sys/net", "", BIND)  # the capsule's own; the rest is all hosts'
+    mount("/proc/sys", "/proc/sys", "", BIND | _REC)
     mount("/proc/sys", "/proc/sys", "", BIND | _REMOUNT | _READ_ONLY)
     _umount(_MACHINE)
     Path(_MACHINE).rmdir()

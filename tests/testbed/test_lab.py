@@ -106,6 +106,8 @@ def test_root_in_a_capsule_is_not_quite_root_of_the_machine(testbed: Testbed) ->
     assert "Operation not permitted" in made.err
     same = "p=/proc/sys/vm/swappiness; read v <$p; echo $v >$p"
     assert "Read-only file system" in testbed.execute(FIRST, "bash", "-c", same).err
+    own = same.replace("vm/swappiness", "net/ipv4/ip_forward")
+    assert testbed.execute(FIRST, "bash", "-c", own).err == ""
     for process in ("self", "1"):
         status = testbed.execute(FIRST, "cat", f"/proc/{process}/status").out
         (held,) = [int(line.split()[1], 16) for line in status.splitlines() if "CapEff" in line]
