@@ -90,8 +90,6 @@ def test_a_change_is_served_by_all_daemons(hosts: Land) -> None:
 
 
 def test_what_another_server_offers_is_not_taken_for_this_one(hosts: Land) -> None:
-    hosts.build()
-    hosts.good("--force")
     assert {host: offers(hosts, host) for host in ADDRESSES} == {"bibe": True, "bussolo": False}
 
 
