@@ -7,6 +7,7 @@ it did nothing.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Final
 
 from threerc.runtime import journal
@@ -15,7 +16,7 @@ from threerc.runtime.brake import Braked, judge
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.deciding import Decider
 from threerc.runtime.drain import drain
-from threerc.runtime.errors import Conflict, MonitorLost, StoreLost
+from threerc.runtime.errors import Conflict, MonitorLost, StoreLost, Unwritable
 from threerc.runtime.leftovers import Leftovers
 from threerc.runtime.memory import Memory
 from threerc.runtime.observation import Observation
@@ -120,10 +121,23 @@ def _go_through(turn: Round, *, gap: bool) -> None:
     if turn.act:
         report.events += upkeep.end()
         Leftovers(turn).run()
-        memory.note(view.absent, view.down, judged=not blind)
-        memory.know(vm for vm in turn.config.virtual_machines if vm not in view.down)
+        _remember(turn, judged=not blind)
     cases = (case for case in report.cases if case.vm not in memory.unread)  # told already
     report.events += [case.event(turn.now, memory.me) for case in cases]
+
+
+def _remember(turn: Round, *, judged: bool) -> None:
+    """Keep what the next tick is to know; what was done is told also where that cannot be."""
+    view, memory = turn.view, turn.memory
+    up = [vm for vm in turn.config.virtual_machines if vm not in view.down]
+    for write in (
+        partial(memory.note, view.absent, view.down, judged=judged),
+        partial(memory.know, up),
+    ):
+        try:
+            write()
+        except Unwritable as error:
+            turn.note("*", f"the next tick does not know what this one has seen: {error}")
 
 
 def _recover(turn: Round, links: Collection[str]) -> None:

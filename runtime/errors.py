@@ -25,3 +25,7 @@ class StoreLost(ControllerError):
 
 class Conflict(ControllerError):
     """Somebody else has changed a key of the shared state since it was read."""
+
+
+class Unwritable(Conflict):
+    """A key of the shared state cannot be written, though others can: it stays as it is."""

@@ -8,7 +8,6 @@ in a record is believed only as far as it fits when this controller saw the reco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from threerc.runtime import records
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import Part
-from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.errors import Conflict, StoreLost, Unwritable
 from threerc.runtime.records import Record
 from threerc.runtime.wording import briefly
 from threerc.runtime.world import Store, Versioned
@@ -198,12 +197,17 @@ class Memory:
             return otherwise
 
     def know(self, vms: Iterable[str]) -> None:
-        """Remember VMs that were seen up: a monitor that starts anew has forgotten them."""
+        """Remember VMs that were seen up: a monitor that starts anew has forgotten them.
+
+        Raises Unwritable, StoreLost.
+        """
         new = self.known.union(vms)
         if new == self.known:
             return
         try:
             self.store.put(_KNOWN, {"vms": sorted(new)}, self._known_version)
+        except Unwritable:
+            raise
         except Conflict:
             return  # the other controller sees them too
         self.known = new
@@ -238,6 +242,7 @@ class Memory:
         """Remember for the next tick what was done, who is down, and whom no monitor knows.
 
         Without `judged` what went silent is still to be judged, as from before this tick.
+        Raises Unwritable, StoreLost.
         """
         self.absent = {name: self.absent.get(name, self.now) for name in absent}
         if judged:
@@ -255,8 +260,12 @@ class Memory:
         }
         # Another tick of this controller may be under way. That it has noted the same first is no
         # reason to tell nobody what was done in this one.
-        with suppress(Conflict):
+        try:
             self._seen_version = self.store.put(_SEEN + self.me, value, self._seen_version)
+        except Unwritable:
+            raise
+        except Conflict:
+            return
 
     def _mark(self, vm: str, record: Record) -> Mark:
         known, earlier = self._marks.get(vm), self._before.get(vm)
@@ -322,14 +331,20 @@ class Memory:
         return found is not None and found.version == self.held[vm].version
 
     def set_brake(self, braked: Braked | None) -> None:
-        """Put the brake on, or take it off. Raises Conflict, StoreLost."""
+        """Put the brake on, or take it off. Raises Conflict, StoreLost.
+
+        A brake that cannot be put on must stop everything: the next tick would not know of it.
+        """
         if braked == self.brake:
             return
-        if braked is None:
-            self.store.delete(_BRAKE, self._brake_version)
-        else:
-            value = braked.model_dump(mode="json")
-            self._brake_version = self.store.put(_BRAKE, value, self._brake_version)
+        try:
+            if braked is None:
+                self.store.delete(_BRAKE, self._brake_version)
+            else:
+                value = braked.model_dump(mode="json")
+                self._brake_version = self.store.put(_BRAKE, value, self._brake_version)
+        except Unwritable as error:
+            raise StoreLost(str(error)) from error
         self.brake = braked
 
     def set_drained(self, host: str, drained: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from threerc.runtime.errors import Conflict, ControllerError, StoreLost
+from threerc.runtime.errors import Conflict, ControllerError, StoreLost, Unwritable
 from threerc.runtime.memory import Memory
 from threerc.runtime.records import Record
 from threerc.runtime.world import World
@@ -22,7 +22,8 @@ def save_all(
 ) -> dict[str, str]:
     """Write the records of VMs within so many seconds; why those were not that were not.
 
-    Raises StoreLost, when the others have been tried.
+    Raises StoreLost where none could be. What was written of some is to be acted on all the same:
+    given up they would count as tried, and be left alone for long.
     """
     if not records:
         return {}
@@ -30,21 +31,24 @@ def save_all(
         ((vm, record),) = records.items()
         try:
             memory.save(vm, record)
-        except Conflict:
-            return {vm: QUICKER}
+        except Conflict as error:
+            return {vm: _why_not(error)}
         return {}
     jobs = {vm: partial(memory.save, vm, record) for vm, record in records.items()}
     failed: dict[str, str] = {}
     lost: StoreLost | None = None
     for vm, answer in world.together(jobs, seconds).items():
-        if isinstance(answer, StoreLost):
-            lost = answer
-        elif isinstance(answer, Conflict):
-            failed[vm] = QUICKER
-        elif isinstance(answer, ControllerError):
-            failed[vm] = f"its record could not be written: {answer}"
+        if isinstance(answer, ControllerError):
+            failed[vm] = _why_not(answer)
+            lost = answer if isinstance(answer, StoreLost) else lost
         elif isinstance(answer, Exception):
             raise answer
-    if lost is not None:
+    if lost is not None and len(failed) == len(records):
         raise lost
     return failed
+
+
+def _why_not(error: ControllerError) -> str:
+    if isinstance(error, Conflict) and not isinstance(error, Unwritable):
+        return QUICKER
+    return f"its record could not be written: {error}"

@@ -24,12 +24,12 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.errors import Conflict, Unwritable
 from threerc.runtime.stores.encoding import encoded, versioned
 from threerc.runtime.stores.files import create, make_folder, sync, told
 from threerc.runtime.stores.keys import checked_key, checked_prefix, checked_vm, is_name
@@ -43,14 +43,15 @@ _NEW: Final = ".new"
 _SINGLE: Final = "@"
 """Below state/: the folder of the keys without a group."""
 _NAME: Final = re.compile(r"(\d+)\.([0-9a-f]{16})(\.gone|\.json)?")
-_OF_ONE_FILE: Final = frozenset({errno.ENOENT, errno.EACCES, errno.EIO, errno.EISDIR})
-"""What may be wrong with a single file, while all others can be read."""
+_OF_ONE: Final = frozenset(
+    {
+        *(errno.ENOENT, errno.EACCES, errno.EIO, errno.EISDIR, errno.ENOTDIR),
+        *(errno.EBADMSG, errno.EUCLEAN),  # what ext4 and XFS say of damaged inodes
+    }
+)
+"""What may be wrong with a single file or folder, while all others can be read."""
 _LEFT_BEHIND: Final = 3600.0
 _LOOKS: Final = 5
-
-
-class _Damaged(StoreLost):
-    """One key that cannot be read."""
 
 
 class _Token(NamedTuple):
@@ -137,8 +138,9 @@ class DirectoryStore:
             if old is None or old.shown != expect:
                 raise _conflict(key, expect)
             new = old.next()
-            create(f"{folder}/{new.content}", data)
-            self._advance(folder, old, new, key)
+            with self._only(folder):
+                create(f"{folder}/{new.content}", data)
+                self._advance(folder, old, new, key)
         return new.version
 
     def delete(self, key: str, expect: int) -> None:
@@ -149,7 +151,8 @@ class DirectoryStore:
             if (old.shown if old else 0) != expect:
                 raise _conflict(key, expect)
             if old is not None and not old.gone:
-                self._advance(folder, old, old.next(gone=True), key)
+                with self._only(folder):
+                    self._advance(folder, old, old.next(gone=True), key)
 
     def publish(self, vm: str, line: str) -> None:
         """Write the thesis's file `vm/<VM>`."""
@@ -162,13 +165,15 @@ class DirectoryStore:
             sync(shown)
 
     def published(self, vm: str) -> str | None:
-        """The first line of the file `vm/<VM>`, or None."""
+        """The first line of the file `vm/<VM>`, or None where there is none that can be read."""
         path = self.folder / _PUBLISHED / checked_vm(vm)
         with told(self.folder):
             self._check()
             try:
                 text = path.read_text(encoding="utf-8", errors="replace")
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in _OF_ONE:
+                    raise
                 return None
         return text.partition("\n")[0] or None
 
@@ -204,27 +209,38 @@ class DirectoryStore:
             return True
         return False
 
+    @contextmanager
+    def _only(self, folder: str) -> Iterator[None]:
+        """A folder that is closed to us, where the state is not: somebody has made it as root."""
+        try:
+            yield
+        except PermissionError as error:
+            self._has(folder)
+            raise Unwritable(f"{folder}: {error.strerror}") from None
+
     def _token(self, folder: str) -> _Token | None:
-        """The token of a key, or None where there is no such folder. Raises _Damaged."""
+        """The token of a key, or None where there is no such folder. Raises Unwritable."""
         for _ in range(_LOOKS):
             try:
                 names = os.listdir(folder)
-            except PermissionError as error:
-                self._has(folder)  # or it is the whole state that is closed to us
-                raise _Damaged(f"{folder}: {error.strerror}") from None
             except FileNotFoundError:
                 if self._has(folder):
                     continue
                 return None
+            except OSError as error:
+                if error.errno not in _OF_ONE:
+                    raise
+                self._has(folder)  # or it is the whole state that cannot be read
+                raise Unwritable(f"{folder}: {error.strerror}") from None
             tokens = [each for name in names if (each := _Token.of(name))]
             if tokens:
                 return max(tokens)
-        raise _Damaged(f"{folder} holds no file that says which version is the newest")
+        raise Unwritable(f"{folder} holds no file that says which version is the newest")
 
     def _newest(self, folder: str) -> Versioned | None:
         try:
             return self._read(folder)
-        except _Damaged as error:
+        except Unwritable as error:
             return Versioned(0, {}, f"{error}; it can only be removed by hand")
 
     def _read(self, folder: str) -> Versioned | None:
@@ -235,7 +251,7 @@ class DirectoryStore:
                 with open(path, "rb") as file:
                     data = file.read()
             except OSError as error:
-                if error.errno not in _OF_ONE_FILE:
+                if error.errno not in _OF_ONE:
                     raise
                 # Swept away, since there have been two newer versions in between.
                 if token == seen or error.errno != errno.ENOENT:

@@ -51,15 +51,16 @@ class Meeting(MemoryStore):
 
 
 class Failing(MemoryStore):
-    """One of its records cannot be written, in one way or another."""
+    """Some of its records, or one, cannot be written, in one way or another."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, *keys: str) -> None:
         super().__init__()
         self.error = error
+        self.keys = keys or ("vm/vm3",)
 
     def put(self, key: str, value: Mapping[str, Any], expect: int) -> int:
-        """Or it is vm3's."""
-        if key == "vm/vm3" and self.error is not None:
+        """Or it is one of those."""
+        if key in self.keys and self.error is not None:
             raise self.error
         return super().put(key, value, expect)
 
@@ -89,11 +90,27 @@ def test_where_somebody_was_quicker_the_others_are_written() -> None:
     assert memory.held.keys() == set(VMS) - {"vm3"}
 
 
-def test_where_one_is_lost_that_is_said_when_all_were_tried() -> None:
+def test_where_one_is_lost_the_others_are_written() -> None:
     store = Failing(StoreLost("No space left on device"))
+    assert saved(store) == {"vm3": "its record could not be written: No space left on device"}
+    assert written(store) == set(VMS) - {"vm3"}
+
+
+def test_where_all_are_lost_the_state_is() -> None:
+    store = Failing(StoreLost("No space left on device"), *(f"vm/{vm}" for vm in VMS))
     with pytest.raises(StoreLost, match="No space left"):
         saved(store)
-    assert written(store) == set(VMS) - {"vm3"}
+
+
+def test_what_was_written_before_the_disk_was_full_is_done() -> None:
+    """Nothing was done, but all of it was counted: for an hour nothing more was."""
+    store = Failing(StoreLost("No space left on device"), "vm/gridce")
+    for key, found in seen_well("bibe").list("seen/").items():
+        store.put(key, found.value, 0)
+    world = TinyWorld({name: TinyHost() for name in ("alfa01", "alfa02", "alfa03")}, store=store)
+    world.silent |= {"gridce": 500.0, "other": 500.0}
+    tick(world, config(), "bibe")
+    assert (world.copies("gridce"), world.copies("other")) == (0, 1)
 
 
 def test_of_what_went_otherwise_wrong_there_is_a_reason() -> None:

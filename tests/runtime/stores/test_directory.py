@@ -16,7 +16,7 @@ import pytest
 
 from tests.lab import requires_real
 from tests.runtime.stores.support import ended, forked, value_of, version_of
-from threerc.runtime.errors import Conflict, StoreLost
+from threerc.runtime.errors import Conflict, StoreLost, Unwritable
 from threerc.runtime.records import Record
 from threerc.runtime.stores.directory import DirectoryStore
 from threerc.runtime.world import Store, Versioned
@@ -278,8 +278,45 @@ class TestBroken:
         assert found is not None
         assert "state/vm/gridce holds no file" in found.damage
         assert store.list("vm/") == {"vm/gridce": found}
-        with pytest.raises(StoreLost, match="state/vm/gridce"):
+        with pytest.raises(Unwritable, match="state/vm/gridce"):
             CALLS["put"](store)
+
+    def test_a_file_where_a_key_belongs_hinders_no_other(self, folder: Path) -> None:
+        store = DirectoryStore(folder)
+        store.put("vm/other", {"n": 1}, 0)
+        (folder / "state/vm/gridce").touch()
+        assert "Not a directory" in store.list("vm/")["vm/gridce"].damage
+        assert store.put("vm/other", {"n": 2}, 1) == 2
+        with pytest.raises(Unwritable, match="state/vm/gridce"):
+            store.put("vm/gridce", {}, 0)
+
+    @requires_real()
+    def test_one_that_only_root_may_write_hinders_no_other(self, nobodys: Path) -> None:
+        """Somebody has copied it back by hand, as root, for all to read."""
+        for key in ("vm/gridce", "vm/other"):
+            DirectoryStore(nobodys).put(key, {"n": 1}, 0)
+        copied = nobodys / "state/vm/gridce"
+        for path in (copied, *copied.iterdir()):
+            os.chown(path, 0, 0)
+            path.chmod(0o755)
+
+        def work() -> int:
+            os.setgid(65534)
+            os.setuid(65534)
+            store = DirectoryStore(nobodys)
+            assert store.list("vm/")["vm/gridce"] == Versioned(1, {"n": 1})
+            assert store.put("vm/other", {"n": 2}, 1) == 2
+            with pytest.raises(Unwritable, match="vm/gridce: Permission denied"):
+                store.put("vm/gridce", {}, 1)
+            with pytest.raises(Unwritable, match="vm/gridce: Permission denied"):
+                store.delete("vm/gridce", 1)
+            return 0
+
+        assert ended(forked(work)) == 0
+
+    def test_a_line_that_cannot_be_read_is_none(self, folder: Path) -> None:
+        (folder / "vm/gridce").mkdir()
+        assert DirectoryStore(folder).published("gridce") is None
 
 
 class TestBetweenTheLines:
