@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from threerc.runtime.config import Etcd, Secret
@@ -61,6 +62,7 @@ class Gateway:
         self._endpoints = [(shown(url), Server(url, tls, _CONNECT)) for url in settings.endpoints]
         self._first = self._endpoints[0]
         self._token = ""
+        self._renewing = Lock()
 
     def call(self, method: str, body: Mapping[str, Any]) -> Answer:
         """Ask the endpoints for e.g. `kv/range`, from the one that answered last. Raises StoreLost.
@@ -88,20 +90,29 @@ class Gateway:
         """Ask with a token, and once more with a new one where the old one has expired."""
         if self._settings.user is None:
             return self._ask(endpoint, method, body)
-        if self._token:
+        token = self._token
+        if token:
             try:
-                return self._ask(endpoint, method, body)
+                return self._ask(endpoint, method, body, token)
             except _Unauthenticated:
-                self._token = ""
-        secret = self._settings.password
-        who = {"name": self._settings.user, "password": _read(secret) if secret else ""}
-        self._token = self._ask(endpoint, "auth/authenticate", who)["token"]
-        return self._ask(endpoint, method, body)
+                pass
+        return self._ask(endpoint, method, body, self._renewed(endpoint, token))
 
-    def _ask(self, endpoint: _Endpoint, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _renewed(self, endpoint: _Endpoint, old: str) -> str:
+        """The token after an old one. One of all who need it asks: a password is slow to check."""
+        with self._renewing:
+            if self._token == old:
+                secret = self._settings.password
+                who = {"name": self._settings.user, "password": _read(secret) if secret else ""}
+                self._token = str(self._ask(endpoint, "auth/authenticate", who)["token"])
+            return self._token
+
+    def _ask(
+        self, endpoint: _Endpoint, method: str, body: Mapping[str, Any], token: str = ""
+    ) -> Mapping[str, Any]:
         headers = {"Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = self._token
+        if token:
+            headers["Authorization"] = token
         text = json.dumps(body)
         try:
             answer = endpoint[1].ask("POST", f"/v3/{method}", _ANSWER, text, headers)

@@ -8,6 +8,7 @@ import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from threerc.runtime.errors import Conflict, StoreLost
 from threerc.runtime.stores import etcd as etcd_store
 from threerc.runtime.stores import gateway
 from threerc.runtime.stores.etcd import EtcdStore
+from threerc.runtime.threads import together
 
 pytestmark = requires_real()
 
@@ -376,6 +378,20 @@ class TestPasswords:
             password.write_text(new)
             increment(store, "vm/gridce")
         assert value_of(store, "vm/gridce") == {"count": 4}
+
+    def test_many_who_need_a_new_token_ask_for_one(
+        self, guarded: Member, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each password takes etcd long to check: of 64 side by side it answered none in time."""
+        monkeypatch.setenv("ETCD_PASSWORD", "secret")
+        store = store_at(tmp_path, guarded.url, user="root", password={"env": "ETCD_PASSWORD"})
+        store.put("vm/vm0", {}, 0)
+        change_password(guarded, "secret", "other")
+        monkeypatch.setenv("ETCD_PASSWORD", "other")
+        jobs = {f"vm{n}": partial(store.put, f"vm/vm{n}", {}, 0) for n in range(1, 65)}
+        answers = together(jobs, 60)
+        assert [each for each in answers.values() if not isinstance(each, int)] == []
+        assert len(store.list("vm/")) == 65
 
     def test_with_a_password_from_the_environment(
         self, guarded: Member, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
