@@ -326,9 +326,10 @@ class Memory:
         self._marks[vm] = Mark(record.done, self.now, self.now, record.last)
 
     def holds(self, vm: str) -> bool:
-        """Whether the record is still as this controller wrote it. Raises StoreLost."""
+        """Whether the record is still as this controller wrote or found it. Raises StoreLost."""
         found = self.store.get(_VM + vm)
-        return found is not None and found.version == self.held[vm].version
+        known = self.unread.get(vm) or self.held[vm]
+        return found is not None and found.version == known.version
 
     def set_brake(self, braked: Braked | None) -> None:
         """Put the brake on, or take it off. Raises Conflict, StoreLost.

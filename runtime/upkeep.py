@@ -120,7 +120,7 @@ class Upkeep:
             for vm, boot in boots.items()
         }
         for vm in self.unsure:
-            boot, leave = config.virtual_machines[vm].boot, partial(self._time_left, vm, end)
+            boot, leave = config.virtual_machines[vm].boot, partial(self._leave, vm, end)
             jobs[vm] = partial(_link_off_install, self.world, vm, boot, leave)
         # A job goes to each of the servers in turn: all begin with the first one.
         server = config.tftp_servers[0].host if config.tftp_servers else ""
@@ -140,9 +140,6 @@ class Upkeep:
         """The seconds that are left for a link. Raises Conflict, StoreLost."""
         if not self.memory.holds(vm):
             raise Conflict(f"{vm}: another controller is at it")
-        return self._time_left(vm, end)
-
-    def _time_left(self, vm: str, end: float) -> float:
         left = end - self.world.now()
         if left <= 0:
             raise Conflict(f"{vm}: it took too long")

@@ -21,7 +21,7 @@ from threerc.runtime.records import Intent, Record
 from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.status import status, status_lines, word_lines
 from threerc.runtime.view import View
-from threerc.runtime.world import Versioned
+from threerc.runtime.world import Leave, Versioned
 
 SITE = config()
 NEWER = {"host": "alfa01", "up": 0.0, "moods": ["good"]}
@@ -239,6 +239,26 @@ def test_its_boot_link_goes_back_all_the_same() -> None:
     report = tick(site, SITE, "bibe")
     assert site.links["gridce"] == "local"
     assert "its boot link says local again" in [event["reason"] for event in report.events]
+
+
+def test_its_boot_link_is_left_to_who_has_just_switched_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other controller can read the record, and begins to install between two looks of ours."""
+    site = damaged("newer")
+    site.silent["gridce"] = 500.0
+    site.links["gridce"] = "sl4"
+    for _ in range(2):
+        tick(site, SITE, "bibe")
+        site.time += 60
+
+    def boot(vm: str, target: str, leave: Leave | None = None) -> None:
+        site.store.put("vm/gridce", {**NEWER, "done": 1}, 1)
+        assert leave is not None
+        leave()
+        site.links[vm] = target
+
+    monkeypatch.setattr(site, "boot", boot)
+    tick(site, SITE, "bibe")
+    assert site.links["gridce"] == "sl4"
 
 
 @pytest.mark.parametrize(
