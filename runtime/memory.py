@@ -249,15 +249,16 @@ class Memory:
             self.judged, self.was_down = self.now, frozenset(down)
         marks = {vm: self._mark(vm, held.record) for vm, held in self.held.items() if held.version}
         marks |= {vm: self._marks[vm] for vm in self.unread if vm in self._marks}
-        value = {
+        value: dict[str, Any] = {
             "tick": self.now,
             "judged": self.judged,
             "down": sorted(self.was_down),
             "absent": self.absent,
             "marks": marks,
             "earlier": {vm: mark for vm, mark in dict(self._before).items() if vm in marks},
-            "unread": {vm: (it.version, it.since) for vm, it in self.unread.items()},
         }
+        if self.unread:  # or a 3RC that is older than this could not read it
+            value["unread"] = {vm: (it.version, it.since) for vm, it in self.unread.items()}
         # Another tick of this controller may be under way. That it has noted the same first is no
         # reason to tell nobody what was done in this one.
         try:

@@ -40,6 +40,15 @@ def elapsed(store: MemoryStore, me: str, now: float) -> float:
     return found
 
 
+def test_what_a_tick_leaves_behind_can_be_read_by_an_older_version() -> None:
+    """As long as it has nothing to say that is new."""
+    store = MemoryStore()
+    memory(store, "bibe", START).note(())
+    found = store.get("seen/bibe")
+    assert found is not None
+    assert found.value.keys() == {"tick", "judged", "down", "absent", "marks", "earlier"}
+
+
 @given(st.floats(-3600, 3600), st.integers(1, 20))
 def test_an_age_is_right_to_one_period_whatever_the_clocks_say(skew: float, minutes: int) -> None:
     """One controller ticks in even minutes, the other, with a wrong clock, in odd ones."""
