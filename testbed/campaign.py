@@ -238,7 +238,7 @@ def foretell(
                 }
             )
         minutes = dict.fromkeys(config.controllers, EVERY) if profile == "fast" else {}
-        start = Start(timing=timing, minutes=minutes)
+        start = Start(timing=timing, minutes=minutes, install_server=True)
         found[fault] = simulated.campaign(config, _FORETOLD[profile], fault, start=start)
     return found
 

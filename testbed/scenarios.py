@@ -92,7 +92,7 @@ def foretell(grip: Grip, scenario: Scenario) -> dict[str, Story]:
             "loads": {},  # all hosts here have the machine's own
         }
     )
-    return stories.simulated(run(here, grip.config))
+    return stories.simulated(run(here, grip.config, install_server=True))
 
 
 def _aligned(first: float, now: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -33,9 +34,18 @@ def run_scenario(folder: Path) -> Outcome:
     return run(*load(folder))
 
 
-def run(scenario: Scenario, config: ControllerConfig, *, sleep: bool = False) -> Outcome:
-    """Run a scenario on its site; with `sleep` without the ticks in which nothing can happen."""
-    start = _start(scenario)
+def run(
+    scenario: Scenario,
+    config: ControllerConfig,
+    *,
+    sleep: bool = False,
+    install_server: bool = False,
+) -> Outcome:
+    """Run a scenario on its site; with `sleep` without the ticks in which nothing can happen.
+
+    Whether there is an `install_server` is said in Start.
+    """
+    start = replace(_start(scenario), install_server=install_server)
     simulation = Simulation(config, start)
     simulation.site.installers_say_so = scenario.installers_say_so
     wrong = [entry for entry in scenario.controllers.values() if entry.ahead or entry.drift]

@@ -25,7 +25,8 @@ class Start:
     """How a simulation begins.
 
     `lines` are the thesis's lines of VMs; a VM that has none is at home. Those in `off` do not
-    run. `minutes` and `clocks` are the controllers'; those without are as the site has it.
+    run. `minutes` and `clocks` are the controllers'; those without are as the site has it. An
+    `install_server` turns back the boot link of whoever is installed, and tells the controllers.
     """
 
     time: float = 1_700_000_000.0
@@ -38,6 +39,7 @@ class Start:
     loads: Mapping[str, float] = field(default_factory=dict)
     minutes: Mapping[str, Minutes | int] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    install_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Simulation:
         self.start = start
         self.timeline = Timeline(start.time)
         self.site = Site(config, self.timeline, Chance(start.seed), start.timing, locks=start.locks)
+        self.site.install_server = start.install_server
         known = self._records()
         where = {
             vm: known[vm].host if vm in known else settings.home

@@ -67,6 +67,7 @@ class Site:
         self.down_services: set[str] = set()
         self.witnesses: list[Witness] = []
         self.installers_say_so = False
+        self.install_server = False
         self.sources: tuple[Source, ...] = sources(config)
         self.hosts = {name: Host(name, self._host_changed) for name in host_names(config)}
         self.guests = {name: self._guest(name) for name in config.virtual_machines}
@@ -82,9 +83,14 @@ class Site:
     def _guest(self, name: str) -> Guest:
         boot = self.config.virtual_machines[name].boot
         guest = Guest(name, self, boot.install if boot else None)
-        guest.link = boot.declared if boot else None
+        guest.link = self._declared(name)
         guest.on_installed = lambda: self._installed(name)
         return guest
+
+    def _declared(self, vm: str) -> str | None:
+        """What its boot link says when nothing is the matter."""
+        boot = self.config.virtual_machines[vm].boot
+        return boot.declared if boot else None
 
     def begin(self, where: dict[str, str | None]) -> None:
         """All is well, and has been for long; `where` says on which host each VM is, if any."""
@@ -218,5 +224,7 @@ class Site:
         self.power_off(host)
 
     def _installed(self, vm: str) -> None:
-        if self.installers_say_so:
+        if self.install_server:
+            self.guests[vm].link = self._declared(vm)
+        if self.installers_say_so or self.install_server:
             say_so(self.store, "installed", vm, {})

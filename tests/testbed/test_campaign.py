@@ -13,12 +13,14 @@ import pytest
 from tests.testbed.test_report import lost, trials
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.simulation.brief import complete
+from threerc.runtime.simulation.campaign import Crash
 from threerc.testbed.campaign import Asked, Campaign, foretell, most_at_once, write_reports
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import FAULTS, VM
 from threerc.testbed.grip import Grip
 from threerc.testbed.runs import Run
+from threerc.testbed.trials import Trial
 
 NOBODY = cast("Grip", None)
 
@@ -126,3 +128,10 @@ def test_the_reports_have_what_the_simulator_foretells(tmp_path: Path) -> None:
     assert data["crashes"] == 9
     assert data["faults"]["poweroff"]["simulated"]["mean"] > 0
     assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_who_is_installed_is_foretold_to_be_installed_once() -> None:
+    """The install server turns the boot link back before the machine asks for it again."""
+    again = Crash("vrt1", 0.0, 300.0, install=60.0, boot=30.0)
+    foretold = foretell(small(2, 2), [Trial(0, "erase-boot", "fast", again)], "fast")
+    assert {round(crash.install) for crash in foretold["erase-boot"].crashes} == {60}
