@@ -7,7 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ def controller_command(
 
     It ticks in its own minutes until it is told to end; from cron, --once.
     """
-    from threerc.runtime.daemon import alone, measured_tick, run
+    from threerc.runtime.daemon import alone, measured_tick, overseen, run
     from threerc.runtime.metrics import Figures
     from threerc.runtime.real import RealWorld
 
@@ -121,9 +121,10 @@ def controller_command(
             _serve(figures, config.metrics.port)
         run(world, config, figures, every)
         return
-    # What is only said is in nobody's way.
-    lock = nullcontext() if dry_run else alone(Path(config.state_directory), figures.me)
-    with _interrupted(act=not dry_run), lock:
+    with _interrupted(act=not dry_run), ExitStack() as stack:
+        if not dry_run:  # what is only said is in nobody's way
+            stack.enter_context(overseen(world, config, figures.me, once=True))
+            stack.enter_context(alone(Path(config.state_directory), figures.me))
         report = measured_tick(world, config, figures, act=not dry_run)
     if as_json:
         click.echo(json.dumps(report.events, indent=2))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from threerc.runtime import journal
 from threerc.runtime.config import ControllerConfig, Minutes
 from threerc.runtime.controller import tick
 from threerc.runtime.errors import ControllerError
@@ -23,6 +24,9 @@ from threerc.runtime.stores.files import told
 from threerc.runtime.world import World
 
 _MINUTE: Final = 60
+_TELL_AGAIN: Final = 600
+_OVERDUE: Final = 5
+"""A tick is overdue after so many deadlines of an action: less is enough for all that it does."""
 _SECOND: Final = 1
 """Cron starts its jobs in the first second of a minute; a daemon keeps to that."""
 _log = logging.getLogger(__name__)
@@ -54,6 +58,30 @@ def alone(folder: Path, me: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def overseen(world: World, config: ControllerConfig, me: str, *, once: bool) -> Iterator[None]:
+    """Tell people where the block does not end, as when the state is on an NFS server that hangs.
+
+    Cron starts a tick that is held up each second minute: of those, `once`, one in ten minutes
+    tells.
+    """
+
+    def tell() -> None:
+        _log.error(reason)
+        world.tell([journal.standstill(world.now(), me, reason)])
+
+    seconds = _OVERDUE * config.deadline
+    reason = f"a tick is not over after {seconds} s: does the shared state hang?"
+    timer = threading.Timer(seconds, tell)
+    timer.daemon = True
+    if not once or world.now() % _TELL_AGAIN < 2 * _MINUTE:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _lock_file(folder: Path, me: str) -> int:
@@ -113,7 +141,10 @@ def run(world: World, config: ControllerConfig, figures: Figures, every: int | N
     _log.warning("%s of %s looks at the site: %s", figures.me, config.site, when)
     while not end.wait(_seconds_to_wait(minutes, every, time.time())):
         try:
-            with alone(Path(config.state_directory), figures.me):
+            with (
+                overseen(world, config, figures.me, once=False),
+                alone(Path(config.state_directory), figures.me),
+            ):
                 measured_tick(world, config, figures, every=every)
         except ControllerError as error:
             _log.error("the tick ended early: %s", error)

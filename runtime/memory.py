@@ -278,6 +278,9 @@ class Memory:
             mark = earlier  # what was begun after it came to nothing
         elif self._seen_version > 0 and self.held[vm].version > 0 and record.done > 0:
             mark = Mark(record.done, self.now, self.last_tick, record.last)
+        elif record.done > 0 and record.intent is not None and record.intent.by != self.me:
+            # The other one may be at it this very moment, whatever its clock says.
+            mark = Mark(record.done, self.now, self.now, record.last)
         else:
             # A first tick cannot tell old from new, nor does a line of the thesis's ever change;
             # and a record of which nothing was done yet has nothing to wait for.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.lab import requires_real
 from tests.runtime.tiny_world import TinyHost, TinyWorld, config
 from threerc.runtime import daemon
 from threerc.runtime.config import Minutes
-from threerc.runtime.daemon import Busy, alone, due, due_every, measured_tick
+from threerc.runtime.daemon import Busy, alone, due, due_every, measured_tick, overseen
 from threerc.runtime.errors import MonitorLost, StoreLost
 from threerc.runtime.metrics import Figures
 from threerc.runtime.observation import Observation
@@ -49,6 +51,31 @@ def test_the_next_one_is_always_ahead_and_never_far(now: float, minutes: Minutes
 @given(st.floats(0, 1e10), st.integers(1, 3600))
 def test_a_daemon_may_tick_more_often(now: float, seconds: int) -> None:
     assert 0 < due_every(seconds, now) - now <= seconds + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("once", "at", "is_told"),
+    [(False, 700.0, True), (True, 601.0, True), (True, 721.0, False)],
+)
+def test_a_tick_that_hangs_is_told(once: bool, at: float, is_told: bool) -> None:
+    """Of the many that cron starts meanwhile one in ten minutes tells."""
+    world = TinyWorld({})
+    world.time = at
+    short = config().model_copy(update={"deadline": 0})
+    with overseen(world, short, "bibe", once=once):
+        deadline = time.monotonic() + (30 if is_told else 0.5)
+        while not world.told and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert [event["kind"] for event in world.told] == ["standstill"] * is_told
+
+
+def test_a_tick_that_does_not_hang_is_nothing_to_tell() -> None:
+    world = TinyWorld({})
+    with overseen(world, config(), "bibe", once=False):
+        (timer,) = (each for each in threading.enumerate() if isinstance(each, threading.Timer))
+    timer.join(30)
+    assert not timer.is_alive()
+    assert world.told == []
 
 
 def test_two_at_once_exclude_each_other(tmp_path: Path) -> None:
