@@ -22,7 +22,10 @@ def told(folder: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         # An empty mount point looks like this; to fill it with fresh state would be the worst.
-        raise StoreLost(f"{folder}: {error.filename} is not there; is it mounted?") from error
+        raise StoreLost(
+            f"{error.filename} is not there; is it mounted? On a new site, once it is: "
+            "`3rc controller --create-state`"
+        ) from error
     except OSError as error:
         where = "" if error.filename is None else f" ({error.filename})"
         raise StoreLost(f"{folder}: {error.strerror or error}{where}") from error
