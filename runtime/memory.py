@@ -37,6 +37,7 @@ class Held:
 class Unread(NamedTuple):
     """A VM's record that cannot be read: why, and since when it is there in this version.
 
+    Of version 0 it can be written no more either: it has to be removed by hand.
     `guess` is what may still be known of the VM: where it was, and where it was to be started.
     """
 
@@ -180,7 +181,7 @@ class Memory:
             version, since = self._unread.get(vm, (0, self.now))
             if version != found.version or since > self.now:
                 since = self.now
-            guess = records.known_part(found.value) or self._published(vm)
+            guess = records.readable_part(found.value) or self._published(vm)
             self.unread[vm] = Unread(briefly(error), found.version, since, guess)
 
     def _published(self, vm: str) -> Record | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 from threerc.runtime.brake import Braked
 from threerc.runtime.config import ControllerConfig
-from threerc.runtime.errors import ControllerError
+from threerc.runtime.errors import Conflict, ControllerError, Unwritable
 from threerc.runtime.memory import ALL, paused, say_so, take_back
-from threerc.runtime.records import Record, from_line, known_part
+from threerc.runtime.records import Record, from_line, known_part, readable_part
 from threerc.runtime.wording import briefly
 from threerc.runtime.world import Store
 
@@ -29,7 +31,8 @@ def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
     """Care for a VM, or all, again; also for one that was left to a human.
 
     A record that cannot be read is written anew for a VM that is named and not paused: by mistake
-    nobody throws away what a newer 3RC has written.
+    nobody throws away what a newer 3RC has written. Raises Unknown, Conflict, StoreLost; Unwritable
+    where such a record has to be removed by hand.
     """
     name = _known_vm(config, vm)
     was_paused = take_back(store, "paused", name)
@@ -52,8 +55,8 @@ def resume(store: Store, config: ControllerConfig, vm: str | None) -> str:
     if not unread:
         return resumed
     why = ", ".join(f"{each} ({why})" for each, why in unread.items())
-    how = f"`3rc resume {next(iter(unread))}`" + (" once more" if name != ALL else "")
-    return f"{resumed}\nnothing is done for whom no record can be read: {why}; {how} writes it anew"
+    how = _how_to_write_anew(store, unread, name)
+    return f"{resumed}\nnothing is done for whom no record can be read: {why}{how}"
 
 
 def maintain(store: Store, config: ControllerConfig, host: str, *, drain: bool) -> str:
@@ -114,6 +117,16 @@ def _take_up(store: Store, config: ControllerConfig, vm: str) -> bool:
     return True
 
 
+def _how_to_write_anew(store: Store, unread: Iterable[str], name: str) -> str:
+    """What to type for the first of these VMs whose record can be written at all, or nothing."""
+    for vm in unread:
+        found = store.get(f"vm/{vm}")
+        if found is not None and found.version:
+            again = " once more" if name != ALL else ""
+            return f"; `3rc resume {vm}`{again} writes it anew"
+    return ""
+
+
 def _write_anew(store: Store, config: ControllerConfig, vm: str, why: str) -> str:
     """Take up a VM whose record cannot be read, with what is known of it; what was there is kept.
 
@@ -124,25 +137,49 @@ def _write_anew(store: Store, config: ControllerConfig, vm: str, why: str) -> st
     found = store.get(key)
     if found is None:
         return f"{key} has just been removed"
+    if not found.version:
+        raise Unwritable(f"{key} cannot be written anew: {why}, with all controllers stopped")
     machine = config.virtual_machines[vm]
-    record = known_part(found.value)
-    if record is None:
-        line = store.published(vm)
-        record = (line and from_line(line, None)) or Record(host=machine.home)
-        hosts = config.places(machine)
-        may_install = machine.boot is not None and machine.boot.install is not None
-        link = record.last if may_install else None
-        record = record.model_copy(update={"behind": hosts, "link": link})
+    record = known_part(found.value) or _guessed(store, config, vm, found.value)
     host = record.host if record.host in config.physical_hosts else machine.home
     behind = tuple(name for name in record.behind if name != host)
     update = {"left": "", "strain": 0.0, "ladders": 0, "up": None, "host": host, "behind": behind}
-    kept = store.get(aside)
-    store.put(aside, {"why": why, "was": found.value}, kept.version if kept else 0)
-    store.put(key, record.model_copy(update=update).dump(), found.version)
+    with _kept(store, aside, {"why": why, "was": found.value}):
+        store.put(key, record.model_copy(update=update).dump(), found.version)
     return (
         f"{vm} is cared for again: its record, which could not be read ({why}), is written anew, "
         f"with {host} as its host; what was there is kept as {aside} of the shared state"
     )
+
+
+def _guessed(store: Store, config: ControllerConfig, vm: str, left: Mapping[str, Any]) -> Record:
+    """A record from what can be read of a damaged one, else from the thesis's line, else at home.
+
+    A copy may run wherever the VM may, and its boot link may say `install`.
+    """
+    machine = config.virtual_machines[vm]
+    line = store.published(vm)
+    published = from_line(line, None) if line else None
+    record = readable_part(left) or published or Record(host=machine.home)
+    may_install = machine.boot is not None and machine.boot.install is not None
+    link = record.last if may_install and record.link is None else record.link
+    behind = tuple(dict.fromkeys((*record.behind, *config.places(machine))))
+    return record.model_copy(update={"behind": behind, "link": link})
+
+
+@contextmanager
+def _kept(store: Store, aside: str, value: Mapping[str, Any]) -> Iterator[None]:
+    """Keep what is about to be overwritten; where that is refused, `aside` is as it was before."""
+    before = store.get(aside)
+    version = store.put(aside, value, before.version if before else 0)
+    try:
+        yield
+    except Conflict:
+        if before is None:
+            store.delete(aside, version)
+        else:
+            store.put(aside, before.value, version)
+        raise
 
 
 def _known_vm(config: ControllerConfig, vm: str | None) -> str:

@@ -11,6 +11,8 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from threerc.runtime.config import Count, HostName, Part
 
 STAMP: Final = "%Y-%m-%d/%H:%M:%S"
@@ -112,14 +114,31 @@ def known_part(data: Mapping[str, Any]) -> Record | None:
 
     None where it makes no sense without that.
     """
+    try:
+        return Record.load(_known_fields(data))
+    except ValueError:
+        return None
+
+
+def readable_part(data: Mapping[str, Any]) -> Record | None:
+    """What is left of a damaged record without the values that cannot be; None without a host.
+
+    What is missing in it may have been there.
+    """
+    fields = _known_fields(data)
+    try:
+        return Record.load(fields)
+    except ValidationError as error:
+        bad = {problem["loc"][0] for problem in error.errors()}
+        return known_part({key: value for key, value in fields.items() if key not in bad})
+
+
+def _known_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     fields = {key: value for key, value in data.items() if key in Record.model_fields}
     intent = fields.get("intent")
     if isinstance(intent, Mapping):
         fields["intent"] = {k: v for k, v in intent.items() if k in Intent.model_fields}
-    try:
-        return Record.load(fields)
-    except ValueError:
-        return None
+    return fields
 
 
 def stamp(moment: float, zone: tzinfo | None) -> str:

@@ -47,10 +47,13 @@ class View:
         unread = self.memory.unread.get(vm)
         if unread is None:
             return ""
-        return (
-            f"its record vm/{vm} cannot be read ({unread.why}): nothing is done for it until it "
-            f"can (is another controller's 3RC newer?), or `3rc resume {vm}` writes it anew"
+        until = (
+            f"it can (is another controller's 3RC newer?), or `3rc resume {vm}` writes it anew"
+            if unread.version
+            else "that record is removed, with all controllers stopped"
         )
+        why = f"its record vm/{vm} cannot be read ({unread.why})"
+        return f"{why}: nothing is done for it until {until}"
 
     @cached_property
     def absent(self) -> list[str]:

@@ -25,7 +25,8 @@ class Versioned:
     """A value of the store and its version; a key that is not there has version 0.
 
     `damage` is why there is none that can be read, or empty; `value` has then what is there, if
-    anything, as `text`.
+    anything, as `text`. One that is damaged and of version 0 can be written no more either: it has
+    to be removed by hand.
     """
 
     version: int

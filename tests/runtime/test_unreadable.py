@@ -14,12 +14,13 @@ from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.controller import tick
 from threerc.runtime.daemon import measured_tick
-from threerc.runtime.errors import StoreLost
+from threerc.runtime.errors import Conflict, StoreLost, Unwritable
 from threerc.runtime.memory import Memory
 from threerc.runtime.metrics import Figures
 from threerc.runtime.records import Intent, Record
 from threerc.runtime.simulation.store import MemoryStore
 from threerc.runtime.status import status, status_lines, word_lines
+from threerc.runtime.stores.directory import DirectoryStore
 from threerc.runtime.view import View
 from threerc.runtime.world import Leave, Versioned
 
@@ -193,6 +194,39 @@ def test_a_host_is_fenced_where_another_one_says_that_it_has_it() -> None:
     assert "the power of alfa01 was cut" in case.reason
 
 
+def test_a_host_that_can_be_read_is_kept_though_the_rest_is_damaged() -> None:
+    """`status` said that it was at home, and `resume` wrote that."""
+    site = world()
+    site.store.put("vm/gridce", {"host": "alfa02", "state": "zzz"}, 0)
+    memory = Memory(site.store, site.zone, "bibe", site.time)
+    memory.load()
+    lines = status_lines(status(View(SITE, memory, site.observe(), site.time)), site.zone)
+    assert any(line.startswith("VM gridce") and "on alfa02" in line for line in lines)
+    said = operators.resume(site.store, SITE, "gridce")
+    assert "is written anew, with alfa02 as its host" in said
+    found = site.store.get("vm/gridce")
+    assert found is not None
+    record = found.read(Record)
+    assert (record.host, record.behind) == ("alfa02", ("alfa01", "alfa03"))
+
+
+def test_the_host_of_a_damaged_record_is_not_fenced_while_its_vm_is_alive() -> None:
+    """Not even one on which the VM's volume does not belong: people heed no such list."""
+    peers = {"alfa02": "/dev/vg/gridce", "alfa03": "/dev/vg/gridce"}
+    volumes = {"v": {"minor": 1, "port": 7789, "size": 1, "peers": peers}}
+    vms = SITE.model_dump(mode="json")["virtual_machines"]
+    vms["gridce"] |= {"volume": "v", "home": "alfa02", "allowed": [*peers]}
+    site = world()
+    site.hosts["alfa01"].ssh = False
+    site.hosts["alfa01"].power = "ok"
+    site.store.put("vm/gridce", {"host": "alfa01", "state": "zzz"}, 0)
+    remember(site, "other", Record(host="alfa01", up=0.0), torn=False)
+    site.silent |= {"alfa01": 500.0, "other": 500.0}
+    (case, *_) = tick(site, config(volumes=volumes, virtual_machines=vms), "bibe").cases
+    assert "gridce on it is alive: its power is not cut" in case.reason
+    assert site.copies("gridce") == 1
+
+
 def test_a_host_is_not_fenced_while_somebody_may_be_starting_it_there() -> None:
     """Its record was written a moment ago; it may hold an intent, and who acts holds the record."""
     site = world()
@@ -342,6 +376,59 @@ def test_after_a_resume_it_is_looked_for_wherever_it_may_be() -> None:
     assert site.hosts["alfa01"].running == {"gridce"}
     assert site.copies("gridce") == 1
     assert site.links["gridce"] == "local"
+
+
+def without_token(folder: Path) -> DirectoryStore:
+    """A state directory of which gridce's record has lost the file that names its version."""
+    store = DirectoryStore.create(folder)
+    store.put("vm/gridce", Record(host="alfa02").dump(), 0)
+    (content,) = (folder / "state/vm/gridce").glob("*.json")
+    content.with_suffix("").unlink()
+    return store
+
+
+def test_a_record_that_cannot_be_written_anew_says_the_way_out(tmp_path: Path) -> None:
+    """It said that `3rc resume` writes it anew, which it cannot."""
+    site, store = world(), without_token(tmp_path)
+    memory = Memory(store, site.zone, "bibe", site.time)
+    memory.load()
+    said = View(SITE, memory, site.observe(), site.time).unreadable("gridce")
+    assert said == (
+        f"its record vm/gridce cannot be read ({tmp_path}/state/vm/gridce holds no file that says "
+        "which version is the newest; it can only be removed by hand): nothing is done for it "
+        "until that record is removed, with all controllers stopped"
+    )
+    said = operators.resume(store, SITE, None)
+    assert said.endswith("it can only be removed by hand)")
+
+
+def test_a_record_that_cannot_be_written_anew_leaves_nothing_aside(tmp_path: Path) -> None:
+    store = without_token(tmp_path)
+    with pytest.raises(Unwritable, match="only be removed by hand, with all controllers stopped"):
+        operators.resume(store, SITE, "gridce")
+    assert store.get("aside/gridce") is None
+
+
+@pytest.mark.parametrize("kept", [None, {"why": "torn", "was": {}}])
+def test_what_was_kept_stays_where_somebody_else_was_first(
+    monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any] | None
+) -> None:
+    site = world()
+    site.store.put("vm/gridce", {"host": "alfa02", "state": "zzz"}, 0)
+    if kept is not None:
+        site.store.put("aside/gridce", kept, 0)
+    put = site.store.put
+
+    def put_late(key: str, value: Mapping[str, Any], expect: int) -> int:
+        if key == "vm/gridce":
+            put(key, NEWER, expect)
+        return put(key, value, expect)
+
+    monkeypatch.setattr(site.store, "put", put_late)
+    with pytest.raises(Conflict):
+        operators.resume(site.store, SITE, "gridce")
+    found = site.store.get("aside/gridce")
+    assert (found and found.value) == kept
 
 
 def test_nobody_writes_a_record_anew_by_mistake() -> None:
