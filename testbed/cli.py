@@ -51,11 +51,18 @@ class _Group(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what the testbed cannot do is told in a line."""
+        """Run a command; what the testbed cannot do, or what it lacks, is told in a line."""
         from threerc.testbed.errors import TestbedError
 
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if error.name != "pyroute2":  # the one of the extra `testbed` that modules begin with
+                raise
+            raise click.ClickException(
+                "the testbed needs pyroute2, which is not installed beside 3rc "
+                "(pip install 'threerc[testbed]')"
+            ) from None
         except (TestbedError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise

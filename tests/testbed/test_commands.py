@@ -147,6 +147,29 @@ def test_a_campaign_that_could_not_be_drawn_is_not_begun(tmp_path: Path) -> None
     assert done.stderr.startswith("3rc: a report needs matplotlib")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "examples/ci/site.yaml"),
+        ("status",),
+        ("screenshot", "gridce", "screen.png"),
+        ("campaign", "--run", "none", "-o", "new/out"),
+        ("down",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_not_installed_is_named_in_a_line(words: tuple[str, ...], tmp_path: Path) -> None:
+    script = "import sys; sys.modules['pyroute2'] = None; from threerc.compiler.cli import main"
+    command = [sys.executable, "-P", "-c", f"{script}; main()", "testbed", *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: the testbed needs pyroute2, which is not installed")
+    assert "threerc[testbed]" in line
+
+
 def test_a_site_without_controllers_is_not_brought_up(tmp_path: Path) -> None:
     folder = tmp_path / "ci"
     shutil.copytree(ROOT / "examples/ci", folder)
