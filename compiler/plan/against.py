@@ -79,6 +79,16 @@ def applied(out: Path) -> Side:
     return Side(str(out), taken, text, read_path)
 
 
+def built(site: Path) -> str:
+    """The tree that a site is compared with if nobody says otherwise. Raises PlanError."""
+    out = site.parent / "out"
+    if not out.exists():
+        raise PlanError(
+            f"no `out` beside {site}: run `3rc build` first, or name something with --against"
+        )
+    return str(out)
+
+
 @contextmanager
 def other(site: Path, against: str, today: date) -> Iterator[Side]:
     """What `--against` names: a tree, a site file, or else a git revision of `site`.

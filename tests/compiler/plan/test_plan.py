@@ -103,6 +103,14 @@ def test_there_is_nothing_to_compare_with(folder: Path, against: str, message: s
         plan(folder / "site.yaml", path, TODAY)
 
 
+def test_nothing_was_built_yet(folder: Path) -> None:
+    done = threerc("plan", "site.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "3rc: no `out` beside site.yaml: run `3rc build` first, or name something with --against\n"
+    )
+
+
 def test_a_site_with_findings_has_no_plan(folder: Path) -> None:
     (folder / "old.yaml").write_text(SITE)
     edit(folder, "home: ph1", "home: nowhere")
