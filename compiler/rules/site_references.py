@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
+from zoneinfo import available_timezones
 
 from threerc.compiler.model import KINDS
 from threerc.compiler.rules.base import Facts, Problem, rule
@@ -42,6 +43,19 @@ def root_password(facts: Facts) -> Iterator[Problem]:
         password_hash(reference, lambda name: (folder / name).read_bytes())
     except SecretMissing as error:
         yield Problem(("root_password", "env" if reference.env else "file"), str(error))
+
+
+@rule(
+    "time-zone-exists",
+    reason="It becomes the time zone of installed machines, and installers know it by its name.",
+    hint="take a name of the IANA time zone database (`timedatectl list-timezones`)",
+)
+def time_zone_exists(facts: Facts) -> Iterator[Problem]:
+    """The time zone is one that the building machine knows, if it has zone data at all."""
+    known = available_timezones()
+    message = facts.unknown(facts.site.timezone, known, "time zone")
+    if known and message is not None:
+        yield Problem(("timezone",), message)
 
 
 @rule(
@@ -194,6 +208,7 @@ def _is_address(text: str) -> bool:
 RULES = (
     script_exists,
     root_password,
+    time_zone_exists,
     peer_exists,
     mirror_network,
     volume_disk_peers,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,13 @@ CASES = [
         """,
         "root_password: variable NOBODY_SETS_THIS is not set",
     ),
+    Case(
+        "time-zone-exists",
+        "a misspelt one",
+        "timezone: Europe/Roma  # !\n",
+        "there is no time zone `Europe/Roma`, did you mean `Europe/Rome`?",
+    ),
+    Case("time-zone-exists", "one that is known", "timezone: America/Argentina/Ushuaia\n"),
     Case("root-password", "none, so that root's password is locked", "middleware: {}"),
     Case(
         "root-password",
@@ -248,3 +257,14 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_rule(case: Case, tmp_path: Path) -> None:
     case.check(tmp_path)
+
+
+def test_without_zone_data_no_time_zone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath([])
+    try:
+        Case("time-zone-exists", "any", "timezone: Europe/Roma\n").check(tmp_path)
+    finally:
+        zoneinfo.reset_tzpath()
