@@ -57,6 +57,18 @@ def test_what_it_has(tmp_path: Path) -> None:
         assert all("://" in script for script in middleware.scripts)
 
 
+def test_the_power_control_that_it_shows_is_valid(tmp_path: Path) -> None:
+    text = starter(4)
+    shown = re.search(r"^#   (power: .*)$", text, re.MULTILINE)
+    assert shown is not None
+    path = tmp_path / "site.yaml"
+    path.write_text(text.replace("  ph1: {", f"  ph1: {{{shown[1]}, "), encoding="utf-8")
+    each = load(path)
+    assert [*each.findings, *findings(each)] == []
+    assert each.site is not None
+    assert each.site.physical_hosts["ph1"].power is not None
+
+
 def test_other_yaml_readers_read_the_same() -> None:
     data = yaml.safe_load(starter(2, expanded=True))
     assert data["worker_nodes"]["wn002"] == {
