@@ -170,7 +170,9 @@ class VolumeFacts:
 
 @dataclass
 class Facts:
-    """All that was read. `servers` are addresses of the DHCP servers, the primary first."""
+    """All that was read. `servers` are addresses of the DHCP servers, the primary first;
+    `authoritative` if the top of their file says so.
+    """
 
     reservations: list[Reservation] = field(default_factory=list)
     subnets: list[Subnet] = field(default_factory=list)
@@ -186,6 +188,7 @@ class Facts:
     volumes: list[VolumeFacts] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     dhcp: bool = False
+    authoritative: bool = False
     servers: list[str] = field(default_factory=list)
 
     def lose(self, place: Place, reason: str, text: str = "") -> None:

@@ -104,7 +104,8 @@ class Hosts:
         address = next((a for a in addresses if self.draft.network_of(a)), None)
         if address is None:
             known = "lies in no subnet" if addresses else "is not known"
-            self._lose(found.place, f"the fixed address of {found.name} {known}", text)
+            reason = f"the fixed address of {found.name} {known}: the host is left out"
+            self._lose(found.place, reason, text)
             return
         if reason := self._taken_by(found, address):
             if reason != "same":
@@ -118,8 +119,9 @@ class Hosts:
         name = self._name_of(found, address, told)
         about = _CONTROL.sub(" ", found.comment)[:255]
         host = self.add(name, found.place, address=address, mac=found.mac, description=about)
-        wanted = {told.partition(".")[0].lower()} if told else {name.lower()}
-        if host.name.lower() not in wanted:
+        in_dns = self.names.full(name) in self.names.names.get(address, ())
+        wanted = name if in_dns and not told else (told or found.name).partition(".")[0]
+        if host.name.lower() != wanted.lower():
             reason = f"{told or found.name} is called {host.name}: its name is taken, or is none"
             self._lose(found.place, reason)
         host.dhcp = self._statements(found, host)

@@ -20,6 +20,10 @@ _STATEMENT: TypeAdapter[str] = TypeAdapter(DhcpStatement)
 _DOMAIN: TypeAdapter[str] = TypeAdapter(DomainName)
 _LEASE = "43200"
 """Seconds of dhcpd's own default lease."""
+NEW_AUTHORITY = (
+    "the server is not `authoritative`, and the compiled one is: it refuses addresses that it does "
+    "not know (under `dhcp.statements` of the site, `not authoritative` keeps it as it was)"
+)
 BOOT_FILE = '"pxelinux.0"'
 NETWORKS_OWN = {
     *("option subnet-mask", "option broadcast-address", "option routers", "option domain-name"),
@@ -39,10 +43,19 @@ def statement(draft: Draft, key: str, value: str, place: Place) -> list[str]:
         return []
 
 
+def is_authoritative(facts: Facts) -> bool:
+    """Whether the DHCP server refuses addresses that it does not know, in all networks."""
+    subnets = [each for each in facts.subnets if each.prefix.version == 4]
+    inner = bool(subnets) and all("authoritative" in each.settings for each in subnets)
+    return facts.authoritative or inner
+
+
 def top_statements(draft: Draft) -> list[str]:
     """What the top of dhcpd.conf says to all, beyond what each network says itself."""
     facts = draft.facts
     place = facts.subnets[0].place if facts.subnets else Place("dhcpd.conf", 1, 1)
+    if facts.dhcp and not is_authoritative(facts) and "not" not in facts.settings:
+        draft.facts.lose(place, NEW_AUTHORITY)
     found = list(dict.fromkeys(facts.definitions))
     for key, value in facts.settings.items():
         if key not in NETWORKS_OWN:

@@ -17,10 +17,18 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from threerc.compiler.findings import Place
-from threerc.compiler.importing.facts import NOWHERE, Boot, Facts, Machine, Reservation, Sighting
+from threerc.compiler.importing.facts import (
+    NOWHERE,
+    Boot,
+    Facts,
+    Machine,
+    Reservation,
+    Settings,
+    Sighting,
+)
 from threerc.compiler.importing.hosts import resolved, subnet_of, told_name
 from threerc.compiler.importing.naming import Names, as_label, domain_of, is_reverse
-from threerc.compiler.importing.networks import joined
+from threerc.compiler.importing.networks import NEW_AUTHORITY, is_authoritative, joined
 from threerc.compiler.importing.readers import dhcpd, drbd, kea, pxelinux, zone
 from threerc.compiler.importing.told import told
 from threerc.compiler.model import Site
@@ -28,6 +36,10 @@ from threerc.compiler.tree import Tree
 
 _ZONE = re.compile(r'zone "([^"]+)" \{[^}]*?file "([^"]+)"')
 _SERVERS = {"etc/dhcp/dhcpd.conf": dhcpd.read, "etc/kea/kea-dhcp4.conf": kea.read}
+_UNSAID = {"default-lease-time": "43200", "max-lease-time": "86400"}
+"""What dhcpd goes by where its file says nothing."""
+_NO_NEWS = {"option subnet-mask", "option host-name", "use-host-decl-names", "not"}
+"""Settings that dhcpd tells hosts anyway, or that are told in words of their own."""
 _NAMED = ("etc/bind/named.conf.local", "etc/named/named.conf.local")
 
 
@@ -40,9 +52,15 @@ class Difference(NamedTuple):
 
 @dataclass
 class Comparison:
-    """How many things of each kind are the same, and what is not."""
+    """How many things of each kind are the same, and what is not.
+
+    `new` is what the compiled server says besides, with the number of hosts that it is said to;
+    `authority` that it is authoritative, and was not.
+    """
 
     same: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
+    authority: bool = False
     differences: list[Difference] = field(default_factory=list)
 
     def count(self, kind: str) -> None:
@@ -151,6 +169,7 @@ class _Dhcp:
         for mac in self.by_mac.keys() - seen - sightings - domains:
             self.found.differ(f"{mac} had no address of DHCP, and has one")
         self._pools()
+        self.found.authority = is_authoritative(self.built) and not is_authoritative(self.source)
 
     def _host(self, old: Reservation, *, repeated: bool) -> None:
         new = self.by_mac.get(old.mac)
@@ -199,6 +218,15 @@ class _Dhcp:
                 same = False
         if same:
             self.found.count("hosts of DHCP: all that they are told")
+        self._new(old, new, before, after)
+
+    def _new(self, old: Reservation, new: Reservation, before: Settings, after: Settings) -> None:
+        """What a host is told that it was not told before."""
+        for key in sorted(after.keys() - before.keys() - _NO_NEWS):
+            if after[key] != _UNSAID.get(key):
+                self.found.new[f"`{key} {after[key]}`"] += 1
+        if told_name(self.built, new) and not told_name(self.source, old):
+            self.found.new["their names (`use-host-decl-names on`)"] += 1
 
     def _spelled(self, value: str) -> list[str]:
         """Values with servers by their addresses."""
@@ -331,7 +359,15 @@ def lines(found: Comparison, lost: int) -> Iterator[str]:
     for each in found.differences:
         where = f"{each.place.file}:{each.place.line}: " if each.place else ""
         yield f"{where}{each.what}"
+    if found.authority:
+        yield f"new: {NEW_AUTHORITY}"
+    for what, hosts in sorted(found.new.items()):
+        yield f"new: {hosts:,} host{'s are' if hosts > 1 else ' is'} told {what}"
     count = len(found.differences)
+    news = found.authority or found.new
     if lost:
         yield f"not compared: {lost:,} things that site.yaml does not say, listed above"
-    yield "no differences" if not count else f"{count:,} difference{'s' if count > 1 else ''}"
+    if not count:
+        yield "no differences" + (" but what is new, listed above" if news else "")
+    else:
+        yield f"{count:,} difference{'s' if count > 1 else ''}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from threerc.compiler.findings import Place
+from threerc.compiler.findings import Place, ThreeRcError
 from threerc.compiler.importing.facts import Facts, Reservation, Settings, Subnet
 from threerc.compiler.importing.readers.dhcpd_syntax import Statement, parse, unquoted
 from threerc.compiler.importing.readers.text import mac_of, read_text
@@ -62,12 +62,6 @@ def read(path: Path, facts: Facts) -> None:
     _Reader(facts).file(path, _Scope(facts.settings, top=True))
 
 
-def read_text_of(text: str, name: str, facts: Facts) -> None:
-    """Add what a text in the syntax of dhcpd.conf says; its includes are beside this folder."""
-    facts.dhcp = True
-    _Reader(facts).text(text, Path(name), _Scope(facts.settings, top=True))
-
-
 def key_of(words: list[str]) -> str:
     """What a statement sets: its first word, or the first two where several may stand."""
     if words[0] in _LISTED:
@@ -87,6 +81,8 @@ class _Reader:
     def text(self, text: str, path: Path, scope: _Scope) -> None:
         before, self._path = self._path, path
         parsed = parse(text)
+        if fatal := [each for each in parsed.troubles if each.fatal]:
+            raise ThreeRcError("\n".join(f"{path}:{each.line}: {each.reason}" for each in fatal))
         for trouble in parsed.troubles:
             self.facts.lose(Place(str(path), trouble.line, 1), trouble.reason, trouble.text)
         self._all(parsed.statements, scope)
@@ -211,11 +207,13 @@ class _Reader:
             if head not in _OWN_POOL and words[0] != "failover":
                 self._lose(statement, "a pool of site.yaml has no settings of its own")
         elif scope.top and head in _OWN:
-            return
+            self.facts.authoritative |= head == "authoritative"
         elif _DEFINITION.match(head) and scope.top:
             self.facts.definitions.append(head)
         else:
             key = key_of(words)
+            if scope.top and head == "not authoritative":
+                self.facts.authoritative = False
             scope.settings.pop(key, None)
             scope.settings[key] = head[len(key) :].strip()
 

@@ -1,6 +1,7 @@
 """The syntax of ISC's dhcpd.conf: statements, each ended by a semicolon or a block.
 
-Nothing is known here of what statements mean. Whatever is no syntax is told, and the rest read on.
+Nothing is known here of what statements mean, but for the words that begin one: where such a word
+stands within another statement, a semicolon is missing. Whatever is no syntax is told.
 Source: dhcpd.conf(5).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 _TOKEN = re.compile(
@@ -16,6 +18,19 @@ _TOKEN = re.compile(
     r'|(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[{};,])|(?P<word>(?:[^\s{};,#"])+)|(?P<bad>.)',
     re.DOTALL,
 )
+
+BEGINNINGS = frozenset(
+    {
+        *("allow", "authoritative", "class", "ddns-update-style", "default-lease-time", "deny"),
+        *("failover", "filename", "fixed-address", "fixed-address6", "group", "hardware", "host"),
+        *("if", "ignore", "include", "max-lease-time", "min-lease-time", "next-server", "option"),
+        *("pool", "range", "range6", "server-name", "shared-network", "subclass", "subnet"),
+        *("subnet6", "use-host-decl-names"),
+    }
+)
+"""Words that begin a statement."""
+_GOES_ON = {"and", "or", "not", "if", "elsif", "else", "match", "exists", "with", "=", "!=", "~="}
+"""Words behind which an expression goes on, be it in the next line."""
 
 
 class Token(NamedTuple):
@@ -49,11 +64,12 @@ class Statement:
 
 
 class Trouble(NamedTuple):
-    """A place that is no syntax."""
+    """A place that is no syntax. `fatal` if what is behind it is taken for what it is not."""
 
     line: int
     reason: str
     text: str = ""
+    fatal: bool = False
 
 
 @dataclass
@@ -140,6 +156,10 @@ class _Parser:
 
     def _add(self, token: Token, *, block: bool = False) -> Statement:
         first = self._words[0] if self._words else token
+        for before, word in pairwise(self._words):
+            if _begins(before, word):
+                reason = f"no semicolon before `{word.text}` of line {word.line}"
+                self.parsed.troubles.append(Trouble(before.line, reason, fatal=True))
         statement = Statement(
             [each.text for each in self._words],
             first.line,
@@ -176,4 +196,17 @@ class _Parser:
         if self._words:
             self._trouble(self._words[0], "a statement has no end", self._said())
         for each in self._open:
-            self.parsed.troubles.append(Trouble(each.line, "a block has no end", each.head))
+            reason = f"the block of `{each.head}` has no end"
+            self.parsed.troubles.append(Trouble(each.line, reason, fatal=True))
+
+
+def _begins(before: Token, word: Token) -> bool:
+    """Whether a word that follows another one begins a statement of its own.
+
+    It does behind a value, and at the start of a line unless an expression goes on there.
+    """
+    if word.text not in BEGINNINGS or before.kind == "template":
+        return False
+    if before.text in _GOES_ON or before.text.endswith((",", "(", "=", ":")):
+        return False
+    return word.line > before.line or before.kind == "string" or before.text[0].isdigit()

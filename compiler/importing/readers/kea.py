@@ -55,6 +55,7 @@ class _Reader:
     def server(self, server: dict[str, Any]) -> None:
         """Subnets, those of shared networks, and the reservations of all."""
         self.unknown(server)
+        self.facts.authoritative |= server.get("authoritative") is True
         top = self._settings(server)
         for each in server.get("subnet4", ()):
             self._subnet(each, top, "")

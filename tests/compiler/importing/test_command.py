@@ -74,3 +74,16 @@ def test_what_it_cannot_read(tmp_path: Path) -> None:
 
 def test_findings_as_annotations(files: list[str]) -> None:
     assert "::warning file=" in run(*files, "--format", "github").stdout
+
+
+def test_a_missing_semicolon_is_an_error(tmp_path: Path) -> None:
+    text = """\
+    subnet 10.5.0.0 netmask 255.255.255.0 {
+      option routers 10.5.0.254
+      range 10.5.0.10 10.5.0.20;
+    }
+    """
+    bad = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    result = run("--dhcpd", bad)
+    assert result.exit_code == 1
+    assert str(result.exception) == f"{bad}:2: no semicolon before `range` of line 3"

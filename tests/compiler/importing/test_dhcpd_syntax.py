@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threerc.compiler.importing.readers.dhcpd_syntax import Statement, parse, unquoted
+from threerc.compiler.importing.readers.dhcpd_syntax import BEGINNINGS, Statement, parse, unquoted
 
-WORDS = st.from_regex(r"[a-z0-9][a-z0-9.:/_=+-]{0,12}", fullmatch=True)
+WORDS = st.from_regex(r"[a-z0-9][a-z0-9.:/_=+-]{0,12}", fullmatch=True).filter(
+    lambda word: word not in BEGINNINGS
+)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 STRINGS = TEXTS.map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
 HEADS = st.lists(WORDS | STRINGS | st.just(","), min_size=1, max_size=5)
@@ -96,3 +99,38 @@ def test_troubles_have_lines() -> None:
         (7, "a quote has no partner"),
         (7, "a statement has no end"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("option routers 10.5.0.254\n  range 10.5.0.1 10.5.0.9;", 1, "`range` of line 2"),
+        ("option routers 10.5.0.254 option root-path x;", 1, "`option` of line 1"),
+        ('option domain-name "a.b"\nsubnet 10.0.0.0 { }', 1, "`subnet` of line 2"),
+        ("\nauthoritative\ninclude \"x\";", 2, "`include` of line 3"),
+        ("option domain-name-servers ns.a.b\n\nhost a { }", 1, "`host` of line 3"),
+    ],
+)  # fmt: skip
+def test_a_semicolon_that_is_missing(text: str, line: int, reason: str) -> None:
+    (trouble,) = parse(text).troubles
+    assert trouble == (line, f"no semicolon before {reason}", "", True)
+
+
+def test_a_block_that_has_no_end() -> None:
+    (trouble,) = parse("\nsubnet x {\n host a { b; \n}\n").troubles
+    assert trouble == (2, "the block of `subnet x` has no end", "", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if exists a and\n option b = "x" or\n option c = 1 { filename "y"; }',
+        'match if substring(\n option x, 0, 4) = "Cisc";',
+        'set a = concat("b",\n option host-name);',
+        "host-identifier option dhcp6.client-id 00:01;",
+        "match hardware;",
+        "{{ more }}\nhost a { }",
+    ],
+)
+def test_words_of_an_expression_begin_nothing(text: str) -> None:
+    assert parse(text).troubles == []

@@ -7,9 +7,12 @@ from pathlib import Path
 from tests.compiler.importing.trees import imported, told, written
 from threerc.compiler.build import check
 from threerc.compiler.importing import run
+from threerc.compiler.importing.networks import NEW_AUTHORITY
 from threerc.compiler.importing.run import Sources
+from threerc.compiler.importing.verifying import lines
 
 SUBNET = """\
+authoritative;
 option domain-name "example.org";
 subnet 192.168.1.0 netmask 255.255.255.0 {
   option routers 192.168.1.254;
@@ -60,25 +63,22 @@ host both { hardware ethernet 00:00:00:00:06:00; fixed-address 192.168.1.130, 19
 def test_what_dhcpd_has_and_a_site_has_not(tmp_path: Path) -> None:
     facts, site, compared = imported(sources(tmp_path, DHCPD), tmp_path / "site")
     line = len(SUBNET.splitlines())
-    assert (
-        sorted(told(facts))
-        == sorted(
-            f"dhcpd.conf:{line + number}: {reason}"
-            for number, reason in (
-                (1, "site.yaml has nothing for `class` of dhcpd.conf"),
-                (4, "site.yaml has nothing for `key` of dhcpd.conf"),
-                (5, "templating is left in the file"),
-                (7, "00:00:00:00:01:00 is also that of dup1, at 192.168.1.20"),
-                (8, "192.168.1.20 is also that of dup1, whose MAC is 00:00:00:00:01:00"),
-                (9, "a host of site.yaml has a fixed address"),
-                (10, "the fixed address of far lies in no subnet"),
-                (11, "the fixed address of nowhere is not known"),
-                (12, "the included file is not beside this one"),
-                (14, "an interface of site.yaml has one address: 192.168.1.131 is left out"),
-                (-4, "192.168.1.0/24 overlaps 192.168.1.128/25"),
-            )
+    assert sorted(told(facts)) == sorted(
+        f"dhcpd.conf:{line + number}: {reason}"
+        for number, reason in (
+            (1, "site.yaml has nothing for `class` of dhcpd.conf"),
+            (4, "site.yaml has nothing for `key` of dhcpd.conf"),
+            (5, "templating is left in the file"),
+            (7, "00:00:00:00:01:00 is also that of dup1, at 192.168.1.20"),
+            (8, "192.168.1.20 is also that of dup1, whose MAC is 00:00:00:00:01:00"),
+            (9, "a host of site.yaml has a fixed address"),
+            (10, "the fixed address of far lies in no subnet: the host is left out"),
+            (11, "the fixed address of nowhere is not known: the host is left out"),
+            (12, "the included file is not beside this one"),
+            (14, "an interface of site.yaml has one address: 192.168.1.131 is left out"),
+            (13, "192.168.1.128/25 overlaps 192.168.1.0/24"),
+            (-4, "no file says which host is the DHCP server: srv has the role"),
         )
-        or True
     )
     text = site.read_text(encoding="utf-8")
     assert '#       match if substring(option vendor-class-identifier, 0, 4) = "Cisc";\n' in text
@@ -164,9 +164,8 @@ sub  NS ns.sub
     assert built.hosts["quiet"].dns == "none"
     assert built.hosts["web"].aliases == ("www",)
     assert str(built.hosts["web"].address6) == "2001:db8::30"
-    assert (
-        built.dns.zones["example.org"].records
-        == (
+    assert sorted(built.dns.zones["example.org"].records) == sorted(
+        (
             '@ CAA 0 issue "ca.example.net"',
             "* CNAME web",
             "many A 192.168.1.40",
@@ -179,7 +178,6 @@ sub  NS ns.sub
             "ns.sub A 192.168.1.50",
             "_x._tcp 600 SRV 1 2 3 web",
         )
-        or True
     )
 
 
@@ -267,7 +265,7 @@ def test_two_machines_with_one_name_and_a_next_server_that_nobody_says(tmp_path:
     paths = written(
         tmp_path,
         dhcpd__conf="""\
-        option domain-name "example.org";
+        authoritative; option domain-name "example.org";
         use-host-decl-names on;
         subnet 10.0.0.0 netmask 255.255.255.0 { }
         host a.x { hardware ethernet 02:00:00:00:00:01; fixed-address 10.0.0.1; }
@@ -305,7 +303,7 @@ def test_zones_alone(tmp_path: Path) -> None:
 def test_the_files_of_a_failover_pair(tmp_path: Path) -> None:
     """Both say the same of networks and hosts, and each which of the two it is."""
     text = """\
-option site-code code 150 = text;
+option site-code code 150 = text; authoritative;
 failover peer "site" {{
   {0}; address {1}; port 647; peer address {2}; peer port 647;
   max-response-delay 60; max-unacked-updates 10; load balance max seconds 3; {3}
@@ -327,3 +325,46 @@ host b {{ hardware ethernet 02:00:00:00:00:02; fixed-address 10.0.0.2; }}
     assert compared.differences == []
     assert told(facts) == []
     assert [host.name for host in check(site).site.with_role("dhcp")] == ["a", "b"]
+
+
+def test_a_name_that_becomes_another_is_told(tmp_path: Path) -> None:
+    """Also where DHCP tells nobody the name; not where the host has its name from DNS."""
+    dhcpd = """\
+host under_score { hardware ethernet 00:00:00:00:01:00; fixed-address 192.168.1.20; }
+host in_dns { hardware ethernet 00:00:00:00:02:00; fixed-address 192.168.1.21; }
+"""
+    found = sources(tmp_path, dhcpd, "in-dns A 192.168.1.21\n", "21 PTR in-dns.example.org.\n")
+    facts = run.read(found)
+    assert "  under-score:" in run.write(facts)
+    place = f"dhcpd.conf:{len(SUBNET.splitlines()) + 1}"
+    said = f"{place}: under_score is called under-score: its name is taken, or is none"
+    assert said in told(facts)
+    assert not any("in_dns" in each or "in-dns" in each for each in told(facts))
+
+
+def test_what_the_compiled_server_says_besides(tmp_path: Path) -> None:
+    """A file that says little: what is new is told, the more so that it is authoritative."""
+    text = """\
+subnet 10.5.0.0 netmask 255.255.255.0 { option routers 10.5.0.254; }
+host a { hardware ethernet 02:00:00:00:00:01; fixed-address 10.5.0.1; }
+host b { hardware ethernet 02:00:00:00:00:02; fixed-address 10.5.0.2; }
+"""
+    plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    facts, _, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
+    assert f"dhcpd.conf:1: {NEW_AUTHORITY}" in told(facts)
+    assert list(lines(compared, 0))[-6:] == [
+        f"new: {NEW_AUTHORITY}",
+        "new: 2 hosts are told `max-lease-time 43200`",
+        "new: 2 hosts are told `option broadcast-address 10.5.0.255`",
+        'new: 2 hosts are told `option domain-name "site.invalid"`',
+        "new: 2 hosts are told their names (`use-host-decl-names on`)",
+        "no differences but what is new, listed above",
+    ]
+
+
+def test_a_server_that_is_not_authoritative_can_stay_so(tmp_path: Path) -> None:
+    text = "not authoritative;\n" + SUBNET.partition("\n")[2]
+    plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    facts, site, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
+    assert check(site).site.dhcp.statements == ("not authoritative",)
+    assert not any("authoritative" in each for each in [*told(facts), *lines(compared, 0)])
