@@ -226,7 +226,7 @@ class _Dhcp:
             if after[key] != _UNSAID.get(key):
                 self.found.new[f"`{key} {after[key]}`"] += 1
         if told_name(self.built, new) and not told_name(self.source, old):
-            self.found.new["their names (`use-host-decl-names on`)"] += 1
+            self.found.new["a name (`use-host-decl-names on`)"] += 1
 
     def _spelled(self, value: str) -> list[str]:
         """Values with servers by their addresses."""

@@ -357,7 +357,7 @@ host b { hardware ethernet 02:00:00:00:00:02; fixed-address 10.5.0.2; }
         "new: 2 hosts are told `max-lease-time 43200`",
         "new: 2 hosts are told `option broadcast-address 10.5.0.255`",
         'new: 2 hosts are told `option domain-name "site.invalid"`',
-        "new: 2 hosts are told their names (`use-host-decl-names on`)",
+        "new: 2 hosts are told a name (`use-host-decl-names on`)",
         "no differences but what is new, listed above",
     ]
 
