@@ -11,8 +11,6 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from threerc.runtime.config import Count, HostName, Part
 
 STAMP: Final = "%Y-%m-%d/%H:%M:%S"
@@ -126,11 +124,9 @@ def readable_part(data: Mapping[str, Any]) -> Record | None:
     What is missing in it may have been there.
     """
     fields = _known_fields(data)
-    try:
-        return Record.load(fields)
-    except ValidationError as error:
-        bad = {problem["loc"][0] for problem in error.errors()}
-        return known_part({key: value for key, value in fields.items() if key not in bad})
+    host = {"host": fields.get("host")}
+    good = {key: value for key, value in fields.items() if known_part({**host, key: value})}
+    return known_part(good)
 
 
 def _known_fields(data: Mapping[str, Any]) -> dict[str, Any]:
