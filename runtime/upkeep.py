@@ -103,9 +103,10 @@ class Upkeep:
         record, update = held.record, dict[str, Any]()
         if record.up is None:
             update |= {"up": now, "avoid": ()}
-        history = self.view.config.policy(self.view.config.virtual_machines[vm]).history
-        if record.left and record.up is not None and now - record.up >= history:
-            update |= {"left": "", "strain": 0.0}
+        if record.left and record.up is not None:
+            policy = self.view.config.policy(self.view.config.virtual_machines[vm])
+            if now - record.up >= policy.history:
+                update |= {"left": "", "strain": 0.0}
         return record.model_copy(update=update) if update else None
 
     # -- boot links
@@ -152,6 +153,8 @@ class Upkeep:
         up = {vm: self.memory.held[vm].record for vm in self._held() if vm not in self.view.down}
         unclear = {vm: r for vm, r in up.items() if r.intent and self._may_be_settled(vm, r.intent)}
         back = {vm: up[vm] for vm in self.back if vm not in unclear}
+        if not unclear and not back:
+            return
         hosts = {name for r in unclear.values() if r.intent for name in (r.host, r.intent.to)}
         survey = Survey()
         self._ask(survey, hosts | {record.host for record in back.values()})
