@@ -22,18 +22,12 @@ from threerc.testbed.client import Answer, Testbed
 from threerc.testbed.daemons.program import PROGRAM
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event
-from threerc.testbed.faults import unhealed
+from threerc.testbed.faults import SERVICES, unhealed
 from threerc.testbed.splitting import decision
 
 CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
 _VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
-_DAEMONS: Final = {
-    "dhcp": "dhcpd",
-    "tftp": "tftpd",
-    "dns": "named",
-    "gmetad": "gmetad",
-    "install": "install-server",
-}
+_DAEMONS: Final = {**SERVICES, "gmetad": "gmetad", "install": "install-server"}
 _CONTROLLERS: Final = ("controller", "cron")
 """What starts a controller: a daemon of its own or, where there is none, cron."""
 _SECONDS: Final = 90.0

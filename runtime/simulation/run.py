@@ -47,7 +47,6 @@ def run(
     """
     start = replace(_start(scenario), install_server=install_server)
     simulation = Simulation(config, start)
-    simulation.site.installers_say_so = scenario.installers_say_so
     wrong = [entry for entry in scenario.controllers.values() if entry.ahead or entry.drift]
     if wrong:
         patience = max(abs(entry.ahead) for entry in wrong)
@@ -76,6 +75,7 @@ def _start(scenario: Scenario) -> Start:
         loads=scenario.loads,
         minutes={name: when for name, when in minutes.items() if when is not None},
         clocks={name: Clock(entry.ahead, entry.drift) for name, entry in entries},
+        installers_say_so=scenario.installers_say_so,
     )
 
 

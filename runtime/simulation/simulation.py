@@ -25,8 +25,9 @@ class Start:
     """How a simulation begins.
 
     `lines` are the thesis's lines of VMs; a VM that has none is at home. Those in `off` do not
-    run. `minutes` and `clocks` are the controllers'; those without are as the site has it. An
-    `install_server` turns back the boot link of whoever is installed, and tells the controllers.
+    run. `minutes` and `clocks` are the controllers'; those without are as the site has it.
+    `installers_say_so` to the controllers when they are done; an `install_server` does so too, and
+    turns the machine's boot link back itself.
     """
 
     time: float = 1_700_000_000.0
@@ -39,6 +40,7 @@ class Start:
     loads: Mapping[str, float] = field(default_factory=dict)
     minutes: Mapping[str, Minutes | int] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    installers_say_so: bool = False
     install_server: bool = False
 
 
@@ -59,6 +61,7 @@ class Simulation:
         self.start = start
         self.timeline = Timeline(start.time)
         self.site = Site(config, self.timeline, Chance(start.seed), start.timing, locks=start.locks)
+        self.site.installers_say_so = start.installers_say_so or start.install_server
         self.site.install_server = start.install_server
         known = self._records()
         where = {

@@ -226,5 +226,5 @@ class Site:
     def _installed(self, vm: str) -> None:
         if self.install_server:
             self.guests[vm].link = self._declared(vm)
-        if self.installers_say_so or self.install_server:
+        if self.installers_say_so:
             say_so(self.store, "installed", vm, {})

@@ -12,7 +12,7 @@ from typing import Final
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults.base import CONTROLLER, HOST, SITE, VM, Fault, Hands, Options
 from threerc.testbed.faults.host import HOST_FAULTS
-from threerc.testbed.faults.site import SITE_FAULTS, SWITCH
+from threerc.testbed.faults.site import SERVICES, SITE_FAULTS, SWITCH
 from threerc.testbed.faults.vm import VM_FAULTS
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "FAULTS",
     "HOST",
     "NAMES",
+    "SERVICES",
     "SITE",
     "SWITCH",
     "VM",

@@ -73,14 +73,6 @@ def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
     hands.service(host, "gmond", runs=True)
 
 
-def _kill_board(hands: Hands, host: str, _options: Options) -> None:
-    hands.service(*hands.board(host), runs=False)
-
-
-def _start_board(hands: Hands, host: str, _options: Options) -> None:
-    hands.service(*hands.board(host), runs=True)
-
-
 _LIES: Final = ("mode", "silent")
 
 HOST_FAULTS: Final = (
@@ -106,7 +98,13 @@ HOST_FAULTS: Final = (
     ),
     Fault("ssh", HOST, _begin_ssh, _powered(_heal_ssh), options=("mode",), modes=("dead", "hang")),
     Fault("libvirtd", HOST, *stopped("libvirtd")),
-    Fault("board", HOST, _kill_board, _start_board, options=("mode",), modes=("dead",)),
+    Fault(
+        "board",
+        HOST,
+        *_pair(lambda hands, host, runs: hands.service(*hands.board(host), runs=runs)),
+        options=("mode",),
+        modes=("dead",),
+    ),
     Fault("gmond", HOST, *stopped("gmond")),
     Fault(
         "gmetad",

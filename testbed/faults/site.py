@@ -11,7 +11,8 @@ from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options
 from threerc.testbed.faults.host import stopped
 
-_SERVICES: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
+SERVICES: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
+"""The daemon of each role that a fault can strike, as the testbed calls it."""
 SWITCH: Final = "switch"
 _FILLING: Final = ".filled-by-the-testbed"
 _FILL: Final = 'dd if=/dev/zero of="$1/' + _FILLING + '" bs=4k 2>/dev/null; exit 0'
@@ -24,7 +25,7 @@ def _service(role: str) -> tuple[Begin, Begin]:
     def change(hands: Hands, *, runs: bool) -> None:
         for host in hands.providers(role):
             if hands.is_on(host):
-                hands.service(host, _SERVICES[role], runs=runs)
+                hands.service(host, SERVICES[role], runs=runs)
 
     def begin(hands: Hands, _name: str, _options: Options) -> None:
         change(hands, runs=False)
@@ -64,8 +65,8 @@ def _mend_switch(hands: Hands, name: str, _options: Options) -> None:
 
 
 SITE_FAULTS: Final = (
-    *(Fault(role, SITE, *_service(role)) for role in _SERVICES),
-    *(Fault(role, HOST, *stopped(daemon)) for role, daemon in _SERVICES.items()),
+    *(Fault(role, SITE, *_service(role)) for role in SERVICES),
+    *(Fault(role, HOST, *stopped(daemon)) for role, daemon in SERVICES.items()),
     Fault("state", SITE, _hurt_state, _mend_state, options=("mode",), modes=("lost", "full")),
     Fault(SWITCH, SITE, _break_switch, _mend_switch),
 )
