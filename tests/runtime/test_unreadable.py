@@ -162,14 +162,20 @@ def test_it_counts_where_it_was_and_where_it_is_seen() -> None:
     assert "of memory left" in case.refused["alfa03"]
 
 
-def test_a_host_on_which_it_may_be_alive_is_not_fenced() -> None:
-    """Its line says alfa03, which does not run it; alfa01 does not answer, and may."""
+def with_alfa01_lost() -> TinyWorld:
+    """It does not answer, and its board would cut its power; `other` was on it, and is silent."""
     site = world()
     site.hosts["alfa01"].ssh = False
     site.hosts["alfa01"].power = "ok"
-    remember(site, "gridce", Record(host="alfa03", up=0.0))
     remember(site, "other", Record(host="alfa01", up=0.0), torn=False)
     site.silent |= {"alfa01": 500.0, "other": 500.0}
+    return site
+
+
+def test_a_host_on_which_it_may_be_alive_is_not_fenced() -> None:
+    """Its line says alfa03, which does not run it; alfa01 does not answer, and may."""
+    site = with_alfa01_lost()
+    remember(site, "gridce", Record(host="alfa03", up=0.0))
     (case, *_) = tick(site, SITE, "bibe").cases
     assert "gridce which may be on it, is alive: its power is not cut" in case.reason
     assert site.copies("gridce") == 1
@@ -181,14 +187,10 @@ def test_a_host_is_fenced_where_another_one_says_that_it_has_it() -> None:
     volumes = {"v": {"minor": 1, "port": 7789, "size": 1, "peers": peers}}
     vms = SITE.model_dump(mode="json")["virtual_machines"]
     vms["other"] |= {"volume": "v", "allowed": [*peers]}
-    site = world()
-    site.hosts["alfa01"].ssh = False
-    site.hosts["alfa01"].power = "ok"
+    site = with_alfa01_lost()
     site.hosts["alfa01"].running.clear()
     site.hosts["alfa03"].running.add("gridce")
     remember(site, "gridce", Record(host="alfa01", up=0.0))
-    remember(site, "other", Record(host="alfa01", up=0.0), torn=False)
-    site.silent |= {"alfa01": 500.0, "other": 500.0}
     (case, *_) = tick(site, config(volumes=volumes, virtual_machines=vms), "bibe").cases
     assert case.step == "RESTART"
     assert "the power of alfa01 was cut" in case.reason
@@ -216,12 +218,8 @@ def test_the_host_of_a_damaged_record_is_not_fenced_while_its_vm_is_alive() -> N
     volumes = {"v": {"minor": 1, "port": 7789, "size": 1, "peers": peers}}
     vms = SITE.model_dump(mode="json")["virtual_machines"]
     vms["gridce"] |= {"volume": "v", "home": "alfa02", "allowed": [*peers]}
-    site = world()
-    site.hosts["alfa01"].ssh = False
-    site.hosts["alfa01"].power = "ok"
+    site = with_alfa01_lost()
     site.store.put("vm/gridce", {"host": "alfa01", "state": "zzz"}, 0)
-    remember(site, "other", Record(host="alfa01", up=0.0), torn=False)
-    site.silent |= {"alfa01": 500.0, "other": 500.0}
     (case, *_) = tick(site, config(volumes=volumes, virtual_machines=vms), "bibe").cases
     assert "gridce on it is alive: its power is not cut" in case.reason
     assert site.copies("gridce") == 1
@@ -229,12 +227,9 @@ def test_the_host_of_a_damaged_record_is_not_fenced_while_its_vm_is_alive() -> N
 
 def test_a_host_is_not_fenced_while_somebody_may_be_starting_it_there() -> None:
     """Its record was written a moment ago; it may hold an intent, and who acts holds the record."""
-    site = world()
-    site.hosts["alfa01"].ssh = False
-    site.hosts["alfa01"].power = "ok"
+    site = with_alfa01_lost()
     remember(site, "gridce", Record(host="alfa03", up=0.0))
-    remember(site, "other", Record(host="alfa01", up=0.0), torn=False)
-    site.silent |= {"alfa01": 500.0, "other": 500.0, "gridce": 500.0}
+    site.silent["gridce"] = 500.0
 
     def of_other() -> str:
         cases = {case.vm: case for case in tick(site, SITE, "bibe").cases}
