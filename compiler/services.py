@@ -1,4 +1,4 @@
-"""The daemons that read the compiled files: how each of them takes new ones.
+"""The daemons that read the compiled files: what each is told when some of them change.
 
 Source: dhcpd(8), kea-dhcp4(8), rndc(8), in.tftpd(8), gmond(1), gmetad(1), exportfs(8),
 drbdadm(8), cron(8).
@@ -7,21 +7,34 @@ drbdadm(8), cron(8).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple
 
 Verb = Literal["restart", "reload", "adjust"]
+Said = Literal["start", "stop", Verb]
 
 
 class Service(NamedTuple):
     """A daemon of a host, and what is to be done with it when one of its files changes.
 
-    `restart` interrupts what it does, `reload` and `adjust` do not. `unit` is systemd's.
+    `restart` interrupts what it does, `reload` and `adjust` do not. `unit` is systemd's. Those that
+    have a `program` are no daemons: the kernel is told, by it.
     """
 
     name: str
     verb: Verb
     unit: str
+    program: tuple[str, ...] = ()
+
+
+class Order(NamedTuple):
+    """What a daemon is to do."""
+
+    service: Service
+    verb: Said
+
+    def __str__(self) -> str:
+        return f"{self.service.name} {self.verb}"
 
 
 DHCPD: Final = Service("dhcpd", "restart", "isc-dhcp-server")
@@ -30,8 +43,8 @@ KEA6: Final = Service("kea-dhcp6", "restart", "kea-dhcp6-server")
 NAMED: Final = Service("named", "reload", "named")
 GMOND: Final = Service("gmond", "restart", "ganglia-monitor")
 GMETAD: Final = Service("gmetad", "restart", "gmetad")
-DRBD: Final = Service("DRBD", "adjust", "drbd")
-EXPORTS: Final = Service("NFS exports", "reload", "nfs-server")
+DRBD: Final = Service("DRBD", "adjust", "drbd", ("drbdadm", "adjust", "all"))
+EXPORTS: Final = Service("NFS exports", "reload", "nfs-server", ("exportfs", "-ra"))
 
 _READERS: Final = tuple(
     (re.compile(pattern), service)
@@ -57,12 +70,25 @@ def reader(path: str) -> Service | None:
     return next((service for pattern, service in _READERS if pattern.match(path)), None)
 
 
-def readers(paths: Iterable[str]) -> dict[str, set[Service]]:
-    """The daemons that have to be told of changed files, by host; paths begin with the host."""
-    found: dict[str, set[Service]] = {}
-    for full in paths:
-        host, slash, path = full.partition("/")
-        service = reader(slash + path)
-        if service is not None:
-            found.setdefault(host, set()).add(service)
-    return found
+def orders(changed: Iterable[str], before: Collection[str], after: Collection[str]) -> list[Order]:
+    """What the daemons of a host are to do when files change, in order.
+
+    `before` and `after` are all files that are there. Those that stop come first: another one may
+    take their place, and port.
+    """
+    concerned = {reader(path) for path in changed}
+    if not any(concerned):
+        return []
+    had, fed = ({reader(path) for path in paths} for paths in (before, after))
+    found = (_order(each, each in had, each in fed) for each in SERVICES if each in concerned)
+    return sorted(filter(None, found), key=lambda order: order.verb != "stop")
+
+
+def _order(service: Service, had: bool, fed: bool) -> Order | None:
+    """What a service does that had files before, and is fed some after."""
+    if service == DRBD and not fed:
+        return None  # drbdadm fails where it has no resource; those that were up stay up
+    if service.program:
+        return Order(service, service.verb)
+    started: Said = service.verb if had else "start"
+    return Order(service, started if fed else "stop")

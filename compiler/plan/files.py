@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from threerc.compiler.services import Service, readers
+from threerc.compiler.services import Order, orders, reader
 
 _MOST_LINES: Final = 400
 """Of one file's diff."""
+_FILE: Final = re.compile(r'^"([^"/]+)(/[^"]+)":', re.MULTILINE)
+"""A host and a path on it, in a manifest."""
 Read = Callable[[str], bytes | None]
 """The content of a path of a tree: None where there is none, a link's target as a line."""
 
 
 @dataclass(frozen=True)
 class FileChanges:
-    """The paths that are new, gone, and changed, each `<host>/<path on that host>`, sorted."""
+    """The paths that are new, gone, and changed, each `<host>/<path on that host>`, sorted.
+
+    `manifest` is that of the tree that is changed to.
+    """
 
     new: tuple[str, ...]
     gone: tuple[str, ...]
     changed: tuple[str, ...]
+    manifest: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -30,9 +37,28 @@ class FileChanges:
         return tuple(sorted((*self.new, *self.gone, *self.changed)))
 
     @property
-    def daemons(self) -> dict[str, set[Service]]:
-        """The daemons that have to be told, by host."""
-        return readers(self.paths)
+    def daemons(self) -> dict[str, list[Order]]:
+        """What the daemons of each host are told; a host that is gone is left as it is."""
+        paths = _by_host(self.paths)
+        concerned = {host for host, files in paths.items() if any(map(reader, files))}
+        after: dict[str, set[str]] = {}
+        for host, path in _FILE.findall(self.manifest):
+            if host in concerned:
+                after.setdefault(host, set()).add(path)
+        gone, new = _by_host(self.gone), _by_host(self.new)
+        found: dict[str, list[Order]] = {}
+        for host, there in sorted(after.items()):
+            before = (there - new.get(host, set())) | gone.get(host, set())
+            found[host] = orders(paths[host], before, there)
+        return {host: given for host, given in found.items() if given}
+
+
+def _by_host(paths: Iterable[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for full in paths:
+        host, slash, path = full.partition("/")
+        found.setdefault(host, set()).add(slash + path)
+    return found
 
 
 def compare(old: str, new: str) -> FileChanges:
@@ -41,7 +67,7 @@ def compare(old: str, new: str) -> FileChanges:
     gone = {_path(line) for line in before - after}
     come = {_path(line) for line in after - before}
     return FileChanges(
-        tuple(sorted(come - gone)), tuple(sorted(gone - come)), tuple(sorted(gone & come))
+        tuple(sorted(come - gone)), tuple(sorted(gone - come)), tuple(sorted(gone & come)), new
     )
 
 

@@ -13,7 +13,7 @@ from threerc.compiler.plan.change import RISKS, Change, Risk
 from threerc.compiler.plan.compare import Comparison, compare
 from threerc.compiler.plan.files import FileChanges, diffs
 from threerc.compiler.plan.files import compare as compare_files
-from threerc.compiler.services import Service
+from threerc.compiler.services import Order
 
 MOST_HOSTS: Final = 0.3
 """A change of a larger share of the hosts needs to be forced."""
@@ -65,8 +65,8 @@ class Plan:
             "needs_allow": list(self.needs_consent),
             "changes": [_change(each) for each in self.comparison.changes],
             "daemons": {
-                host: [{"name": s.name, "verb": s.verb} for s in sorted(services)]
-                for host, services in sorted(self.files.daemons.items())
+                host: [{"name": order.service.name, "verb": order.verb} for order in given]
+                for host, given in self.files.daemons.items()
             },
             "files": {
                 "new": list(self.files.new),
@@ -98,7 +98,7 @@ def plan(site: Path, against: str, today: date, *, diff: bool = False) -> Plan:
         return Plan(new.name, old.name, comparison, files, lines)
 
 
-def told(daemons: dict[str, set[Service]]) -> Iterable[tuple[str, str]]:
+def told(daemons: dict[str, list[Order]]) -> Iterable[tuple[str, str]]:
     """What is done with the daemons of each host, in words."""
-    for host, services in sorted(daemons.items()):
-        yield host, ", ".join(f"{s.name} {s.verb}" for s in sorted(services))
+    for host, given in daemons.items():
+        yield host, ", ".join(map(str, given))

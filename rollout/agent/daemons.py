@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from threerc.compiler.services import SERVICES, Service, reader
+from threerc.compiler.services import Order
 from threerc.rollout.agent.programs import found, run
 
 _ELSEWHERE = {
@@ -15,23 +14,8 @@ _ELSEWHERE = {
     "kea-dhcp4-server": "kea-dhcp4",
 }
 """What other distributions call Debian's units."""
-_PROGRAMS = {
-    "drbd": ("drbdadm", "adjust", "all"),
-    "nfs-server": ("exportfs", "-ra"),
-}
-"""Those that are told by a program of their own."""
 _OUTLIVE = {"ganglia-monitor": "gmond", "gmetad": "gmetad"}
 """Daemons that Debian's scripts do not end: they look for a file with the id, that nobody has."""
-
-
-class Order(NamedTuple):
-    """A daemon that is to take its new files, or to stop, since it has none any more."""
-
-    service: Service
-    stops: bool
-
-    def __str__(self) -> str:
-        return f"{self.service.name} {'stop' if self.stops else self.service.verb}"
 
 
 class Told(NamedTuple):
@@ -41,22 +25,10 @@ class Told(NamedTuple):
     absent: bool = False
 
 
-def orders(changed: Iterable[str], there: Iterable[str]) -> list[Order]:
-    """What the daemons are to do whose files have changed, when just those of `there` are there.
-
-    Those that stop come first: another one may take their place, and port.
-    """
-    concerned = {reader(path) for path in changed}
-    fed = {reader(path) for path in there} if any(concerned) else set()
-    given = [Order(each, each not in fed) for each in SERVICES if each in concerned]
-    return sorted(given, key=lambda order: not order.stops)
-
-
 def tell(order: Order) -> Told:
     """Let a daemon take its new files: by a reload where it can, else by a restart."""
-    unit = order.service.unit
-    if unit in _PROGRAMS:
-        command = _PROGRAMS[unit]
+    command = order.service.program
+    if command:
         return Told(run(*command) or "") if found(command[0]) else Told(absent=True)
     return _systemd(order) if os.path.isdir("/run/systemd/system") else _init(order)
 
@@ -72,7 +44,8 @@ def _systemd(order: Order) -> Told:
 
 
 def _verb(order: Order) -> str:
-    if order.stops:
+    """A daemon that is to start may run already, by the files that its package came with."""
+    if order.verb == "stop":
         return "stop"
     return "restart" if order.service.verb == "restart" else "reload-or-restart"
 

@@ -8,11 +8,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from threerc.compiler.services import Service
+from threerc.compiler.services import Order, Service, orders
 from threerc.rollout.agent import changes, daemons
 from threerc.rollout.agent.changes import Changes
 from threerc.rollout.agent.checks import check
-from threerc.rollout.agent.daemons import Order
 from threerc.rollout.agent.disk import Disk, Entries, digest
 from threerc.rollout.agent.errors import AgentError
 from threerc.rollout.agent.health import Health
@@ -117,7 +116,7 @@ class Host:
         if not self.alive:
             return {"told": [], "absent": [], "failures": []}
         switch.telling()
-        answer = _tell(daemons.orders(switch.paths, self.new))
+        answer = _tell(self._orders(switch))
         self._absent = frozenset(answer["absent"])
         return answer
 
@@ -125,7 +124,7 @@ class Host:
         """What is wrong with the daemons that were told, and with TFTP if it served before."""
         if not self.alive:
             return {"failures": []}
-        given = daemons.orders(self._prepared().paths, self.new)
+        given = self._orders(self._prepared())
         failures = self._health().complaints(_serving(given, self._absent), self._serve)
         if self._served and self._health().boot_link() is False:
             failures.append("TFTP does not give the boot links any more")
@@ -152,6 +151,11 @@ class Host:
 
     # -- parts
 
+    def _orders(self, switch: Switch) -> list[Order]:
+        """What the daemons are to do after a switch to the new generation."""
+        before = (change.path for change in switch.changes if change.old is not None)
+        return orders(switch.paths, {*self._current["entries"], *before}, self.new)
+
     def _recover(self) -> list[str]:
         """Undo a switch that is half done, or clear up after one that was done."""
         left = Switch.left(self.disk, self.state)
@@ -169,8 +173,10 @@ class Host:
 
     def _tell_again(self, left: Switch, entries: Entries) -> list[str]:
         """Let the daemons take the old files; what is wrong with them then."""
-        there = [change.path for change in left.changes if change.old is not None]
-        given = daemons.orders(left.paths, [*entries, *there])
+        new = {change.path for change in left.changes if change.new is not None}
+        old = {change.path for change in left.changes if change.old is not None}
+        kept = entries.keys() - set(left.paths)
+        given = orders(left.paths, kept | new, kept | old)
         answer = _tell(given)
         serving = _serving(given, answer["absent"]) if entries else []
         complaints = Health(self.disk, entries).complaints(serving, self._serve)
@@ -216,7 +222,7 @@ class Host:
 
 def _serving(given: list[Order], absent: Collection[str]) -> list[Service]:
     """The daemons that have to serve after these orders."""
-    services = [order.service for order in given if not order.stops]
+    services = [order.service for order in given if order.verb != "stop"]
     return [service for service in services if service.name not in absent]
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rollout.rolling import leftovers
-from threerc.compiler.services import DHCPD, GMETAD, GMOND, KEA4
-from threerc.rollout.agent.daemons import Order, orders
+from threerc.compiler.services import DRBD, Order, orders
 from threerc.rollout.agent.disk import Entries
 from threerc.rollout.agent.errors import AgentError
 from threerc.rollout.agent.host import Host
@@ -88,6 +87,15 @@ def test_all_that_needs_room_on_the_disk_is_written_before_the_switch(
 def test_a_daemon_without_files_stops_before_another_takes_its_place() -> None:
     changed = ["/etc/ganglia/gmetad.conf", "/etc/kea/kea-dhcp4.conf", "/etc/dhcp/dhcpd.conf"]
     changed.append("/etc/ganglia/gmond.conf")
-    there = [path for path in changed if "dhcpd" not in path]
-    told = [Order(DHCPD, stops=True), *(Order(each, stops=False) for each in (KEA4, GMOND, GMETAD))]
-    assert orders(changed, there) == told
+    before = [path for path in changed if "kea" not in path]
+    after = [path for path in changed if "dhcpd" not in path]
+    told = ["dhcpd stop", "kea-dhcp4 start", "gmond restart", "gmetad restart"]
+    assert [str(each) for each in orders(changed, before, after)] == told
+
+
+def test_the_last_volume_that_goes_is_left_to_people_and_the_last_export_is_taken_back() -> None:
+    """`drbdadm adjust all` fails where there is no resource: all would be undone."""
+    changed = ["/etc/drbd.d/data.res", "/etc/exports.d/3rc.exports"]
+    assert [str(each) for each in orders(changed, changed, [])] == ["NFS exports reload"]
+    kept = ["/etc/drbd.d/other.res"]
+    assert orders(changed[:1], [*changed, *kept], kept) == [Order(DRBD, "adjust")]

@@ -21,7 +21,7 @@ from threerc.compiler.plan.against import PlanError
 from threerc.compiler.plan.change import Change, Risk
 from threerc.compiler.plan.compare import Comparison
 from threerc.compiler.plan.files import FileChanges, compare
-from threerc.compiler.plan.plan import Plan, plan
+from threerc.compiler.plan.plan import Plan, plan, told
 from threerc.compiler.tree import Entry
 
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
@@ -69,7 +69,25 @@ def test_against_another_file_and_a_revision(folder: Path) -> None:
     assert by_revision.comparison == by_file.comparison
     assert by_revision.files == by_file.files
     assert [change.subject for change in by_file.comparison.changes] == ["vm1"]
-    assert {s.name for s in by_file.files.daemons["s"]} >= {"dhcpd", "named"}
+    assert dict(told(by_file.files.daemons))["s"].startswith("dhcpd restart, named reload")
+
+
+def test_the_plan_says_of_daemons_what_the_agent_will_do(folder: Path) -> None:
+    """One that gets its first files starts, one that has lost its last stops.
+
+    A last volume that goes is none of DRBD's business; a host that is gone is left as it is.
+    """
+    (folder / "old.yaml").write_text(SITE)
+    edit(folder, "dhcp, dns, tftp", "tftp")
+    edit(folder, "[collector, controller]}", "[collector, controller, dhcp, dns]}")
+    edit(folder, "  wn[1-3]: {address: 192.168.1.21-", "  wn[2-3]: {address: 192.168.1.22-")
+    edit(folder, "02:00:00:00:03:01-", "02:00:00:00:03:02-")
+    edit(folder, "home: ph2, volume: data", "home: ph2")
+    edit(folder, "volumes:\n  data: {peers: [ph1, ph2], disk: /dev/vg/data, size: 20GiB}\n", "")
+    found = dict(told(plan(folder / "site.yaml", str(folder / "old.yaml"), TODAY).files.daemons))
+    assert found["s"] == "dhcpd stop, named stop"
+    assert found["t"] == "dhcpd start, named start"
+    assert found.keys() == {"s", "t"}
 
 
 def test_a_site_in_a_folder_of_its_repository(folder: Path) -> None:
