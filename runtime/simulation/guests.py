@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from threerc.runtime.simulation.machines import MAIN, Host
 from threerc.runtime.simulation.timeline import Entry, Timeline
 from threerc.runtime.simulation.timing import Chance, Timing
+
+OK: Final = "ok"
+DEAD: Final = "dead"
+STALE: Final = "stale"
+EMPTY: Final = "empty"
+NO_BOOT: Final = "no-boot"
+"""How a service answers: rightly, not at all, as in former times, with nothing, no boot file."""
 
 
 class Stage(StrEnum):
@@ -43,8 +50,11 @@ class Surroundings(Protocol):
     timing: Timing
     chance: Chance
 
-    def serves(self, service: str, host: Host) -> bool:
-        """Whether `dhcp`, `tftp` or `dns` answers to what is on this host."""
+    def service(self, name: str, host: Host) -> str:
+        """How `dhcp`, `tftp` or `dns` answers what is on this host: `ok`, `dead`, its lie."""
+
+    def shown_link(self, guest: Guest) -> str | None:
+        """The boot file that TFTP would give it."""
 
     def moved(self, guest: Guest) -> None:
         """A copy was started or ended, or does something else than before."""
@@ -53,7 +63,8 @@ class Surroundings(Protocol):
 class Guest:
     """One VM. `erased` and `broken` are its disk: no /boot on it, and errors from it.
 
-    `by_hand`: a human has put it where it is, which nobody told the controllers.
+    `cut`: its network; `astray`: it came up at an address that is not its own, where nobody looks
+    for it. `by_hand`: a human has put it where it is, which nobody told the controllers.
     """
 
     def __init__(self, name: str, site: Surroundings, installer: str | None) -> None:
@@ -65,6 +76,7 @@ class Guest:
         self.erased = False
         self.broken = False
         self.cut = False
+        self.astray = False
         self.mute = False
         self.failing_starts: dict[str, int] = {}
         self.failing_installs = 0
@@ -84,15 +96,20 @@ class Guest:
         return found
 
     @property
+    def reachable(self) -> bool:
+        """Whether it is up and on the network of its host, at its own address."""
+        return self.up_on is not None and not self.cut and not self.astray
+
+    @property
     def serving(self) -> bool:
         """Whether its users can reach it."""
         host = self.up_on
-        return host is not None and not self.cut and host.segment == MAIN
+        return host is not None and self.reachable and host.segment == MAIN
 
     @property
     def beats(self) -> bool:
         """Whether it sends heartbeats."""
-        return self.up_on is not None and not self.cut and not self.mute
+        return self.reachable and not self.mute
 
     # -- what is done to it
 
@@ -166,16 +183,17 @@ class Guest:
 
     def _begin(self, copy: Copy) -> None:
         self._is(copy, Stage.PXE)
-        answers = not self.cut and all(
-            self.site.serves(each, copy.host) for each in ("dhcp", "tftp")
-        )
-        if answers:
-            self._later(copy, self.site.timing.pxe, self._follow_link)
-        else:
+        dhcp, tftp = (self.site.service(each, copy.host) for each in ("dhcp", "tftp"))
+        if self.cut or DEAD in (dhcp, tftp):
             self._later(copy, self.site.timing.no_pxe, self._boot)
+        elif dhcp == OK and tftp != EMPTY:
+            self._later(copy, self.site.timing.pxe, self._follow_link)
+        else:  # no boot loader, or not for its address: so it is told at once
+            self._later(copy, self.site.timing.pxe, self._boot)
 
     def _follow_link(self, copy: Copy) -> None:
-        if self.link is not None and self.link == self.installer:
+        link = self.site.shown_link(self)
+        if link is not None and link == self.installer:
             self._install(copy)
         else:
             self._boot(copy)
@@ -189,6 +207,7 @@ class Guest:
     def _booted(self, copy: Copy) -> None:
         good = not self.erased and not self.broken
         self.mute = self.mute and not good
+        self.astray = self.site.service("dhcp", copy.host) == STALE
         self._is(copy, Stage.UP if good else Stage.STUCK)
 
     def _install(self, copy: Copy) -> None:
@@ -203,7 +222,7 @@ class Guest:
     def _installed(self, copy: Copy) -> None:
         fails = self.failing_installs > 0
         self.failing_installs -= fails
-        if fails or self.broken or self.cut or not self.site.serves("dns", copy.host):
+        if fails or self.broken or self.cut or self.site.service("dns", copy.host) == DEAD:
             self._is(copy, Stage.STUCK)
             return
         self.erased = False

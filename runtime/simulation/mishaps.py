@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+from threerc.runtime.simulation.faults import FAULTS, SITE
+
 SERVICES: Final = ("bibe", "bussolo")
 FOR_EVER: Final = "disk-errors"
 """The fault that may last to the end: of such a VM nobody promises that it will be up."""
@@ -166,4 +168,4 @@ class Mishaps:
         if fault == "switch":
             hosts = [*self.hosts, *SERVICES]
             return [self._entry(fault, self.random.sample(hosts, self.random.randint(1, 3)))]
-        return [self._entry(fault)]
+        return [self._entry(fault) | {"mode": self.random.choice(FAULTS[fault, SITE].modes)}]

@@ -13,7 +13,7 @@ from threerc.runtime.memory import say_so
 from threerc.runtime.records import Step
 from threerc.runtime.simulation.beats import Beats
 from threerc.runtime.simulation.counted import CountedStore
-from threerc.runtime.simulation.guests import Guest
+from threerc.runtime.simulation.guests import DEAD, OK, STALE, Guest
 from threerc.runtime.simulation.machines import MAIN, Host
 from threerc.runtime.simulation.monitors import Source, sources
 from threerc.runtime.simulation.timeline import Timeline
@@ -64,7 +64,9 @@ class Site:
         self.locks = locks
         self.store = CountedStore()
         self.state = "ok"
-        self.down_services: set[str] = set()
+        self.services: dict[str, str] = {}
+        """How `dhcp`, `tftp` and `dns` answer where they do not as they should."""
+        self._old_links: dict[str, str | None] = {}
         self.witnesses: list[Witness] = []
         self.installers_say_so = False
         self.install_server = False
@@ -124,11 +126,22 @@ class Site:
     def _hears(self, collector: str, name: str) -> bool:
         return self.hosts[collector].runs and self.segment(collector) == self.segment(name)
 
-    def serves(self, service: str, host: Host) -> bool:
-        """Whether `dhcp`, `tftp` or `dns` answers to what is on this host."""
+    def service(self, name: str, host: Host) -> str:
+        """How `dhcp`, `tftp` or `dns` answers what is on this host: `ok`, `dead`, its lie."""
         servers = [self.hosts[each.host] for each in self.config.tftp_servers]
         there = any(host.reaches(each) for each in servers) if servers else host.segment == MAIN
-        return there and service not in self.down_services
+        return self.services.get(name, OK) if there else DEAD
+
+    def shown_link(self, guest: Guest) -> str | None:
+        """The boot file that TFTP would give a VM: of a stale tree, that of when it grew stale."""
+        return self._old_links.get(guest.name, guest.link)
+
+    def answer(self, name: str, mode: str) -> None:
+        """From now on a service answers so."""
+        self.services[name] = mode
+        if name == "tftp":
+            stale = self.guests.values() if mode == STALE else ()
+            self._old_links = {guest.name: guest.link for guest in stale}
 
     # -- what changes
 

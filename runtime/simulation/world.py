@@ -99,7 +99,7 @@ class SimWorld:
         if name in self.site.hosts:
             return self.site.hosts[name].runs
         guest = self.site.guests[name]
-        return guest.up_on is not None and not guest.cut
+        return guest.reachable
 
     def hypervisor(self, host: str, leave: Leave | None = None) -> SimHypervisor:
         """The hypervisor of a physical host."""
@@ -119,7 +119,7 @@ class SimWorld:
         self.site.attempt(vm, Step.REBOOT, self.caller.name)
         guest = self.site.guests[vm]
         host = guest.up_on
-        if host is None or guest.cut or host.segment != self.host.segment:
+        if host is None or not guest.reachable or host.segment != self.host.segment:
             self.caller.spend(self.site.config.ssh.connect)
             raise Unreachable(f"{vm}: no answer within {self.site.config.ssh.connect} s")
         guest.begin_again(host.name)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from threerc.runtime.simulation.faults.base import SITE, Begin, End, Fault, Options
+from threerc.runtime.simulation.guests import DEAD, EMPTY, NO_BOOT, OK, STALE
 from threerc.runtime.simulation.simulation import Simulation
 
 
 def _service(name: str) -> tuple[Begin, End]:
-    def begin(simulation: Simulation, _name: str, _options: Options) -> None:
-        simulation.site.down_services.add(name)
+    def begin(simulation: Simulation, _name: str, options: Options) -> None:
+        simulation.site.answer(name, options.get("mode", DEAD))
 
     def end(simulation: Simulation, _name: str) -> None:
-        simulation.site.down_services.discard(name)
+        simulation.site.answer(name, OK)
 
     return begin, end
 
@@ -39,13 +40,30 @@ def _switch_back(simulation: Simulation, name: str) -> None:
 
 
 SITE_FAULTS: Final = (
-    *(
-        Fault(name, SITE, f"{name.upper()} answers nobody: {so}.", *_service(name))
-        for name, so in (
-            ("dhcp", "VMs boot from their disks"),
-            ("tftp", "VMs boot from their disks"),
-            ("dns", "installations fail"),
-        )
+    Fault(
+        "dhcp",
+        SITE,
+        "DHCP is `dead`, `stale` (gives addresses of former times: a VM that boots then is not "
+        "found at its own until it boots again), or says `no-boot` file. Whichever: VMs boot from "
+        "their disks.",
+        *_service("dhcp"),
+        modes=(DEAD, STALE, NO_BOOT),
+    ),
+    Fault(
+        "tftp",
+        SITE,
+        "TFTP is `dead`, its files are `empty` (VMs boot from their disks), or it gives those of "
+        "when it grew `stale`, whatever boot links say since.",
+        *_service("tftp"),
+        modes=(DEAD, STALE, EMPTY),
+    ),
+    Fault(
+        "dns",
+        SITE,
+        "DNS is `dead` (installations fail), or its zones are `stale` or `empty`: installations "
+        "end, with another middleware or none, which no controller sees.",
+        *_service("dns"),
+        modes=(DEAD, STALE, EMPTY),
     ),
     Fault(
         "state",

@@ -7,6 +7,7 @@ import pytest
 from tests.runtime.simulation.support import SITE, outcome, scenario, small
 from threerc.runtime.errors import Unreachable
 from threerc.runtime.observation import Observation
+from threerc.runtime.simulation.faults import FAULTS
 from threerc.runtime.simulation.guests import Stage
 from threerc.runtime.simulation.invariants import TWO_COPIES
 from threerc.runtime.simulation.machines import Ssh
@@ -162,3 +163,71 @@ def test_a_host_that_goes_on_is_heard_again(fault: str) -> None:
 
 def test_a_brief_site_is_as_large_as_it_says() -> None:
     assert set(begun().site.guests) == set(SITE["virtual_machines"])
+
+
+def rebooted(name: str, mode: str, seconds: float, link: str = "local") -> Simulation:
+    """A site whose vrt1 boots, with that link, while a service answers in some way."""
+    simulation = begun()
+    FAULTS[name, "site"].begin(simulation, "", {"mode": mode})
+    guest = simulation.site.guests["vrt1"]
+    guest.link = link
+    guest.begin_again("alfa01")
+    simulation.run(simulation.timeline.now + seconds)
+    return simulation
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "installs"),
+    [
+        ("dhcp", "stale", False),
+        ("dhcp", "no-boot", False),
+        ("tftp", "empty", False),
+        ("tftp", "stale", False),
+        ("dns", "stale", True),
+        ("dns", "empty", True),
+        ("dns", "dead", True),
+    ],
+)
+def test_services_that_lie_and_a_link_that_says_install(
+    name: str, mode: str, installs: bool
+) -> None:
+    simulation = rebooted(name, mode, 60, link="sl4")
+    stage = simulation.site.guests["vrt1"].copies["alfa01"].stage
+    assert (stage is Stage.INSTALL) == installs
+
+
+def test_a_zone_that_lies_ends_an_installation_and_no_zone_does_not() -> None:
+    for mode, installations in (("stale", 1), ("empty", 1), ("dead", 0)):
+        simulation = rebooted("dns", mode, 60, link="sl4")
+        simulation.site.guests["vrt1"].link = "local"
+        simulation.run(simulation.timeline.now + 1200)
+        assert simulation.site.guests["vrt1"].installations == installations
+
+
+def test_a_tftp_server_of_former_times_installs_for_ever_who_was_to_be_installed_then() -> None:
+    simulation = begun()
+    guest = simulation.site.guests["vrt1"]
+    guest.link = "sl4"
+    FAULTS["tftp", "site"].begin(simulation, "", {"mode": "stale"})
+    guest.link = "local"
+    guest.begin_again("alfa01")
+    simulation.run(simulation.timeline.now + 60)
+    assert guest.copies["alfa01"].stage is Stage.INSTALL
+    end = FAULTS["tftp", "site"].end
+    assert end is not None
+    end(simulation, "")
+    simulation.run(simulation.timeline.now + 1200)
+    assert (guest.installations, guest.serving) == (1, True)
+
+
+def test_who_boots_at_an_address_of_former_times_is_not_found_until_it_boots_again() -> None:
+    simulation = rebooted("dhcp", "stale", 600)
+    guest = simulation.site.guests["vrt1"]
+    assert guest.copies["alfa01"].stage is Stage.UP
+    assert (guest.reachable, guest.serving, guest.beats) == (False, False, False)
+    simulation.site.answer("dhcp", "ok")
+    assert not guest.serving
+    guest.begin_again("alfa01")
+    simulation.run(simulation.timeline.now + 600)
+    assert guest.serving
+    assert guest.beats
