@@ -85,6 +85,7 @@ def check_command(sites: tuple[Path, ...], as_json: bool, form: Format) -> None:
     """Read and check sites: schema, rules, capacity. Exits 1 if anything is wrong."""
     from threerc.compiler.build import check
     from threerc.compiler.findings import Rejected
+    from threerc.compiler.wording import counted
 
     form = "json" if as_json else form
     gc.disable()  # a run builds much, drops little and ends soon
@@ -97,8 +98,9 @@ def check_command(sites: tuple[Path, ...], as_json: bool, form: Format) -> None:
             findings += rejected.findings
             continue
         findings += checked.warnings
-        warnings = len(checked.warnings)
-        fine.append(f"{site}: {len(checked.site.hosts)} hosts, no errors, {warnings} warnings")
+        hosts, warnings = len(checked.site.hosts), len(checked.warnings)
+        told = f"{counted(hosts, 'host')}, no errors, {counted(warnings, 'warning')}"
+        fine.append(f"{site}: {told}")
     _say(findings, form)
     if form == "text":
         click.echo("\n".join(fine), nl=bool(fine))
@@ -398,19 +400,32 @@ def boot_command(hosts: str, target: str | None, root: Path, as_json: bool) -> N
         click.echo(f"{each['name']} {each['link']} {each['boots']}{note}")
 
 
+def _complain(error: click.ClickException, name: str) -> None:
+    """Tell of a mistake in the command line as of any other, and where help is."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
+        error.show()
+        return
+    click.echo(f"{name}: {error.format_message()}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"  hint: {error.ctx.command_path} --help", err=True)
+
+
 def _run(command: click.Command, name: str) -> None:
     """Run a command; a user's mistake is one line, a traceback is our bug."""
-    from threerc.compiler.findings import ThreeRcError
+    from threerc.compiler.findings import Rejected, ThreeRcError
     from threerc.runtime.errors import ControllerError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+    except Rejected as rejected:
+        _say(rejected.findings, "text")
+        sys.exit(1)
     except (ThreeRcError, ControllerError) as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
-        error.show()
+        _complain(error, name)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{name}: interrupted; nothing is left half done", err=True)

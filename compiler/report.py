@@ -10,6 +10,7 @@ from threerc.compiler.build import Report
 from threerc.compiler.findings import Finding
 from threerc.compiler.model.host import KINDS
 from threerc.compiler.verify import Verdict
+from threerc.compiler.wording import counted
 
 Format = Literal["text", "json", "github"]
 
@@ -101,9 +102,9 @@ def build_data(report: Report) -> dict[str, Any]:
 def build_text(report: Report) -> str:
     """The summary of a build for people."""
     site = report.site
-    counts = [(len(getattr(site, kind)), kind.replace("_", " ")) for kind in KINDS]
-    hosts = ", ".join(f"{count} {name}" for count, name in counts if count)
-    lines = [f"{site.site}: {len(site.hosts)} hosts ({hosts})", ""]
+    kinds = [(len(getattr(site, kind)), kind.replace("_", " ").removesuffix("s")) for kind in KINDS]
+    hosts = ", ".join(counted(count, name) for count, name in kinds if count)
+    lines = [f"{site.site}: {counted(len(site.hosts), 'host')} ({hosts})", ""]
     lines += [_artefact_line(report, name) for name in _artefacts(report)]
     for title, missing in (
         ("To be provided by you", report.tree.to_provide),
@@ -116,7 +117,7 @@ def build_text(report: Report) -> str:
         lines += [f"  {change}" for change in report.lock_changes]
     total = sum(report.seconds.values())
     laps = ", ".join(f"{name} {took:.2f}" for name, took in report.seconds.items())
-    lines += ["", f"{len(report.tree.entries)} files and links in {report.out}"]
+    lines += ["", f"{len(report.tree.entries):,} files and links in {report.out}"]
     return "\n".join([*lines, f"{total:.2f} s ({laps})"])
 
 
@@ -126,7 +127,7 @@ def _artefacts(report: Report) -> list[str]:
 
 def _artefact_line(report: Report, name: str) -> str:
     files, links = report.count(name)
-    made = f"{files} files" + (f", {links} links" if links else "")
+    made = counted(files, "file") + (f", {counted(links, 'link')}" if links else "")
     verdicts = [v for v in report.verdicts if v.checker.artefact == name]
     said = "; ".join(map(_verdict_text, verdicts)) or "not checked"
     return f"  {name:<12} {made:<24} {said}"

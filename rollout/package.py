@@ -11,7 +11,7 @@ from typing import Final
 
 _AGENT: Final = "threerc.rollout.agent"
 _WITH_IT: Final = {
-    "threerc.compiler": ("services",),
+    "threerc.compiler": ("services", "wording"),
     "threerc.compiler.verify": ("base", "dhcpd", "drbd", "exports", "ganglia", "kea", "zones"),
 }
 """What else it imports; see `rollout/agent/__init__.py`."""

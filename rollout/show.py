@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from threerc.compiler.wording import counted
 from threerc.rollout.apply import Outcome, Survey
 from threerc.rollout.history import Time
 
@@ -22,7 +23,8 @@ def survey(found: Survey) -> Iterator[str]:
     yield from _listed("in the way", found.conflicts)
     if found.changes:
         count = sum(map(len, found.changes.values()))
-        yield f"{count} files change on {', '.join(sorted(found.changes))}"
+        verb = "changes" if count == 1 else "change"
+        yield f"{counted(count, 'file')} {verb} on {', '.join(sorted(found.changes))}"
 
 
 def outcome(done: Outcome) -> Iterator[str]:

@@ -19,7 +19,6 @@ from threerc.testbed.crash_cli import COMMANDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from threerc.compiler.findings import Rejected
     from threerc.testbed.client import Testbed
     from threerc.testbed.images.cache import Cache
 
@@ -117,7 +116,6 @@ def up(
     work: Path | None,
 ) -> None:
     """Compile a site and bring it up. Ctrl-C leaves nothing behind."""
-    from threerc.compiler.findings import Rejected
     from threerc.testbed import needs
     from threerc.testbed.prepare import Wanted
     from threerc.testbed.progress import Reporter
@@ -127,29 +125,16 @@ def up(
     today = datetime.now(UTC).date()
     wanted = Wanted(today, vms=vms, nodes=nodes or (), image=image, profile=profile)
     reporter = Reporter()
-    try:
-        with reporter.telling(), bring_up(site, wanted, reporter, work) as held:
-            made = held.let_go()
-    except Rejected as rejected:
-        raise _refusal(rejected) from None
+    with reporter.telling(), bring_up(site, wanted, reporter, work) as held:
+        made = held.let_go()
     click.echo(f"testbed {made.run.id} of {made.run.site} is up: {made.run.folder}")
 
 
 def site_name(site: Path) -> str:
-    """The site's name. Raises ClickException with its findings, and no more."""
+    """The site's name. Raises Rejected."""
     from threerc.compiler.build import check
-    from threerc.compiler.findings import Rejected
 
-    try:
-        return check(site).site.site
-    except Rejected as rejected:
-        raise _refusal(rejected) from None
-
-
-def _refusal(rejected: Rejected) -> click.ClickException:
-    from threerc.compiler.report import render_findings
-
-    return click.ClickException(render_findings(rejected.findings, "text"))
+    return check(site).site.site
 
 
 @testbed.command("down", example="3rc testbed down")

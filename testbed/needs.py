@@ -15,6 +15,7 @@ from typing import Final
 from threerc.compiler.build import Checked, compile_tree
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Role, Site
+from threerc.compiler.wording import counted
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.prepare import Wanted
@@ -79,7 +80,7 @@ def check_size(site: Site, wanted: Wanted, folder: Path) -> None:
         (f"MiB in {folder}", machines * _IMAGE_MIB[wanted.image], _free_disk(folder)),
         ("open files (ulimit -Hn)", hosts * _HOST_FILES, getrlimit(RLIMIT_NOFILE)[1]),
     )
-    what = f"for {hosts} hosts and {machines} machines (fewer: --vms)"
+    what = f"for {counted(hosts, 'host')} and {counted(machines, 'machine')} (fewer: --vms)"
     _refuse([f"{need} {of} {what}; here are {has}" for of, need, has in sizes if need > has])
 
 

@@ -22,8 +22,9 @@ GOES_WITH_THE_AGENT = ("base", "dhcpd", "drbd", "exports", "ganglia", "kea", "zo
 # Each room, and the rooms it may import; the longest matching name decides.
 MAY_IMPORT = {
     "compiler.findings": (),
+    "compiler.wording": (),
     "compiler.model": (),
-    "compiler.source": ("compiler.findings", "compiler.model"),
+    "compiler.source": ("compiler.findings", "compiler.model", "compiler.wording"),
     "compiler.lock": ("compiler.findings", "compiler.source"),
     "compiler.tree": ("compiler.lock",),
     "compiler.templating": (),
@@ -38,6 +39,7 @@ MAY_IMPORT = {
         "compiler.model",
         "compiler.source",
         "compiler.secrets",
+        "compiler.wording",
     ),
     "compiler.artefacts": (
         "compiler.model",
@@ -63,6 +65,7 @@ MAY_IMPORT = {
         "compiler.generation",
         "compiler.plan",
         "compiler.services",
+        "compiler.wording",
         "runtime.config",
         "runtime.errors",
         "runtime.remote",
@@ -70,12 +73,13 @@ MAY_IMPORT = {
     ),
     "rollout.agent": (
         "compiler.services",
+        "compiler.wording",
         *(f"compiler.verify.{name}" for name in GOES_WITH_THE_AGENT),
     ),
     "rollout.cli": ("compiler", "rollout", "runtime"),
     "runtime": (),
     "templates": (),
-    "testbed": ("compiler", "runtime"),
+    "testbed": ("compiler", "rollout.agent", "runtime"),
 }
 
 # The controller decides without a clock, network, disk or process: all of that is in the world.

@@ -15,6 +15,7 @@ from threerc.compiler.importing.draft import Draft, DraftNetwork
 from threerc.compiler.importing.facts import NOWHERE, Address, Facts, Settings, Subnet
 from threerc.compiler.importing.naming import Names
 from threerc.compiler.model.types import DhcpStatement, DomainName
+from threerc.compiler.wording import counted
 
 _STATEMENT: TypeAdapter[str] = TypeAdapter(DhcpStatement)
 _DOMAIN: TypeAdapter[str] = TypeAdapter(DomainName)
@@ -253,7 +254,8 @@ def shrink_pools(draft: Draft, taken: set[int]) -> None:
         edges = [first - 1, *stops, last + 1]
         parts = [(a + 1, b - 1) for a, b in pairwise(edges) if b - a > 1]
         text = f"range {IPv4Address(first)} {IPv4Address(last)};"
-        reason = f"{len(stops)} hosts have addresses inside the pool: it was made smaller"
+        inside = counted(len(stops), "host address", "host addresses")
+        reason = f"{inside} inside the pool: it was made smaller"
         draft.facts.lose(network.place, reason, text)
         best = max(parts, key=lambda part: part[1] - part[0], default=None)
         network.pool = (IPv4Address(best[0]), IPv4Address(best[1])) if best else None

@@ -33,6 +33,7 @@ from threerc.compiler.importing.readers import dhcpd, drbd, kea, pxelinux, zone
 from threerc.compiler.importing.told import told
 from threerc.compiler.model import Site
 from threerc.compiler.tree import Tree
+from threerc.compiler.wording import counted
 
 _ZONE = re.compile(r'zone "([^"]+)" \{[^}]*?file "([^"]+)"')
 _SERVERS = {"etc/dhcp/dhcpd.conf": dhcpd.read, "etc/kea/kea-dhcp4.conf": kea.read}
@@ -52,20 +53,20 @@ class Difference(NamedTuple):
 
 @dataclass
 class Comparison:
-    """How many things of each kind are the same, and what is not.
+    """How many things of each kind are the same (`host`, `of DHCP`), and what is not.
 
     `new` is what the compiled server says besides, with the number of hosts that it is said to;
     `authority` that it is authoritative, and was not.
     """
 
-    same: Counter[str] = field(default_factory=Counter)
+    same: Counter[tuple[str, str]] = field(default_factory=Counter)
     new: Counter[str] = field(default_factory=Counter)
     authority: bool = False
     differences: list[Difference] = field(default_factory=list)
 
-    def count(self, kind: str) -> None:
+    def count(self, thing: str, where: str = "") -> None:
         """One more thing that is the same."""
-        self.same[kind] += 1
+        self.same[thing, where] += 1
 
     def differ(self, what: str, place: Place | None = None) -> None:
         """One thing that is not the same."""
@@ -188,7 +189,7 @@ class _Dhcp:
         if not self._same_name(old, new):
             self.found.differ(f"{old.mac} is called {new.name} instead of {old.name}", old.place)
         else:
-            self.found.count("hosts of DHCP: MAC, address and name")
+            self.found.count("host", "of DHCP: MAC, address and name")
         self._settings(old, new)
         if self.source.pxelinux is not None:
             self._boot(old, new)
@@ -217,7 +218,7 @@ class _Dhcp:
                 self.found.differ(said, old.place)
                 same = False
         if same:
-            self.found.count("hosts of DHCP: all that they are told")
+            self.found.count("host", "of DHCP: all settings")
         self._new(old, new, before, after)
 
     def _new(self, old: Reservation, new: Reservation, before: Settings, after: Settings) -> None:
@@ -248,7 +249,7 @@ class _Dhcp:
             said = f"{old.name} boots `{is_now}` instead of `{before.boot}`"
             self.found.differ(said, before.place)
         else:
-            self.found.count("boot targets")
+            self.found.count("boot target")
 
     def _pools(self) -> None:
         before, after = _pools_of(self.source), _pools_of(self.built)
@@ -259,7 +260,7 @@ class _Dhcp:
             elif ends not in before:
                 self.found.differ(f"{pool} is new")
             else:
-                self.found.count("pools")
+                self.found.count("pool")
 
 
 def _pools_of(facts: Facts) -> dict[tuple[int, int], Place]:
@@ -280,7 +281,7 @@ def _dns(source: Facts, built: Facts, found: Comparison) -> None:
     for key, old in before.items():
         new = after.get(key)
         if new is not None and new.ttl == old.ttl:
-            found.count("DNS records")
+            found.count("DNS record")
         elif new is not None:
             what = f"{_shown(key)} has the TTL {new.ttl} instead of {old.ttl}"
             found.differ(what, old.place)
@@ -320,7 +321,7 @@ def _sightings(source: Facts, built: Facts, found: Comparison) -> None:
         else:
             same = (each.address, short) in by_address
         if same:
-            found.count("lines of hosts and ethers")
+            found.count("line", "of hosts and ethers")
         else:
             whose = f"is not known to be that of {each.address or each.name}"
             said = (
@@ -333,7 +334,7 @@ def _machines(source: Facts, built: Facts, found: Comparison) -> None:
     after = {_machine(each) for each in built.machines}
     for each in source.machines:
         if _machine(each) in after:
-            found.count("lines of hosts.def")
+            found.count("line", "of hosts.def")
         else:
             found.differ(f"{each.kind} {each.name} is not the same in hosts.def", each.place)
 
@@ -347,18 +348,18 @@ def _volumes(source: Facts, built: Facts, found: Comparison) -> None:
     after = {each.name: (sorted(each.ends), each.protocol or "C") for each in built.volumes}
     for each in source.volumes:
         if after.get(each.name) == (sorted(each.ends), each.protocol or "C"):
-            found.count("files of DRBD volumes")
+            found.count("file", "of DRBD volumes")
         else:
             found.differ(f"volume {each.name} is not the same", each.place)
 
 
 def lines(found: Comparison, lost: int) -> Iterator[str]:
     """The comparison for people; `lost` things were told before."""
-    for kind, count in sorted(found.same.items()):
-        yield f"same: {count:,} {kind}"
+    for (thing, where), count in sorted(found.same.items()):
+        yield f"same: {counted(count, thing)} {where}".rstrip()
     for each in found.differences:
-        where = f"{each.place.file}:{each.place.line}: " if each.place else ""
-        yield f"{where}{each.what}"
+        place = f"{each.place.file}:{each.place.line}: " if each.place else ""
+        yield f"{place}{each.what}"
     if found.authority:
         yield f"new: {NEW_AUTHORITY}"
     for what, hosts in sorted(found.new.items()):
@@ -366,8 +367,8 @@ def lines(found: Comparison, lost: int) -> Iterator[str]:
     count = len(found.differences)
     news = found.authority or found.new
     if lost:
-        yield f"not compared: {lost:,} things that site.yaml does not say, listed above"
+        yield f"not compared: {counted(lost, 'thing')} that site.yaml does not say, listed above"
     if not count:
         yield "no differences" + (" but what is new, listed above" if news else "")
     else:
-        yield f"{count:,} difference{'s' if count > 1 else ''}"
+        yield counted(count, "difference")

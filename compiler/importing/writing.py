@@ -12,6 +12,7 @@ import yaml
 from threerc.compiler.importing.draft import Draft, DraftNetwork
 from threerc.compiler.importing.facts import Lost
 from threerc.compiler.importing.folding import Entry, Folded, fold
+from threerc.compiler.wording import counted
 
 _WORD = re.compile(r"[A-Za-z/](?:[A-Za-z0-9 ._/@+()-]|:(?=/))*(?<! )")
 _RANGE = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:\[[0-9,-]+\][A-Za-z0-9-]*)+")
@@ -158,7 +159,7 @@ def scalar(value: Any) -> str:
 def _lost(lost: list[Lost]) -> Iterator[str]:
     """What site.yaml does not say, as comments; text is kept where there is no secret in it."""
     if lost:
-        yield f"# Not in this file, or otherwise than it was ({len(lost)} things):\n"
+        yield f"# Not in this file, or otherwise than it was ({counted(len(lost), 'thing')}):\n"
     for each in lost:
         yield f"#\n# {each.place.file}:{each.place.line}: {_plain(each.reason)}\n"
         if _SECRET.search(each.text):
@@ -166,7 +167,7 @@ def _lost(lost: list[Lost]) -> Iterator[str]:
         said = each.text.strip("\n").split("\n") if each.text.strip() else []
         yield from (f"#     {_plain(line)}\n" for line in said[:_MOST_LINES])
         if len(said) > _MOST_LINES:
-            yield f"#     ... and {len(said) - _MOST_LINES} lines more\n"
+            yield f"#     ... and {counted(len(said) - _MOST_LINES, 'more line')}\n"
 
 
 def _plain(text: str) -> str:

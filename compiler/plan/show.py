@@ -9,6 +9,7 @@ from typing import Final
 from threerc.compiler.artefacts.node_sets import fold
 from threerc.compiler.plan.change import Change
 from threerc.compiler.plan.plan import MOST_HOSTS, Plan, told
+from threerc.compiler.wording import counted
 
 _MOST: Final = 60_000
 """Characters of Markdown: GitHub takes 65,536 in a comment, GitLab a million."""
@@ -24,13 +25,9 @@ def head(plan: Plan) -> str:
     found = plan.comparison
     count, hosts = len(found.changes), len(found.hosts)
     return (
-        f"{plan.site} against {plan.against}: {_count(count, 'change')}, {hosts} of "
-        f"{_count(found.total, 'host')} ({found.share:.0%}), worst: {found.risk.words}"
+        f"{plan.site} against {plan.against}: {counted(count, 'change')}, {hosts} of "
+        f"{counted(found.total, 'host')} ({found.share:.0%}), worst: {found.risk.words}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _folded(changes: Iterable[Change]) -> Iterator[str]:
@@ -71,7 +68,7 @@ def text(plan: Plan) -> str:
 def _files(plan: Plan) -> str:
     files = plan.files
     return (
-        f"{_count(len(files.changed), 'file')} changed, {len(files.new)} new, "
+        f"{counted(len(files.changed), 'file')} changed, {len(files.new)} new, "
         f"{len(files.gone)} gone"
     )
 
@@ -85,7 +82,7 @@ def markdown(plan: Plan) -> str:
         lines += _details(title, rows) if len(rows) > _FEW else [f"{title}", "", *rows, ""]
     daemons = [f"- {_md(host)}: {what}" for host, what in told(plan.files.daemons)]
     if daemons:
-        lines += _details(f"daemons on {_count(len(daemons), 'host')}; {_files(plan)}", daemons)
+        lines += _details(f"daemons on {counted(len(daemons), 'host')}; {_files(plan)}", daemons)
     lines += [f"⚠️ {_md(each)}" for each in _consent(plan)]
     if plan.diff:
         lines += ["", *_details("diff", ["```diff", *map(_fenced, plan.diff), "```"])]
@@ -117,7 +114,8 @@ def _cut(lines: list[str]) -> str:
             kept += ["```"] * (sum(each.startswith("```") for each in kept) % 2)
             opened = sum(each.startswith("<details>") for each in kept)
             kept += ["</details>"] * (opened - kept.count("</details>"))
-            return "\n".join([*kept, "", f"... and {len(lines) - number} more lines: `3rc plan`"])
+            more = counted(len(lines) - number, "more line")
+            return "\n".join([*kept, "", f"... and {more}: `3rc plan`"])
         kept.append(line)
     return "\n".join(kept).rstrip()
 

@@ -23,6 +23,7 @@ from threerc.compiler.rules import (
 )
 from threerc.compiler.rules.base import Facts, Problem, Rule, collect, concerned
 from threerc.compiler.source.load import Loaded
+from threerc.compiler.wording import counted
 
 ALL: tuple[Rule, ...] = collect(
     names.RULES,
@@ -91,6 +92,5 @@ def _one(hosts: dict[str, Finding]) -> Finding:
     first = next(iter(hosts.values()))
     if len(hosts) == 1:
         return first
-    plural = "s" if len(hosts) > 2 else ""
-    more = f"{first.message} (and {len(hosts) - 1:,} more host{plural} like it)"
+    more = f"{first.message} (and {counted(len(hosts) - 1, 'more host')} like it)"
     return Finding(first.place, more, first.rule, first.hint, first.severity)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from threerc.compiler.model import PhysicalHost, VirtualMachine
 from threerc.compiler.rules.base import Facts, Problem, gib, listed, path_of, rule
 from threerc.compiler.rules.packing import OVERCOMMIT, Packing
+from threerc.compiler.wording import counted
 
 
 @rule(
@@ -107,8 +108,9 @@ def anti_affinity(facts: Facts) -> Iterator[Problem]:
                 yield Problem(path_of(vm, "home"), message)
         hosts = {name for vm in vms for name in facts.candidates[vm.name]}
         if hosts and len(vms) > len(hosts):
-            words = f"group `{group}` has {len(vms)} VMs, and only {len(hosts)} physical hosts"
-            yield Problem(path_of(vms[-1], "anti_affinity"), f"{words} may run them")
+            few = counted(len(hosts), "physical host")
+            words = f"group `{group}` has {len(vms)} VMs, and may run on {few} only"
+            yield Problem(path_of(vms[-1], "anti_affinity"), words)
 
 
 @rule(

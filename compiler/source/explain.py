@@ -12,6 +12,7 @@ from threerc.compiler.findings import Finding, Place
 from threerc.compiler.model.host import KINDS
 from threerc.compiler.source.document import Mapping, locate
 from threerc.compiler.source.hosts import Origin
+from threerc.compiler.wording import counted
 
 Path = tuple[Any, ...]
 
@@ -99,7 +100,7 @@ class Explainer:
         message = _PHRASES.get(kind, message[:1].lower() + message[1:])
         if kind in _COUNTS:
             limit = error["ctx"]["min_length" if kind == "too_short" else "max_length"]
-            message = f"{_COUNTS[kind]} {limit} entries"
+            message = f"{_COUNTS[kind]} {counted(limit, 'entry', 'entries')}"
         return Problem(path, key, rule, f"{key}: {message}{shown}", "[key]" in loc)
 
     def _unknown(self, path: Path) -> str:

@@ -6,6 +6,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 
+from threerc.compiler.wording import counted
+
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _COMMA = re.compile(r",(?![^\[]*\])")
 """One that parts names, not numbers within brackets."""
@@ -78,7 +80,7 @@ def addresses(text: str, count: int) -> list[IPv4Address] | list[IPv6Address]:
         start, end = int(kind(first)), int(kind(last))
     except ValueError as error:
         raise RangeError(str(error)) from None
-    _check(text, end - start + 1, count, "addresses")
+    _check(text, end - start + 1, count, "address", "addresses")
     return [kind(number) for number in range(start, end + 1)]  # type: ignore[return-value]
 
 
@@ -89,7 +91,7 @@ def macs(text: str, count: int) -> list[str]:
         if not _MAC.fullmatch(end):
             raise RangeError(f"`{end}` is not a MAC address")
     start, stop = (int(end.replace(":", ""), 16) for end in ends)
-    _check(text, stop - start + 1, count, "MAC addresses")
+    _check(text, stop - start + 1, count, "MAC address", "MAC addresses")
     return [number.to_bytes(6, "big").hex(":") for number in range(start, stop + 1)]
 
 
@@ -98,7 +100,7 @@ def names(text: str, count: int) -> list[str]:
     if not is_range(text):
         raise RangeError(f"`{text}` is one name for {count} hosts; write a range")
     found = expand(text)
-    _check(text, len(found), count, "names")
+    _check(text, len(found), count, "name", "names")
     return found
 
 
@@ -111,6 +113,7 @@ def _ends(text: str, count: int, example: str) -> tuple[str, str]:
     return first, last
 
 
-def _check(text: str, found: int, count: int, what: str) -> None:
+def _check(text: str, found: int, count: int, what: str, whats: str) -> None:
     if found != count:
-        raise RangeError(f"`{text}` is {max(found, 0):,} {what} for {count:,} hosts")
+        values, hosts = counted(max(found, 0), what, whats), counted(count, "host")
+        raise RangeError(f"`{text}` is {values} for {hosts}")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from threerc.compiler.services import Order, Service, orders
+from threerc.compiler.wording import counted
 from threerc.rollout.agent import changes, daemons
 from threerc.rollout.agent.changes import Changes
 from threerc.rollout.agent.checks import check
@@ -165,7 +166,8 @@ class Host:
         if current["about"].get("run") == left.journal["run"]:
             left.clear()
             return []
-        told = [f"undone: {len(left.changes)} files of {left.journal['run']}", *left.undo()]
+        files = counted(len(left.changes), "file")
+        told = [f"undone: {files} of {left.journal['run']}", *left.undo()]
         if left.told and self.alive:
             told += self._tell_again(left, current["entries"])
         left.clear()

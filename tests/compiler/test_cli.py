@@ -59,7 +59,7 @@ def test_build_writes_the_tree_and_says_what_it_made(folder: Path) -> None:
     done = threerc("site.yaml", cwd=folder, entry="build_main")
     assert done.returncode == 0, done.stderr
     assert (folder / "out/s/etc/dhcp/dhcpd.conf").is_file()
-    assert "1 service hosts" in done.stdout
+    assert "1 service host" in done.stdout
     assert "checked by dhcpd" in done.stdout
 
 
@@ -95,11 +95,28 @@ def test_a_fine_site_as_json_has_no_errors(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["build"], ["check", "--nonsense", "x"], ["nonsense"], ["build", "a", "b", "-o", "c"]],
+    ("arguments", "said"),
+    [
+        (["build"], "3rc: Missing argument 'SITE...'.\n  hint: 3rc build --help\n"),
+        (["check", "--jsn", "x"], "3rc: No such option '--jsn'. Did you mean '--json'?\n"),
+        (["nonsense"], "3rc: No such command 'nonsense'.\n  hint: 3rc --help\n"),
+        (["build", "a", "b", "-o", "c"], "3rc: -o and --graph take one site at a time\n"),
+        (["build", "-o"], "3rc: Option '-o' requires an argument.\n"),
+        ([], "Usage: 3rc [OPTIONS] COMMAND [ARGS]...\n"),
+    ],
 )
-def test_usage_errors_exit_2(folder: Path, arguments: list[str]) -> None:
-    assert threerc(*arguments, cwd=folder).returncode == 2
+def test_usage_errors_exit_2_and_begin_as_all_others(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    done = threerc(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said)
+
+
+def test_one_of_a_thing_is_no_plural(folder: Path) -> None:
+    assert "(1 service host)" in threerc("build", "site.yaml", "--no-verify", cwd=folder).stdout
+    said = "site.yaml: 1 host, no errors, 0 warnings\n"
+    assert threerc("check", "site.yaml", cwd=folder).stdout == said
 
 
 def test_a_missing_site_is_one_line(folder: Path) -> None:
@@ -293,4 +310,4 @@ def test_boot_shows_and_switches_a_range(tmp_path: Path) -> None:
     assert listed.stdout == switched.stdout
     refused = threerc("boot", "gridce", "disk1", *root, cwd=tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr == "Error: gridce cannot boot `disk1`, only: local, install\n"
+    assert refused.stderr == "3rc: gridce cannot boot `disk1`, only: local, install\n"

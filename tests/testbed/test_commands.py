@@ -88,7 +88,7 @@ def test_ssh_to_a_machine_goes_over_the_network(testbed: Testbed) -> None:
     assert done.returncode == 255
     assert "Permission denied" in done.stderr
     done = typed("ssh", "nobody")
-    assert done.stderr == "Error: no host nobody (there are: gridce)\n"
+    assert done.stderr == "3rc: no host nobody (there are: gridce)\n"
 
 
 def test_logs_of_one_host(testbed: Testbed) -> None:
@@ -166,7 +166,7 @@ def test_what_is_not_installed_is_named_in_a_line(words: tuple[str, ...], tmp_pa
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: the testbed needs pyroute2, which is not installed")
+    assert line.startswith("3rc: the testbed needs pyroute2, which is not installed")
     assert "threerc[testbed]" in line
 
 

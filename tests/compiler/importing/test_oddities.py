@@ -101,7 +101,7 @@ subnet 10.0.0.0 netmask 255.255.255.0 {
     assert [each.partition(": ")[2] for each in told(facts)][:3] == [
         "a pool of site.yaml has no settings of its own",
         "a network of site.yaml has one pool",
-        "1 hosts have addresses inside the pool: it was made smaller",
+        "1 host address inside the pool: it was made smaller",
     ]
     assert sorted(each.what for each in compared.differences if "pool" in each.what) == [
         "the pool 10.0.0.10-10.0.0.39 is new",

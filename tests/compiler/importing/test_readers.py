@@ -83,7 +83,7 @@ def test_hosts_and_ethers(tmp_path: Path) -> None:
     assert [each.what for each in compared.differences] == [
         "00:16:3e:00:00:07 is not known to be that of unknown"
     ]
-    assert compared.same["lines of hosts and ethers"] == 6
+    assert compared.same["line", "of hosts and ethers"] == 6
     hosts = check(site).site.hosts
     assert (hosts["a"].mac, str(hosts["a"].address6)) == ("00:16:3e:00:00:05", "2001:db8::5")
     assert hosts["b"].mac == "00:16:3e:00:00:06"

@@ -92,7 +92,8 @@ def test_ipv4_addresses_count_up(start: int, count: int) -> None:
     first, last = IPv4Address(start), IPv4Address(start + count - 1)
     found = addresses(f"{first}-{last}", count)
     assert found == [IPv4Address(start + n) for n in range(count)]
-    with pytest.raises(RangeError, match=f"is {count:,} addresses for {count + 1:,} hosts"):
+    values = f"{count:,} address{'' if count == 1 else 'es'}"
+    with pytest.raises(RangeError, match=f"is {values} for {count + 1:,} hosts"):
         addresses(f"{first} - {last}", count + 1)
 
 
