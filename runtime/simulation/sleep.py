@@ -36,7 +36,7 @@ class Sleep:
         monitors = simulation.config.monitors
         self._limit = monitors.down_after * TMAX
         # Whoever lives is never taken for dead, however long ago its monitor was asked.
-        self._slack = TMAX + monitors.poll_interval
+        self._slack = self.site.beats.period + monitors.poll_interval
         self._possible = self._limit > self._slack
         self.timeline.watch(self._before, self._after)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.runtime.simulation.support import outcome, scenario, sns_pisa
+from tests.runtime.simulation.support import SITE, outcome, scenario, sns_pisa
 from threerc.runtime.simulation.campaign import campaign
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.runtime.simulation.scenario import Scenario
@@ -25,6 +27,12 @@ def test_it_changes_nothing_in_random_schedules(seed: int) -> None:
 
 
 LONG = {"duration": "30h"}
+SHORT_TIMES = {
+    "site": SITE | {"monitors": {"poll_interval": 2, "down_after": 0.5}},
+    "timing": {"heartbeat": 2},
+    "controllers": {"bibe": {"every": 5}, "bussolo": {"every": 5}},
+}
+"""Those of the testbed's profile `fast`."""
 CASES = {
     "crashes far apart": scenario(
         {"at": "+2h", "fault": "poweroff", "of": "vrt1"},
@@ -64,6 +72,14 @@ CASES = {
         controllers={"bibe": {"every": 7}, "bussolo": {"every": 45}},
         duration="6h",
     ),
+    "short times": scenario(
+        {"at": "+1h", "fault": "poweroff", "of": "vrt1"},
+        {"at": "+2h", "fault": "halt", "of": "vrt2"},
+        {"at": "+3h", "fault": "freeze", "of": "vrt3"},
+        {"at": "+4h", "until": "+5h", "fault": "gmond", "of": "bibe"},
+        duration="6h",
+        **SHORT_TIMES,
+    ),
 }
 
 
@@ -72,9 +88,10 @@ def test_it_changes_nothing_here_either(wanted: Scenario) -> None:
     assert told(outcome(wanted, sleep=True)) == told(outcome(wanted))
 
 
-def test_it_skips_most() -> None:
+@pytest.mark.parametrize("times", [{}, SHORT_TIMES], ids=["usual", "short"])
+def test_it_skips_most(times: dict[str, Any]) -> None:
     """Or the tests above would prove nothing."""
-    found = outcome(scenario(**LONG), sleep=True)
+    found = outcome(scenario(**LONG, **times), sleep=True)
     for controller in found.simulation.controllers.values():
         assert controller.began < found.simulation.start.time + 600
     assert found.simulation.site.store.writes < 10
