@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from threerc.testbed import events
-from threerc.testbed.client import Progress, Silent, Testbed
+from threerc.testbed.client import Progress, Testbed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.grip import Grip
 from threerc.testbed.prepare import read_wanted
 from threerc.testbed.supplies import Image
+from threerc.testbed.waits import Waits
 
-_POLL_SECONDS: Final = 0.2
 _REPORT_SECONDS: Final = 1.0
 _INSTALL_SECONDS: Final[Mapping[str, float]] = {"mini": 300.0, "debian": 1200.0}
 _BOOT_SECONDS: Final[Mapping[str, float]] = {"mini": 180.0, "debian": 600.0}
@@ -47,31 +47,28 @@ class Machines:
 
     # -- the first start
 
-    def first_start(self, progress: Progress | None = None) -> None:
+    def first_start(self, progress: Progress) -> None:
         """Install all of them, as many at a time as there are cores; then the controllers begin."""
-        waits = Waits(progress or Silent())
+        waits = Waits(progress.done)
         names = list(self.grip.config.virtual_machines)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-            jobs = [pool.submit(self.install, name, waits) for name in names]
             try:
-                for done in as_completed(jobs):
-                    done.result()
+                _see_done([pool.submit(self.install, vm, waits) for vm in names], waits, progress)
+                _see_done([pool.submit(self._let_controllers_begin, waits)], waits, progress)
             except BaseException:
                 waits.end()
                 pool.shutdown(cancel_futures=True)
                 raise
-        self._await_all_heard(names, waits)
-        self.grip.threerc("resume")  # they were told not to care
 
-    def install(self, vm: str, waits: Waits | None = None) -> None:
+    def install(self, vm: str, waits: Waits) -> None:
         """Install a machine from scratch, on its home, and wait until all of it is up."""
-        waits = waits or Waits(Silent())
         config = self.grip.config
         if vm not in config.virtual_machines:
             raise TestbedError(f"{config.site} has no virtual machine {vm}")
         since = time.time()
-        self.grip.boot_link(vm, "install")
-        self.grip.errand("start", config.virtual_machines[vm].home, vm)
+        with waits.on(f"{vm}: switched on"):
+            self.grip.boot_link(vm, "install")
+            self.grip.errand("start", config.virtual_machines[vm].home, vm)
         self.await_event(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[self.image], waits)
         self.await_event(vm, Kind.BOOTED, since, _BOOT_SECONDS[self.image], waits)
 
@@ -93,48 +90,26 @@ class Machines:
         )
         return found
 
-    def _await_all_heard(self, names: Sequence[str], waits: Waits) -> None:
+    def _let_controllers_begin(self, waits: Waits) -> None:
+        """They were told not to care; they are to find all machines up."""
+
         def look() -> bool:
             return all(
                 lately.get(name, _SILENT_SECONDS) < _SILENT_SECONDS
                 for lately in self.grip.heard().values()
-                for name in names
+                for name in self.grip.config.virtual_machines
             )
 
         waits.until("Ganglia to hear all machines", look, _HEARD_SECONDS, "see the logs of gmond")
+        with waits.on("the controllers, told to begin"):
+            self.grip.threerc("resume")
 
 
-class Waits:
-    """What is waited for by several threads, for whoever looks on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._now: dict[str, float] = {}
-        self._ended = False
-
-    def end(self) -> None:
-        """Wait for nothing any more."""
-        self._ended = True
-
-    def until(self, what: str, look: Callable[[], Any], seconds: float, hint: str) -> Any:
-        """Look until there is something; what it is. Raises TestbedError when time is up."""
-        begun = self._now[what] = time.monotonic()
-        told = begun
-        try:
-            while not (found := look()):
-                now = time.monotonic()
-                if self._ended:
-                    raise TestbedError(f"did not wait any longer for {what}")
-                if now - begun > seconds:
-                    raise TestbedError(f"waited {seconds:.0f} s in vain for {what}; {hint}")
-                if now - told > _REPORT_SECONDS:
-                    told = now
-                    self._tell(now)
-                time.sleep(_POLL_SECONDS)
-        finally:
-            del self._now[what]
-        self._progress.done(f"{what}: {time.monotonic() - begun:.1f} s")
-        return found
-
-    def _tell(self, now: float) -> None:
-        self._progress.waiting([(what, now - begun) for what, begun in list(self._now.items())])
+def _see_done(jobs: Sequence[Future[None]], waits: Waits, progress: Progress) -> None:
+    """Tell what is waited for until all jobs are done, or one has failed; raises what it raised."""
+    going = set(jobs)
+    while going:
+        done, going = wait(going, _REPORT_SECONDS, FIRST_EXCEPTION)
+        for job in done:
+            job.result()
+        progress.waiting(waits.now())

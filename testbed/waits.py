@@ -1,18 +1,27 @@
-"""What the lab waits for, by name, so that whoever waits for the lab can be told."""
+"""What is waited for, by name, so that whoever waits for all of it can be told."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
+
+from threerc.testbed.errors import TestbedError
+
+_POLL_SECONDS: Final = 0.2
 
 
 class Waits:
-    """The waits that go on. `tell` hears of each that has ended, with its seconds."""
+    """The waits that go on, of several threads. `tell` hears of each that has ended, with its
+    seconds.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._since: dict[str, float] = {}
+        self._ended = threading.Event()
 
     @contextmanager
     def on(self, what: str) -> Iterator[None]:
@@ -27,4 +36,19 @@ class Waits:
     def now(self) -> list[tuple[str, float]]:
         """What is waited for, and for how many seconds so far."""
         now = time.monotonic()
-        return [(what, now - start) for what, start in self._since.items()]
+        return [(what, now - start) for what, start in list(self._since.items())]
+
+    def until(self, what: str, look: Callable[[], Any], seconds: float, hint: str) -> Any:
+        """Look until there is something; what it is. Raises TestbedError when time is up."""
+        deadline = time.monotonic() + seconds
+        with self.on(what):
+            while not (found := look()):
+                if time.monotonic() > deadline:
+                    raise TestbedError(f"waited {seconds:.0f} s in vain for {what}; {hint}")
+                if self._ended.wait(_POLL_SECONDS):
+                    raise TestbedError(f"did not wait any longer for {what}")
+        return found
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self._ended.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,12 @@ from threerc.compiler.model import Site
 from threerc.compiler.tree import Output, Tree
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind, append
-from threerc.testbed.machines import Machines, Waits
+from threerc.testbed.machines import Machines
+from threerc.testbed.waits import Waits
 
 
-class Told:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def done(self, what: str) -> None:
-        self.lines.append(what)
-
-    def waiting(self, waits: Sequence[tuple[str, float]]) -> None:
-        self.lines += [what for what, _ in waits]
+def silent(_line: str) -> None:
+    """Nobody looks on."""
 
 
 @pytest.fixture
@@ -50,26 +41,26 @@ def test_a_machine_is_waited_for_from_a_time_on(machines: Machines) -> None:
         Event(12.0, Kind.INSTALLED, "gridse"),
         Event(15.0, Kind.INSTALLED, "gridce"),
     )
-    told = Told()
-    event = machines.await_event("gridce", Kind.INSTALLED, 10.0, 1.0, Waits(told))
+    told: list[str] = []
+    event = machines.await_event("gridce", Kind.INSTALLED, 10.0, 1.0, Waits(told.append))
     assert event.time == 15.0
-    assert told.lines[0].startswith("gridce: installed: ")
+    assert told[0].startswith("gridce: installed: ")
 
 
 def test_an_installer_that_gives_up_is_believed(machines: Machines) -> None:
     detail = {"phase": "failed", "text": "there is no /dev/sda"}
     happened(machines, Event(12.0, Kind.INSTALLING, "gridce", detail))
     with pytest.raises(TestbedError, match="gridce: there is no /dev/sda"):
-        machines.await_event("gridce", Kind.INSTALLED, 10.0, 60.0, Waits(Told()))
+        machines.await_event("gridce", Kind.INSTALLED, 10.0, 60.0, Waits(silent))
 
 
 def test_a_wait_in_vain_says_for_what_and_where_to_look(machines: Machines) -> None:
     with pytest.raises(TestbedError, match=r"0 s in vain for gridce: booted; .*gridce.console.log"):
-        machines.await_event("gridce", Kind.BOOTED, 10.0, 0.0, Waits(Told()))
+        machines.await_event("gridce", Kind.BOOTED, 10.0, 0.0, Waits(silent))
 
 
 def test_nobody_waits_on_after_the_end(machines: Machines) -> None:
-    waits = Waits(Told())
+    waits = Waits(silent)
     waits.end()
     with pytest.raises(TestbedError, match="did not wait any longer for gridce: booted"):
         machines.await_event("gridce", Kind.BOOTED, 10.0, 60.0, waits)
@@ -77,4 +68,4 @@ def test_nobody_waits_on_after_the_end(machines: Machines) -> None:
 
 def test_a_machine_that_the_site_does_not_have(machines: Machines) -> None:
     with pytest.raises(TestbedError, match="no virtual machine nobody"):
-        machines.install("nobody")
+        machines.install("nobody", Waits(silent))
