@@ -17,6 +17,7 @@ import yaml
 from yaml._yaml import CParser
 
 from threerc.compiler.findings import Finding, Place, Rejected
+from threerc.compiler.source.syntax import explained
 
 _COLUMN_BITS = 16
 _LAST_COLUMN = (1 << _COLUMN_BITS) - 1
@@ -180,11 +181,7 @@ def _parse(text: str, file: str) -> tuple[Mapping, list[Finding]]:
     try:
         builder.feed(CParser(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        problem = " ".join(filter(None, [error.context, error.problem]))
-        finding = Finding(place, f"not YAML: {problem}", "yaml-syntax")
-        raise Rejected([*builder.findings, finding]) from None
+        raise Rejected([*builder.findings, explained(error, text, file)]) from None
     except yaml.reader.ReaderError as error:
         # The position counts the bytes of the text as the parser gets it, in UTF-8.
         place = Place(file, *_after(text.encode()[: error.position].decode("utf-8", "ignore")))
@@ -343,7 +340,8 @@ class _Builder:
         after: str | None = None
         if self._key is None and type(outer) is Mapping:
             # A key that is no text: it is left out, and so is the value that comes after it.
-            self._report(node.here, "a key has to be plain text", "yaml-syntax")
+            message, hint = "a key has to be plain text", "put text with such brackets in quotes"
+            self._report(node.here, message, "yaml-syntax", hint)
             self._set_unkept(outer, node.here)
             after = self._key
         else:

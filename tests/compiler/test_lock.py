@@ -179,7 +179,7 @@ def test_no_lock_is_an_empty_one(tmp_path: Path) -> None:
         ("zones:\n  z: {serial: 4294967296}\n", 2, "less than"),
         ("volumes:\n  a:\n    minor: 0\n    port: x\n", 4, "integer"),
         ("volume: {}\n", 1, "Extra"),
-        ("zones: {\n", 2, "not YAML"),
+        ("zones: {\n", 1, "not YAML"),
     ],
 )
 def test_a_broken_lock_is_refused_at_its_line(

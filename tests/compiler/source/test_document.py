@@ -203,9 +203,9 @@ def test_a_duplicate_key_names_the_line_of_the_first() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column"),
     [
-        ("a: [1, 2\nb: 3\n", 2, 2),
+        ("a: [1, 2\nb: 3\n", 1, 4),
         ("a: b: c\n", 1, 5),
-        ("a: 'x\n", 2, 1),
+        ("a: 'x\n", 1, 4),
         ("é: è\nb: \x07\n", 2, 4),
         ("a:\n\t- b\n", 2, 1),
         ("--- a\n", 1, 1),
