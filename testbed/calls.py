@@ -129,15 +129,29 @@ async def signal(lab: Lab, _client: Client, *, capsule: str, daemon: str, name: 
 
 
 async def daemon(
-    lab: Lab, _client: Client, *, capsule: str, daemon: str, state: Literal["on", "off"]
+    lab: Lab,
+    _client: Client,
+    *,
+    capsule: str,
+    daemon: str,
+    state: Literal["on", "off"],
+    instead: dict[str, str],
 ) -> None:
-    """Stop a daemon, so that it stays stopped, or start it and wait until it serves."""
-    keeper = _find(lab, capsule).keeper(daemon)
+    """Stop a daemon, so that it stays stopped, or start it and wait until it serves.
+
+    One of a host that is off starts with its host. `instead` are words in place of some of its
+    command's, such as the path of another configuration.
+    """
+    found = _find(lab, capsule)
+    keeper = found.keeper(daemon)
     if state == "off":
         await keeper.stop()
         lab.tell(Kind.FAULT, capsule, f"{daemon} stopped")
-    else:
-        lab.tell(Kind.HEAL, capsule, f"{daemon} started")
+        return
+    await keeper.permit(instead)
+    what = "".join(f" with {new} for {old}" for old, new in instead.items())
+    lab.tell(Kind.FAULT if instead else Kind.HEAL, capsule, f"{daemon} started{what}")
+    if found.init is not None:
         await keeper.start()
 
 

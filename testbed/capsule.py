@@ -103,6 +103,8 @@ class Capsule:
     async def on(self) -> None:
         """Switch it on: its file system, network and daemons. TestbedError if one fails.
 
+        A daemon that somebody has stopped stays so.
+
         Who switches it on while it comes up waits for that. Its power may be cut meanwhile.
         """
         async with self._coming_up:
@@ -114,6 +116,8 @@ class Capsule:
     async def _start_all(self) -> None:
         failed: list[TestbedError] = []
         for keeper in self.keepers.values():
+            if keeper.stays_off:
+                continue
             try:
                 with self._around.waits.on(f"{self.name}: {keeper.daemon.name}"):
                     await keeper.start()

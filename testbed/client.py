@@ -116,9 +116,12 @@ class Testbed:
         """Send a signal such as `KILL` to a daemon."""
         self.call("signal", capsule=capsule, daemon=daemon, name=name)
 
-    def daemon(self, capsule: str, daemon: str, state: str) -> None:
-        """Stop a daemon (`off`), or start it (`on`)."""
-        self.call("daemon", capsule=capsule, daemon=daemon, state=state)
+    def daemon(
+        self, capsule: str, daemon: str, state: str, instead: Mapping[str, str] | None = None
+    ) -> None:
+        """Stop a daemon (`off`), or start it (`on`), with other words in place of its command's."""
+        words = dict(instead or {})
+        self.call("daemon", capsule=capsule, daemon=daemon, state=state, instead=words)
 
     def switch(self, name: str, state: str) -> None:
         """Let a switch fail (`down`), or work again (`up`)."""

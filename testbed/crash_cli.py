@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from threerc.testbed.campaign import Asked
     from threerc.testbed.faults import Fault
     from threerc.testbed.grip import Grip
+    from threerc.testbed.outliving import Outlived
     from threerc.testbed.supplies import Profile
     from threerc.testbed.trials import Trial
 
@@ -81,8 +82,9 @@ def crash(
     """Let a fault strike a machine, a host, a controller, a switch, or (`-`) the whole site.
 
     With --wait it exits 0 only if the virtual machines that it takes away are recovered, and all is
-    as it has to be. A fault that takes none is healed after a while: then all daemons have to run,
-    all machines have to be up, and each only once.
+    as it has to be. A fault that takes none is healed once the controllers have acted, or have had
+    the time to: then what it struck has to answer rightly again, all daemons have to run, all
+    machines have to be up, and none may have been touched that was not to be.
     """
     from threerc.testbed import crashes
     from threerc.testbed.faults import VM
@@ -95,7 +97,7 @@ def crash(
     if not wait:
         crashes.begin(grip, found, of, options)
         _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
-    elif found.of == VM or found.takes_machines:
+    elif found.of == VM or (found.takes_machines and of in grip.config.physical_hosts):
         _tell(RunningSite(grip.testbed, _say).trials(of, fault, **options), as_json)
     else:
         _tell_site(RunningSite(grip.testbed, _say).outlived(of, fault, **options), as_json)
@@ -119,12 +121,14 @@ def _tell(trials: Sequence[Trial], as_json: bool) -> NoReturn:
     sys.exit(0 if good else 1)
 
 
-def _tell_site(wrong: Sequence[str], as_json: bool) -> NoReturn:
+def _tell_site(outlived: Outlived, as_json: bool) -> NoReturn:
+    from threerc.testbed import outliving
+
     if as_json:
-        click.echo(json.dumps({"good": not wrong, "wrong": wrong}, indent=2))
+        click.echo(json.dumps(outliving.as_json(outlived), indent=2))
     else:
-        click.echo("\n".join(f"WRONG: {each}" for each in wrong) or "all of the site is up")
-    sys.exit(1 if wrong else 0)
+        click.echo("\n".join(outliving.as_lines(outlived)))
+    sys.exit(0 if outlived.good else 1)
 
 
 @click.command("heal", cls=Command, example="3rc testbed heal alfa01 power")

@@ -137,9 +137,9 @@ class Crash:
         crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX, self.healed)
         if not recovered:
             crash.total = None
-        actions = list(_actions(seen, vm, at))
-        step = str(actions[-1].detail["step"]) if actions else ""
-        reacted = actions[0].time - at if actions else None
+        done = list(actions(seen, vm, at))
+        step = str(done[-1].detail["step"]) if done else ""
+        reacted = done[0].time - at if done else None
         facts = self._facts(seen, at, before, step)
         wrong = judge(facts, self._wanted(within, step), crash.total)
         good = crash.total is not None and not wrong
@@ -185,13 +185,13 @@ class Crash:
         told: set[str] = set()
         while time.time() < at + within:
             seen = [e for e in self.grip.events() if e.of == self.vm and e.time >= at]
-            actions = list(_actions(seen, self.vm, at))
-            for event in actions:
+            done = list(actions(seen, self.vm, at))
+            for event in done:
                 line = f"{self.vm}: {event.detail['step']} on {event.detail['to']}"
                 if line not in told:
                     told.add(line)
                     say(f"{line}, {event.time - at:.0f} s after the crash")
-            if self.healed is None and self._needs_healing(at, acted=bool(actions)):
+            if self.healed is None and self._needs_healing(at, acted=bool(done)):
                 self.healed = undo()
                 say(f"{self.vm}: {self.fault.name} is undone, against which nothing else helps")
             if _is_over(seen) or (self.healed and self.grip.is_up(self.vm)):
@@ -281,7 +281,8 @@ class Crash:
         }
 
 
-def _actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
+def actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
+    """What controllers have done to a virtual machine since then."""
     return (
         event
         for event in seen

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from threerc.runtime.bootlinks import BootLinks
 from threerc.runtime.config import ControllerConfig, load
 from threerc.runtime.stores.logs import EVENTS, TEXT
 from threerc.testbed import events
@@ -28,6 +29,12 @@ from threerc.testbed.splitting import decision
 CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
 _VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
 _DAEMONS: Final = {**SERVICES, "gmetad": "gmetad", "install": "install-server"}
+_READ: Final = {
+    "named": ("/etc/bind/named.conf",),
+    "dhcpd": ("/etc/kea/kea-dhcp4.conf", "/etc/dhcp/dhcpd.conf"),
+    "tftpd": (),
+}
+"""What each of them reads, as its command names it; a TFTP server reads a folder of the site's."""
 _CONTROLLERS: Final = ("controller", "cron")
 """What starts a controller: a daemon of its own or, where there is none, cron."""
 _SECONDS: Final = 90.0
@@ -43,11 +50,15 @@ class Grip:
     @cached_property
     def config(self) -> ControllerConfig:
         """What the controllers know."""
-        tree = self.testbed.run.folder / "tree"
-        found = sorted(tree.glob(f"*{CONTROLLER_YAML}"))
+        found = sorted(self.tree.glob(f"*{CONTROLLER_YAML}"))
         if not found:
             raise TestbedError("the site has no controller")
         return load(found[0])
+
+    @property
+    def tree(self) -> Path:
+        """What was compiled, with a folder for each host."""
+        return self.testbed.run.folder / "tree"
 
     @cached_property
     def daemons(self) -> dict[str, tuple[str, ...]]:
@@ -161,6 +172,31 @@ class Grip:
         words = ("end",) if mode is None else ("begin", mode, *silent)
         self._succeed(host, *program, *words)
 
+    def mislead(self, host: str, daemon: str, mode: str) -> None:
+        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py; `service` ends it."""
+        path = self._read_by(host, daemon)
+        program = (sys.executable, "-P", "-m", "threerc.testbed.falsehoods")
+        other = self._succeed(host, *program, daemon, mode, path).strip()
+        self.testbed.daemon(host, daemon, "on", {path: other})
+
+    def _read_by(self, host: str, daemon: str) -> str:
+        """The file or folder of which a daemon's command says that it reads it."""
+        for path in _READ[daemon]:
+            if (self.tree / host / path.lstrip("/")).exists():
+                return path
+        if daemon == "tftpd" and daemon in self.daemons.get(host, ()):
+            return "/" + str(
+                BootLinks.load(self.tree / host).folder.parent.relative_to(self.tree / host)
+            )
+        raise TestbedError(f"{host} has no {daemon} of the site")
+
+    def complaints(self, host: str, role: str) -> tuple[str, ...]:
+        """What its DHCP, TFTP or DNS server does not answer as its compiled files say."""
+        program = (sys.executable, "-P", "-m", "threerc.testbed.answers")
+        path = self._read_by(host, SERVICES[role])
+        told = self._succeed(host, *program, role, path)
+        return tuple(f"{host}: {line}" for line in told.splitlines())
+
     def _succeed(self, host: str, *command: str) -> str:
         done = self.run(host, *command)
         if done.rc:
@@ -241,6 +277,26 @@ class Grip:
     def heard(self) -> dict[str, dict[str, int]]:
         """By collector: the hosts that it has heard, and how many seconds ago."""
         found: dict[str, dict[str, int]] = json.loads(self.errand("heard"))
+        return found
+
+    def polled(self) -> dict[str, dict[str, int]]:
+        """By gmetad: the hosts of which it has heard, and how many seconds ago they spoke."""
+        found: dict[str, dict[str, int]] = json.loads(self.errand("polled"))
+        return found
+
+    def looked(self) -> dict[str, float]:
+        """When each controller looked at the site last, in seconds since the epoch."""
+        found: dict[str, float] = json.loads(self.errand("looked"))
+        return found
+
+    def orderly(self) -> tuple[str, ...]:
+        """The physical hosts whose hypervisor tells the controllers what it runs."""
+        said: dict[str, list[str] | None] = json.loads(self.errand("where"))
+        return tuple(host for host, running in said.items() if running is not None)
+
+    def boards(self) -> dict[str, bool | None]:
+        """Whether the power of each host that has a board is on; None where it does not say."""
+        found: dict[str, bool | None] = json.loads(self.errand("boards"))
         return found
 
     def errand(self, *words: str) -> str:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -48,6 +48,9 @@ class Keeper:
         self.daemon = daemon
         self.log = log
         self.restarts = 0
+        self.stays_off = False
+        """Whether somebody has stopped it: then it does not start with its host either."""
+        self._instead: dict[str, str] = {}
         self._home = home
         self._process: Process | None = None
         self._starting = asyncio.Lock()
@@ -86,8 +89,16 @@ class Keeper:
             what = f"waited {self.daemon.seconds:.0f} s in vain for {_words(wanted)}"
             raise TestbedError(f"{self._name}: {what}\n{tail(self.log)}") from None
 
+    async def permit(self, instead: Mapping[str, str]) -> None:
+        """Let it start again after `stop`, with other words in place of some of its command's."""
+        if instead != self._instead:
+            await self.stop()
+            self._instead = dict(instead)
+        self.stays_off = False
+
     async def stop(self) -> None:
-        """End it, politely at first; it stays stopped."""
+        """End it, politely at first; it stays stopped, also when its host boots."""
+        self.stays_off = True
         await self._unwatch()
         process = self._process
         if process is None:
@@ -130,7 +141,7 @@ class Keeper:
             )
 
     def _launch(self) -> Process:
-        name, *arguments = self.daemon.command
+        name, *arguments = (self._instead.get(each, each) for each in self.daemon.command)
         # sshd wants to know its own path; a file laid into the capsule only is found inside.
         command = (shutil.which(name, path=FOLDERS) or name, *arguments)
         with self.log.open("ab") as log:

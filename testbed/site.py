@@ -7,23 +7,20 @@ site.wait_recovered("gridce", within=900)
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from threerc.testbed import crashes
 from threerc.testbed.client import Answer, Testbed
-from threerc.testbed.crashes import PERIODS, Crash, Say, find_fault
+from threerc.testbed.crashes import Crash, Say, find_fault
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import VM, Fault, Options
 from threerc.testbed.grip import Grip
+from threerc.testbed.outliving import Outlived, Outliving
 from threerc.testbed.prepare import read_wanted
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
-
-_POLL: Final = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -155,40 +152,10 @@ class RunningSite:
         finally:
             self.heal()
 
-    def outlived(self, target: str, fault: str, **options: Any) -> tuple[str, ...]:
-        """Let a fault that takes no machine away strike until all controllers have looked and what
-        is silent counts as dead; heal it, and tell what of the site is not up again in time.
-        """
-        seconds = PERIODS[self.profile] + self.grip.config.monitors.down_after * crashes.TMAX
-        try:
-            self.crash(target, fault, **options)
-            self.say(f"is healed in {seconds:.0f} s")
-            time.sleep(seconds)
-        finally:
-            self.heal(target)
-        end = time.time() + crashes.UP_SECONDS
-        while (wrong := tuple(self.wrong())) and time.time() < end:
-            time.sleep(_POLL)
-        return wrong
-
-    def wrong(self) -> Iterator[str]:
-        """What is not as it is on a good day: a daemon or machine that does not run, or twice."""
-        for capsule in self.testbed.status()["capsules"]:
-            dead = [each["name"] for each in capsule["daemons"] if not each["running"]]
-            for name in ["power"] if capsule["power"] == "off" else dead:
-                yield f"{capsule['name']}: no {name}"
-        running = [vm for vms in self.grip.running().values() for vm in vms]
-        for vm in self.grip.config.virtual_machines:
-            if running.count(vm) != 1:
-                yield f"{vm}: {running.count(vm)} copies of it run"
-            elif not self._is_up(vm):
-                yield f"{vm}: it is not up"
-
-    def _is_up(self, vm: str) -> bool:
-        try:
-            return self.grip.is_up(vm)
-        except TestbedError:  # no controller can say so yet
-            return False
+    def outlived(self, target: str, fault: str, **options: Any) -> Outlived:
+        """Let a fault that takes no machine away strike, heal it, and look at all of the site."""
+        found = find_fault(self.grip, target, fault)
+        return Outliving(self.grip, target, found, options, self.profile).run(self.say)
 
     def _recovered(self, vm: str, within: float | None) -> Trial:
         struck = self._struck.pop(vm)

@@ -87,19 +87,35 @@ def read_xml(port: int) -> bytes | None:
 def offer(mac: str, address: str) -> bool | None:
     """Whether the DHCP server of this host offers an address to the machine with that MAC.
 
-    None where the host is on no network of that address. It is asked as by a machine on the wire,
-    where other servers may answer too; nothing is taken: an offer that is not requested is void.
+    None where the host is on no network of that address.
+    """
+    if not is_near(address):
+        return None
+    wanted = ipaddress.IPv4Address(address).packed
+    return any(each[16:20] == wanted for each in offers(mac, address))
+
+
+def is_near(address: str) -> bool:
+    """Whether this host is on the network of an address."""
+    return _device(address) is not None
+
+
+def offers(mac: str, address: str) -> Iterator[bytes]:
+    """What the DHCP server of this host offers the machine with that MAC: each message.
+
+    It is asked as by a machine on the network of that address, where other servers may answer too;
+    nothing is taken: an offer that is not requested is void.
     """
     device = _device(address)
     if device is None:
-        return None
+        return
     number = os.urandom(4)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     with wire:
         wire.bind((device, 0))
         wire.send(_discover(device, number, mac))
-        wanted = (_own(device), ipaddress.IPv4Address(address).packed)
-        return any(each == wanted for each in _offers(wire, number))
+        own = _own(device)
+        yield from (message for server, message in _offers(wire, number) if server == own)
 
 
 def _own(device: str) -> bytes:
@@ -146,7 +162,7 @@ def _ip(udp: bytes) -> bytes:
 
 
 def _offers(wire: socket.socket, number: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Who offers which address in answer to a number, until the time is over."""
+    """Who offers what in answer to a number, until the time is over."""
     end = time.monotonic() + SECONDS
     while (left := end - time.monotonic()) > 0 and select.select([wire], [], [], left)[0]:
         frame = wire.recv(65535)
@@ -156,4 +172,4 @@ def _offers(wire: socket.socket, number: bytes) -> Iterator[tuple[bytes, bytes]]
         dhcp = udp[8:]
         ours = udp[:2] == struct.pack(">H", _SERVER) and dhcp[:1] == b"\x02" and dhcp[4:8] == number
         if ours and dhcp[236:240] == _MAGIC and bytes([0x35, 1, _OFFER]) in dhcp[240:]:
-            yield frame[26:30], dhcp[16:20]
+            yield frame[26:30], dhcp

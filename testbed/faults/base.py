@@ -81,6 +81,9 @@ class Hands(Protocol):
     def lie(self, host: str, daemon: str, mode: str | None, silent: tuple[str, ...] = ()) -> None:
         """Let a host's gmetad or gmond lie in one of the ways of lying.py, or not (None)."""
 
+    def mislead(self, host: str, daemon: str, mode: str) -> None:
+        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py; `service` ends it."""
+
     @property
     def state_directory(self) -> str:
         """Where the controllers keep their shared state."""

@@ -1,13 +1,17 @@
 """What can happen to the site's services, to the controllers' state and to switches, for real.
 
-A service that is dead starts again with its host, as a service of a real host does.
+A service is dead or lies until it is healed, also when its host is switched off and on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
+from threerc.runtime.simulation.guests import DEAD
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.falsehoods import MODES
 from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options
 from threerc.testbed.faults.host import stopped
 
@@ -19,21 +23,36 @@ _FILL: Final = 'dd if=/dev/zero of="$1/' + _FILLING + '" bs=4k 2>/dev/null; exit
 _EMPTY: Final = 'rm -f "$1/' + _FILLING + '"'
 
 
+def _hurt(role: str, hands: Hands, host: str, options: Options) -> None:
+    mode = options.get("mode", DEAD)
+    if mode == DEAD:
+        hands.service(host, SERVICES[role], runs=False)
+    else:
+        hands.mislead(host, SERVICES[role], mode)
+
+
 def _service(role: str) -> tuple[Begin, Begin]:
-    """Of the whole site: on each host that has it, and is on."""
+    """Of the whole site: on each host that has it, be it on or off."""
 
-    def change(hands: Hands, *, runs: bool) -> None:
+    def begin(hands: Hands, _name: str, options: Options) -> None:
         for host in hands.providers(role):
-            if hands.is_on(host):
-                hands.service(host, SERVICES[role], runs=runs)
-
-    def begin(hands: Hands, _name: str, _options: Options) -> None:
-        change(hands, runs=False)
+            _hurt(role, hands, host, options)
 
     def heal(hands: Hands, _name: str, _options: Options) -> None:
-        change(hands, runs=True)
+        for host in hands.providers(role):
+            hands.service(host, SERVICES[role], runs=True)
 
     return begin, heal
+
+
+def _services() -> Iterator[Fault]:
+    """Each of them, on all hosts that have it, and on one."""
+    for role, daemon in SERVICES.items():
+        options, modes = ("mode",), (DEAD, *MODES[daemon])
+        begin, heal = _service(role)
+        yield Fault(role, SITE, begin, heal, options=options, modes=modes)
+        begin, heal = partial(_hurt, role), stopped(daemon)[1]
+        yield Fault(role, HOST, begin, heal, options=options, modes=modes)
 
 
 def _hurt_state(hands: Hands, _name: str, options: Options) -> None:
@@ -65,8 +84,7 @@ def _mend_switch(hands: Hands, name: str, _options: Options) -> None:
 
 
 SITE_FAULTS: Final = (
-    *(Fault(role, SITE, *_service(role)) for role in SERVICES),
-    *(Fault(role, HOST, *stopped(daemon)) for role, daemon in SERVICES.items()),
+    *_services(),
     Fault("state", SITE, _hurt_state, _mend_state, options=("mode",), modes=("lost", "full")),
     Fault(SWITCH, SITE, _break_switch, _mend_switch),
 )

@@ -16,7 +16,7 @@ import pytest
 
 from tests.lab import requires_real
 from tests.testbed import without_machines
-from threerc.testbed import crashes
+from threerc.testbed import checks, crashes
 from threerc.testbed.campaign import Asked, Campaign
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
@@ -177,6 +177,130 @@ def test_services_of_the_site(grip: Grip) -> None:
         heal(grip, "", name)
 
 
+def amiss(grip: Grip, name: str, target: str, since: float | None = None) -> tuple[str, ...]:
+    """What is not right of what a fault strikes."""
+    return checks.complaints(grip, name, target, time.time() if since is None else since)
+
+
+def told(grip: Grip, name: str, kind: str, server: str = "192.168.30.1") -> str:
+    """What DNS says, as dig tells it."""
+    asked = ("dig", "+short", "+time=2", "+tries=1", f"@{server}", f"{name}.ci.example.org", kind)
+    return grip.run("ph1", *asked).out.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "seen"),
+    [
+        ("dns", "dead", ["two: DNS does not answer for "]),
+        (
+            "dns",
+            "stale",
+            ["has serial 0 of ", "not say that vm1 is 192", 'that vm1 is "mini" "ce"'],
+        ),
+        (
+            "dns",
+            "empty",
+            ["has serial 0 of ", "not say that vm1 is 192", 'that vm1 is "mini" "ce"'],
+        ),
+        ("dhcp", "dead", ["one: DHCP offers 02:00:c0:a8:1e:01 nothing"]),
+        ("dhcp", "stale", ["offers 02:00:c0:a8:1e:15 192.168.30.71, not 192.168.30.21"]),
+        ("dhcp", "no-boot", ["tells 02:00:c0:a8:1e:15 no file to boot"]),
+        ("tftp", "dead", ["gives no pxelinux.cfg/C0A81E15", "gives no pxelinux.0"]),
+        ("tftp", "empty", ["gives another pxelinux.cfg/C0A81E15", "another pxelinux.0"]),
+    ],
+)
+def test_services_that_are_dead_or_lie_until_they_are_healed(
+    grip: Grip, name: str, mode: str, seen: list[str]
+) -> None:
+    """Also when their host is switched off and on meanwhile."""
+    host = "two" if name == "dns" else "one"
+    assert amiss(grip, name, host) == ()
+    strike(grip, host, name, mode=mode)
+    found = amiss(grip, name, host)
+    assert [each for each in seen if not any(each in line for line in found)] == []
+    if host == "two":  # where no other daemon of the site is missed
+        for on in (False, True):
+            grip.power(host, on=on)
+        assert amiss(grip, name, host) == found
+    heal(grip, host, name)
+    assert amiss(grip, name, host) == ()
+
+
+def test_what_dns_says_of_former_times(grip: Grip) -> None:
+    strike(grip, "one", "dns", mode="stale")
+    assert told(grip, "vm1", "A") == "192.168.30.71"
+    assert told(grip, "vm1", "HINFO") == '"mini" "base"'
+    assert told(grip, "vm1", "A", "192.168.30.2") == "192.168.30.21"
+    heal(grip, "one", "dns")
+    assert told(grip, "vm1", "A") == "192.168.30.21"
+    assert told(grip, "vm1", "HINFO") == '"mini" "ce"'
+
+
+def test_tftp_gives_the_links_of_when_it_grew_stale(grip: Grip) -> None:
+    strike(grip, "one", "tftp", mode="stale")
+    assert amiss(grip, "tftp", "one") == ()
+    grip.boot_link("vm1", "install")
+    assert amiss(grip, "tftp", "one") == (
+        "one: TFTP gives another pxelinux.cfg/C0A81E15 than there is",
+    )
+    assert grip.link("vm1") == "mini"
+    heal(grip, "one", "tftp")
+    assert amiss(grip, "tftp", "one") == ()
+    grip.boot_link("vm1", "local")
+
+
+def test_a_host_that_is_off_is_struck_and_healed_by_what_its_daemons_do_when_it_is_on(
+    grip: Grip,
+) -> None:
+    grip.power("two", on=False)
+    strike(grip, "", "dns")
+    grip.power("two", on=True)
+    assert not daemons(grip, "two")["named"]
+    grip.power("two", on=False)
+    heal(grip, "", "dns")
+    assert not grip.is_on("two")
+    grip.power("two", on=True)
+    assert daemons(grip, "two")["named"]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "options", "seen"),
+    [
+        ("gmetad", "one", {}, "the gmetad on one does not hear "),
+        ("gmetad", "one", {"mode": "empty"}, "the gmetad on one does not hear "),
+        ("collector", "two", {}, "the collector on two does not hear "),
+        ("collector", "one", {"silent": ["ph1"]}, "the collector on one does not hear ph1, vm1"),
+        ("gmond", "ph2", {}, ""),
+        ("switch", "sw1", {}, "switch sw1 does not forward lan"),
+        ("switch", "ph1 two", {}, "ph1 cannot be reached"),
+        ("state", "", {}, "one: the shared state cannot be written: "),
+        ("state", "", {"mode": "full"}, "the shared state cannot be written: "),
+        ("controller", "two", {}, "the controller on two has not looked at the site since"),
+        ("libvirtd", "ph1", {}, "ph1 does not tell the controllers what it runs"),
+        ("ssh", "ph2", {}, "ph2 does not tell the controllers what it runs"),
+        ("board", "ph1", {}, "the board of ph1 does not say whether it is on"),
+        ("network", "two", {}, "two cannot be reached"),
+        ("power", "two", {}, "two is off"),
+    ],
+)
+def test_each_fault_is_seen_and_its_end_too(
+    grip: Grip, name: str, target: str, options: dict[str, object], seen: str
+) -> None:
+    """No machine was ever installed here, which is all that is not heard in the end."""
+    silent = "does not hear vm1, vm2"
+
+    def left(since: float) -> list[str]:
+        return [each for each in amiss(grip, name, target, since) if silent not in each]
+
+    until(lambda: left(0.0) == [], f"all to be well before {name}")
+    strike(grip, target, name, **options)
+    if seen:
+        assert any(seen in each for each in amiss(grip, name, target, time.time()))
+    heal(grip, target, name)
+    healed = time.time()
+    until(lambda: left(healed) == [], f"{name} to be healed")
+
+
 @pytest.mark.parametrize("mode", ["lost", "full"])
 def test_the_shared_state(grip: Grip, mode: str) -> None:
     def writes() -> int:
@@ -334,8 +458,11 @@ def test_what_is_not_up_again_after_a_fault_that_takes_no_machine(
     """No machine was ever installed here, and a daemon was dead before."""
     monkeypatch.setattr(crashes, "UP_SECONDS", 0.0)
     grip.service("ph2", "gmond", runs=False)
-    wrong = RunningSite(grip.testbed).outlived("two", "dns")
-    assert wrong == ("ph2: no gmond", "vm1: 0 copies of it run", "vm2: 0 copies of it run")
+    outlived = RunningSite(grip.testbed).outlived("two", "dns", mode="stale")
+    left = ("ph2: no gmond", "vm1: 0 copies of it run", "vm2: 0 copies of it run")
+    assert (outlived.good, outlived.wrong, outlived.right) == (False, left, None)
+    assert any("two: DNS has serial 0 of ci.example.org, not 1" in each for each in outlived.seen)
+    assert outlived.healed > outlived.began
     grip.service("ph2", "gmond", runs=True)
 
 

@@ -14,7 +14,7 @@ from threerc.testbed import scenarios
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.grip import Grip
-from threerc.testbed.site import RunningSite
+from threerc.testbed.outliving import wrong
 
 pytestmark = requires_real()
 
@@ -65,7 +65,7 @@ def test_faults_come_and_go_when_the_scenario_says_so(grip: Grip) -> None:
         "the site: dns is over",
     ]
     assert grip.faults() == []
-    assert list(RunningSite(grip.testbed).wrong()) == []
+    assert list(wrong(grip)) == []
     grip.threerc("maintenance", "ph2", "--end")
 
 

@@ -428,7 +428,11 @@ def test_what_nobody_knows_is_refused_in_words(testbed: Testbed) -> None:
     wrong: list[tuple[str, dict[str, Any], str]] = [
         ("power", {"host": "x", "state": "on"}, r"no capsule x \(there are: alfa01, alfa02\)"),
         ("signal", {"capsule": FIRST, "daemon": "sshd", "name": "X"}, "no signal X"),
-        ("daemon", {"capsule": FIRST, "daemon": "x", "state": "on"}, "alfa01 has no daemon x"),
+        (
+            "daemon",
+            {"capsule": FIRST, "daemon": "x", "state": "on", "instead": {}},
+            "alfa01 has no daemon x",
+        ),
         ("switch", {"name": "x", "state": "up"}, r"no switch x \(there are: a, b\)"),
         ("card", {"host": FIRST, "card": "x", "state": "cut"}, "alfa01 has no cable to x"),
         ("power", {"host": [], "state": "off"}, "a bug of the lab, told in lab.log: TypeError"),

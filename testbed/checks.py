@@ -1,0 +1,123 @@
+"""Whether what a fault has struck is right again: each service asked as those that need it ask it.
+
+A fault that is not named here has no service of its own, as those of virtual machines, which are
+judged by what becomes of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from threerc.runtime.observation import TMAX
+from threerc.testbed.faults import SERVICES, SWITCH
+from threerc.testbed.grip import Grip
+
+_LATELY: Final = 2 * TMAX
+"""Seconds: who was heard since is heard, also by a gmetad, which asks now and then."""
+_WRITE: Final = 'f=$(mktemp -p "$1") && echo written >"$f" && rm "$f"'
+Check = Callable[[Grip, str, float], Iterator[str]]
+
+
+def complaints(grip: Grip, fault: str, target: str, since: float) -> tuple[str, ...]:
+    """What is not right of what a fault strikes, a sentence each; controllers: not since then.
+
+    Raises TestbedError.
+    """
+    check = CHECKS.get(fault)
+    return () if check is None else tuple(check(grip, target, since))
+
+
+def unreached(grip: Grip) -> tuple[str, ...]:
+    """The hosts that are on and do not answer a ping of a controller's. Raises TestbedError."""
+    asker = grip.controller
+    addresses = {
+        each["name"]: each["addresses"][0]
+        for each in grip.testbed.status()["capsules"]
+        if each["kind"] in {"physical", "service"} and each["power"] == "on" and each["addresses"]
+    }
+    ping = ("ping", "-n", "-q", "-c", "1", "-W", "2")
+    return tuple(name for name, at in addresses.items() if grip.run(asker, *ping, at).rc)
+
+
+def _answers(role: str) -> Check:
+    def check(grip: Grip, target: str, _since: float) -> Iterator[str]:
+        for host in filter(grip.is_on, [target] if target else grip.providers(role)):
+            yield from grip.complaints(host, role)
+
+    return check
+
+
+def _polls(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    """What its collectors hear, a gmetad knows."""
+    heard = {name for hosts in grip.heard().values() for name, ago in hosts.items() if ago < TMAX}
+    yield from _missing(f"the gmetad on {target}", heard, grip.polled().get(target, {}))
+
+
+def _hears(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    wanted = {*grip.config.virtual_machines, *filter(grip.is_on, grip.config.physical_hosts)}
+    yield from _missing(f"the collector on {target}", wanted, grip.heard().get(target, {}))
+
+
+def _is_heard(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    for collector, heard in grip.heard().items():
+        yield from _missing(f"the collector on {collector}", {target}, heard)
+
+
+def _missing(who: str, wanted: set[str], heard: dict[str, int]) -> Iterator[str]:
+    silent = sorted(name for name in wanted if heard.get(name, _LATELY) >= _LATELY)
+    if silent:
+        yield f"{who} does not hear {', '.join(silent)}"
+
+
+def _forwards(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    for bridge in grip.testbed.status()["bridges"]:
+        if bridge["switch"] == target and not bridge["up"]:
+            yield f"switch {target} does not forward {bridge['network']}"
+    yield from (f"{host} cannot be reached" for host in unreached(grip))
+
+
+def _is_reached(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    if not grip.is_on(target):
+        yield f"{target} is off"
+    elif target in unreached(grip):
+        yield f"{target} cannot be reached"
+
+
+def _writes(grip: Grip, _target: str, _since: float) -> Iterator[str]:
+    user = ("runuser", "-u", grip.config.user, "--")
+    for host in filter(grip.is_on, grip.providers("controller")):
+        done = grip.run(host, *user, "sh", "-c", _WRITE, "sh", grip.state_directory)
+        if done.rc:
+            yield f"{host}: the shared state cannot be written: {done.err.strip()}"
+
+
+def _looks(grip: Grip, target: str, since: float) -> Iterator[str]:
+    if grip.looked()[target] < since:
+        yield f"the controller on {target} has not looked at the site since"
+
+
+def _takes_orders(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    if target in grip.config.physical_hosts and target not in grip.orderly():
+        yield f"{target} does not tell the controllers what it runs"
+
+
+def _says_power(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    if grip.boards().get(target) is None:
+        yield f"the board of {target} does not say whether it is on"
+
+
+CHECKS: Final[dict[str, Check]] = {
+    **{role: _answers(role) for role in SERVICES},
+    "gmetad": _polls,
+    "collector": _hears,
+    "collector-restart": _hears,
+    "gmond": _is_heard,
+    SWITCH: _forwards,
+    "state": _writes,
+    "controller": _looks,
+    "ssh": _takes_orders,
+    "libvirtd": _takes_orders,
+    "board": _says_power,
+    **dict.fromkeys(("power", "hang", "network"), _is_reached),
+}

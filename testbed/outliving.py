@@ -1,0 +1,184 @@
+"""A fault that takes no machine away, from before it until all is right again.
+
+It strikes until the controllers have reacted or could have, is healed, and then everything is
+looked at: what was struck, all daemons, all machines; and what was done to machines meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from threerc.testbed import crashes
+from threerc.testbed.checks import complaints, unreached
+from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event
+from threerc.testbed.faults import SWITCH, Fault, Options
+from threerc.testbed.grip import Grip
+from threerc.testbed.splitting import most_copies
+
+_POLL: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlived:
+    """What came of a fault. Times in seconds since the epoch; `right` is when all was well again.
+
+    `seen` is what of the service was wrong while it lasted, `said` what the controllers wrote
+    meanwhile, `wrong` a sentence for each check that did not hold afterwards.
+    """
+
+    fault: str
+    target: str
+    began: float
+    healed: float
+    right: float | None
+    seen: tuple[str, ...]
+    said: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether all is right again, and no machine was touched that was none of the fault's."""
+        return not self.wrong
+
+
+@dataclass
+class Outliving:
+    """One such fault. `stop` may be set meanwhile: then it is healed, and not judged."""
+
+    grip: Grip
+    target: str
+    fault: Fault
+    options: Options = field(default_factory=dict)
+    profile: str = "thesis"
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, say: Callable[[str], None]) -> Outlived:
+        """All of it. Raises TestbedError where the fault cannot be done, crashes.Interrupted."""
+        grip, name = self.grip, f"{self.target or 'the site'}: {self.fault.name}"
+        before = {vm: grip.copies(vm) for vm in grip.config.virtual_machines}
+        alive = {vm for vm in before if is_up(grip, vm)}
+        lines = len(grip.log())
+        try:
+            began = crashes.begin(grip, self.fault, self.target, self.options)
+            say(name)
+            seen = self._looked_at()
+            for each in seen:
+                say(f"{name}: {each}")
+            explained = self._explained(before)
+            self._await_reaction(began, say)
+        finally:
+            healed = crashes.heal(grip, self.fault, self.target, self.options)
+        say(f"{name} is healed after {healed - began:.0f} s")
+        left = self._await_right(healed)
+        right = None if left else time.time()
+        touched = tuple(self._touched(grip.events(), began, before, alive - explained))
+        said = tuple(grip.log()[lines:])
+        return Outlived(
+            self.fault.name, self.target, began, healed, right, seen, said, (*left, *touched)
+        )
+
+    def _looked_at(self) -> tuple[str, ...]:
+        """What of the service is wrong now; a check may itself need what is struck."""
+        try:
+            return complaints(self.grip, self.fault.name, self.target, time.time())
+        except TestbedError as error:
+            return (f"cannot be asked: {error}",)
+
+    def _explained(self, before: Mapping[str, tuple[str, ...]]) -> set[str]:
+        """The machines that controllers may rightly take for dead, or out of reach, meanwhile."""
+        if self.grip.config.monitors.probe == "none" and self.options.get("silent"):
+            return {*self.options["silent"]} & before.keys()
+        if self.fault.name == SWITCH or self.fault.takes_machines:
+            away = {*unreached(self.grip), *self.target.split()}
+            return {vm for vm, hosts in before.items() if away & {*hosts}}
+        return set()
+
+    def _await_reaction(self, began: float, say: Callable[[str], None]) -> None:
+        """Until a controller has acted, or all have looked and what is silent counts as dead."""
+        silent = self.grip.config.monitors.down_after * crashes.TMAX
+        seconds = crashes.PERIODS[self.profile] + silent
+        say(f"is healed in {seconds:.0f} s, or when a controller acts")
+        while time.time() < began + seconds:
+            events = self.grip.events()
+            for vm in self.grip.config.virtual_machines:
+                for event in crashes.actions(events, vm, began):
+                    say(f"{vm}: {event.detail['step']} on {event.detail['to']}")
+                    return
+            if self.stop.wait(_POLL):
+                raise crashes.Interrupted("interrupted")
+
+    def _await_right(self, healed: float) -> tuple[str, ...]:
+        """What is still not right when its time is over."""
+        end = time.time() + crashes.UP_SECONDS
+        while left := (*self._amiss(healed), *wrong(self.grip)):
+            if time.time() > end:
+                return left
+            if self.stop.wait(_POLL):
+                raise crashes.Interrupted("interrupted")
+        return ()
+
+    def _amiss(self, healed: float) -> tuple[str, ...]:
+        try:
+            return complaints(self.grip, self.fault.name, self.target, healed)
+        except TestbedError as error:  # no controller can say so yet
+            return (str(error),)
+
+    def _touched(
+        self,
+        events: list[Event],
+        began: float,
+        before: Mapping[str, tuple[str, ...]],
+        alive: set[str],
+    ) -> Iterator[str]:
+        """Machines of which there were two, and living ones that a controller acted on."""
+        for vm, hosts in before.items():
+            since = [event for event in events if event.time >= began]
+            most = most_copies(since, vm, [*hosts], self.grip.copies(vm))
+            if most > 1:
+                yield f"{vm}: there were {most} copies of it at once"
+            first = next(crashes.actions(events, vm, began), None)
+            if vm in alive and first is not None:
+                yield f"{vm} was alive, and got {first.detail['step']}"
+
+
+def wrong(grip: Grip) -> Iterator[str]:
+    """What is not as it is on a good day: a daemon or machine that does not run, or twice."""
+    for capsule in grip.testbed.status()["capsules"]:
+        dead = [each["name"] for each in capsule["daemons"] if not each["running"]]
+        for name in ["power"] if capsule["power"] == "off" else dead:
+            yield f"{capsule['name']}: no {name}"
+    running = [vm for vms in grip.running().values() for vm in vms]
+    for vm in grip.config.virtual_machines:
+        if running.count(vm) != 1:
+            yield f"{vm}: {running.count(vm)} copies of it run"
+        elif not is_up(grip, vm):
+            yield f"{vm}: it is not up"
+
+
+def is_up(grip: Grip, vm: str) -> bool:
+    """Whether the controllers say that a machine is up; where none can say so: no."""
+    try:
+        return grip.is_up(vm)
+    except TestbedError:
+        return False
+
+
+def as_json(outlived: Outlived) -> dict[str, Any]:
+    """It as an object of JSON."""
+    names = ("fault", "target", "began", "healed", "right", "seen", "said", "wrong")
+    return {"good": outlived.good} | {name: getattr(outlived, name) for name in names}
+
+
+def as_lines(outlived: Outlived) -> Iterator[str]:
+    """It for people: what was seen and said, and how it ended."""
+    name = f"{outlived.target or 'the site'}: {outlived.fault}"
+    yield from (f"  controllers: {line}" for line in outlived.said)
+    if outlived.right is not None:
+        lasted, after = outlived.healed - outlived.began, outlived.right - outlived.healed
+        yield f"{name}: healed after {lasted:.0f} s, all is right {after:.0f} s later"
+    yield from (f"WRONG: {each}" for each in outlived.wrong)
