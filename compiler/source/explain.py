@@ -106,6 +106,8 @@ class Explainer:
     def _unknown(self, path: Path) -> str:
         key = str(path[-1])
         known = _keys_at(self._root, path[:-1])
+        if key.partition(":")[0] in known and ":" in key:
+            return f"unknown key `{key}`: there is no space after its colon"
         near = get_close_matches(key, sorted(known), 1, cutoff=0.6)
         elsewhere = [section for section, kind in KINDS.items() if key in kind.model_fields]
         if path[0] in KINDS and len(path) == 3 and elsewhere and not near:

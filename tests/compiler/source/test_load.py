@@ -164,6 +164,12 @@ CASES = [
     ("worker_nodes: {a: {name: b}}", "unknown key `name`", "unknown-key", 20),
     ("worker_nodes: [a]", "`worker_nodes` has to be a mapping of hosts by name", "type", 15),
     ("worker_nodes: {a: {groups: [b]}}", "there is no group `b`", "group-exists", 28),
+    (
+        "worker_nodes: {a: {address:192.168.1.2}}",
+        "unknown key `address:192.168.1.2`: there is no space after its colon (a)",
+        "unknown-key",
+        20,
+    ),
     ("networkz: {}", "unknown key `networkz`, did you mean `networks`?", "unknown-key", 1),
     (
         "administrators: {me: ssh-rsa x}",
