@@ -28,7 +28,7 @@ def compile_installer(site: Site, out: Output) -> None:
         return
     reference = site.root_password
     password = LOCKED if reference is None else password_hash(reference, out.side_file)
-    served = [*profiles(site, url, password), _hook(site, url), *_middleware(site, out, url)]
+    served = [*profiles(site, url, password), *_hooks(site, url), *_middleware(site, out, url)]
     for server in site.with_role("install"):
         web_server = "apache" if site.is_red_hat(server) else "www-data"
         for path, content, concerns, secret in served:
@@ -37,11 +37,13 @@ def compile_installer(site: Site, out: Output) -> None:
             out.file(server.name, full, content, concerns=concerns, group=group)
 
 
-def _hook(site: Site, url: str) -> Served:
-    """The post-install hook, which runs inside the new system."""
+def _hooks(site: Site, url: str) -> Iterator[Served]:
+    """The post-install hook, which runs inside the new system, and what runs it for a preseed."""
     servers = [str(host.address) for host in site.with_role("dns") if host.address is not None]
     text = render("installer_post", shell, site=site, url=url, servers=" ".join(servers))
-    return Served("post/install.sh", text)
+    yield Served("post/install.sh", text)
+    if any(each.installer == "preseed" for each in site.os_profiles.values()):
+        yield Served("post/preseed.sh", render("installer_preseed_end", shell, site=site, url=url))
 
 
 def _middleware(site: Site, out: Output, url: str) -> Iterator[Served]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from threerc.compiler.artefacts.host_parts import HostPart, OwnPart, own_parts
 from threerc.compiler.model import Site
 from threerc.compiler.model.os_profile import OsProfile
-from threerc.compiler.templating import Safe, backslashed, render
+from threerc.compiler.templating import Safe, backslashed, render, shell
 from threerc.compiler.tree import EVERYONE
 
 LOCKED = "!"
@@ -29,6 +29,8 @@ _RELEASE = re.compile(r"(RHEL|FC?)(\d{1,3})")
 # Which Fedora, and those after it, speaks the kickstart of which RHEL.
 _FEDORAS = ((40, 10), (34, 9), (28, 8), (19, 7), (8, 6), (6, 5), (0, 4))
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@+=,$!*-]+")
+# What Debian calls the architectures.
+_DEBIAN_ARCHITECTURES = {"i386": "i386", "x86_64": "amd64", "aarch64": "arm64"}
 # What the post-install hook asks DNS and the install server with.
 _TOOLS = {"kickstart": ("bind-utils", "curl"), "preseed": ("bind9-host", "curl")}
 
@@ -89,9 +91,17 @@ def _values(site: Site, name: str, profile: OsProfile, url: str) -> dict[str, An
         "release": profile.release or _NEWEST,
         "generation": generation(profile) if profile.installer == "kickstart" else None,
         "mirror": mirror,
+        "firmware": Safe(shell(_firmware(profile))),
         "packages": [Safe(package) for package in sorted(packages)],
         "partition": _partition,
     }
+
+
+def _firmware(profile: OsProfile) -> str:
+    """Where a mirror of Debian has its part with firmware and microcode, if it has that."""
+    architecture = _DEBIAN_ARCHITECTURES[profile.arch]
+    folder = f"dists/{profile.release or 'stable'}/non-free-firmware/binary-{architecture}"
+    return f"{(profile.repository or '').rstrip('/')}/{folder}/Release"
 
 
 def generation(profile: OsProfile) -> int:

@@ -38,6 +38,12 @@ class OsProfile(Model):
 
     Neither installer leaves a packet filter behind: the gateway, or a script of the middleware, is
     the place for it.
+
+    When an installer has begun, and when it and the post-install hook are done, it says so to the
+    install server, which turns the boot link then: `python -m threerc.testbed.install_server` does,
+    on the TFTP host. Any other web server will do as well; then somebody else has to turn the link,
+    by `3rc boot HOST local`, or the machine is installed again and again. (Of a virtual machine the
+    controllers do so in time.) Where the hook fails, the installer stops and the link stays.
     """
 
     installer: Literal["kickstart", "preseed", "image", "manual"] = Field(

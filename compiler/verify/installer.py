@@ -11,7 +11,7 @@ from threerc.compiler.verify.base import Checker, Failure, Staged
 
 _KICKSTART = b"#version="
 _PRESEED = b"#_preseed_V1"
-_SCRIPTS = ("/post/install.sh", ".d/part.sh")
+_SCRIPTS = ("/post/install.sh", "/post/preseed.sh", ".d/part.sh")
 _KICKSTART_COMPLAINT = re.compile(
     r"problem occurred on line (\d+) of the kickstart file:\s*(\S[^\n]*)", re.MULTILINE
 )

@@ -111,6 +111,9 @@ def _preseed(text: str) -> Iterator[str]:
     for line in text.replace("\\\n", " ").splitlines():
         if line and not line.startswith("#"):
             owner, question, kind, *value = line.split()
+            if question.endswith("_command"):
+                yield from _shell(line.split(maxsplit=3)[3])
+                continue
             # What is served below a mirror's folder is not words but the rest of the line.
             yield f"{owner} {question} {kind} {len(value)}"
 
@@ -169,7 +172,7 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     (r"/boot\.hosts$|/hosts\.def$|/known_hosts$|/groups\.conf$", _lines("^#.*")),
     (r"/middleware/[^/]+\.list$|/profiles/[^/]+\.d/hosts$|/gmond\.d/hosts$", _lines("(?!)")),
     (r"/profiles/.*\.cfg$", _profile),
-    (r"/post/install\.sh$|/part\.sh$|/3rc-allow$", _shell),
+    (r"/post/(?:install|preseed)\.sh$|/part\.sh$|/3rc-allow$", _shell),
     (r"/etc/cron\.d/|/files/cron-updates$", _cron),
     (r"/controller\.yaml$|/groups\.d/", _data),
     (r"/3rc/domains/[^/]+\.xml$", _xml),

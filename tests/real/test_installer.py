@@ -139,6 +139,20 @@ def test_the_hook_stops_at_the_first_failure(net: Namespace, tmp_path: Path) -> 
     assert ran == []
 
 
+def test_a_package_asks_nobody(
+    net: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's installer has the questions of packages passed to itself, and hears no answer."""
+    monkeypatch.setenv("DEBIAN_FRONTEND", "passthrough")
+    monkeypatch.setenv("DEBIAN_HAS_FRONTEND", "1")
+    (tmp_path / "web/scripts/middleware/base.sh").write_text(
+        "#!/bin/sh\necho $DEBIAN_FRONTEND${DEBIAN_HAS_FRONTEND-} >>/root/ran\n"
+    )
+    status, log, ran = install(net, tmp_path)
+    assert status == 0, log
+    assert ran == ["noninteractive", "ce"]
+
+
 def test_a_script_that_is_not_there_is_a_failure(net: Namespace, tmp_path: Path) -> None:
     (tmp_path / "web/scripts/middleware/ce.sh").unlink()
     status, log, ran = install(net, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -99,6 +100,33 @@ def test_debians_installer_does_not_stop_without_its_archive_of_updates(tmp_path
     assert "\nd-i apt-setup/service-failed note\n" in text
 
 
+def test_each_disk_of_an_array_can_be_booted_from_by_uefi(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, site_text() + PHYSICAL_HOSTS % {"os": "deb"})
+    text = text_of(tree, f"{SERVED}/profiles/deb.d/{ARRAY}").replace("\\\n", "")
+    (recipe,) = re.findall(
+        "^d-i partman-auto/expert_recipe string +vg0 :: (.*)$", text, re.MULTILINE
+    )
+    parts = [each.split() for each in f" {recipe} ".split(" . ") if each.strip()]
+    methods = [re.findall(r" method{ (\S+) }", " ".join(each)) for each in parts]
+    assert methods == [["biosgrub"], ["efi"], ["raid"], ["raid"], ["format"], ["swap"]]
+    for least, priority, most, *_ in parts:
+        assert 0 < int(least) <= int(priority)
+        assert int(most) == -1 or int(least) <= int(most)
+
+
+def test_by_uefi_the_network_stays_first(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, site_text())
+    text = text_of(tree, f"{SERVED}/profiles/deb.cfg")
+    assert "\nd-i grub-installer/update-nvram boolean false\n" in text
+    assert "\ngrub-efi-amd64 grub2/update_nvram boolean false\n" in text
+    assert " --leavebootorder\n" in text_of(tree, f"{SERVED}/profiles/el.d/default.cfg")
+
+
+def test_no_sources_are_looked_for_on_a_mirror(tmp_path: Path) -> None:
+    text = text_of(tree_of(tmp_path, site_text()), f"{SERVED}/profiles/deb.cfg")
+    assert "\nd-i apt-setup/enable-source-repositories boolean false\n" in text
+
+
 def test_a_preseed_is_checked_while_apt_holds_the_database(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text())
     with Path("/var/cache/debconf/config.dat").open("r+b") as database:
@@ -117,7 +145,7 @@ def test_old_and_new_kickstarts_differ(tmp_path: Path) -> None:
     assert "\ninstall\n" in old
     assert "%end" not in old
     assert "\ninstall\n" not in new
-    assert new.count("%end") == 3
+    assert new.count("%end") == 4
 
 
 def test_a_further_interface_never_takes_the_default_route(tmp_path: Path) -> None:
@@ -198,7 +226,7 @@ def test_a_host_finds_its_part_or_stops(
     """%pre of a kickstart, run by dash."""
     served = _serve(tree_of(tmp_path, site_text()), tmp_path, own, reachable=reachable)
     script = (served / "el.cfg").read_text().partition("%pre\n")[2].partition("%end")[0]
-    _dash(script.replace("/tmp/host", f"{tmp_path}/host"), tmp_path)  # noqa: S108
+    _dash(script.replace("/tmp/", f"{tmp_path}/"), tmp_path)  # noqa: S108
     chosen = tmp_path / "host.ks"
     assert chosen.exists() == bool(part)
     assert not part or chosen.read_text() == (served / f"el.d/{part}.cfg").read_text()
@@ -217,7 +245,7 @@ def test_a_preseed_includes_the_part_or_what_stops_it(
 ) -> None:
     served = _serve(tree_of(tmp_path, site_text()), tmp_path, own, reachable=reachable)
     script = (served / "deb.d/part.sh").read_text()
-    script = script.replace("/tmp/3rc", f"{tmp_path}/3rc")  # noqa: S108
+    script = script.replace("/tmp/", f"{tmp_path}/")  # noqa: S108
     assert _dash(script, tmp_path) == f"deb.d/{part}.cfg\n"
     assert (served / f"deb.d/{part}.cfg").exists() == reachable
 
@@ -288,7 +316,8 @@ def test_a_script_never_stands_in_for_our_own_files(tmp_path: Path) -> None:
 def test_without_a_password_root_is_locked(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, site_text())
     assert "rootpw --lock\n" in text_of(tree, f"{SERVED}/profiles/el.cfg")
-    assert "root-password-crypted password !\n" in text_of(tree, f"{SERVED}/profiles/deb.cfg")
+    # At a `!` Debian's installer asks for a password.
+    assert "root-password-crypted password *\n" in text_of(tree, f"{SERVED}/profiles/deb.cfg")
 
 
 def test_a_password_hash_is_not_for_everybody_to_read(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 export LC_ALL=C
+# Nobody is there to answer a package's questions; Debian's installer would have them passed to itself.
+export DEBIAN_FRONTEND=noninteractive
+unset DEBIAN_HAS_FRONTEND DEBCONF_REDIR
 
 url='http://192.168.10.1'
 domain='lab.example.org'
@@ -29,12 +32,12 @@ fail() {
     exit 1
 }
 
-# Print what a URL holds; fail where there is nothing.
+# Print what a URL holds, or what it answers when a text is sent to it; fail where there is nothing.
 fetch() {
     if command -v curl >/dev/null 2>&1; then
-        curl -fsS "$1"
+        curl -fsS ${2+-d "$2"} "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -O - "$1"
+        wget -q -O - ${2+--post-data="$2"} "$1"
     else
         "$(command -v python3 || command -v python || echo /usr/libexec/platform-python)" -c '
 import sys
@@ -42,7 +45,8 @@ try:
     from urllib2 import urlopen
 except ImportError:
     from urllib.request import urlopen
-getattr(sys.stdout, "buffer", sys.stdout).write(urlopen(sys.argv[1]).read())' "$1"
+texts = [text.encode() for text in sys.argv[2:]]
+getattr(sys.stdout, "buffer", sys.stdout).write(urlopen(sys.argv[1], *texts).read())' "$@"
     fi
 }
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Prints which file of profiles/debian.d this host's preseed includes.
 
-# Print what a URL holds; fail where there is nothing.
+# Print what a URL holds, or what it answers when a text is sent to it; fail where there is nothing.
 fetch() {
     if command -v curl >/dev/null 2>&1; then
-        curl -fsS "$1"
+        curl -fsS ${2+-d "$2"} "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -O - "$1"
+        wget -q -O - ${2+--post-data="$2"} "$1"
     else
         "$(command -v python3 || command -v python || echo /usr/libexec/platform-python)" -c '
 import sys
@@ -14,7 +14,8 @@ try:
     from urllib2 import urlopen
 except ImportError:
     from urllib.request import urlopen
-getattr(sys.stdout, "buffer", sys.stdout).write(urlopen(sys.argv[1]).read())' "$1"
+texts = [text.encode() for text in sys.argv[2:]]
+getattr(sys.stdout, "buffer", sys.stdout).write(urlopen(sys.argv[1], *texts).read())' "$@"
     fi
 }
 
