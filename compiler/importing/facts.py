@@ -14,6 +14,9 @@ NOWHERE = Place("", 1, 1)
 """The place of what no file says."""
 Settings = dict[str, str]
 """Statements of dhcpd.conf by what they set: `option routers` to `192.168.1.254`."""
+IPXE = "`option ipxe.no-pxedhcp 1`: iPXE waits for no other boot server"
+LOADERS = "the boot loader of their architecture"
+"""What 3RC's DHCP server tells all machines, whatever a site says."""
 
 
 class Lost(NamedTuple):
@@ -171,7 +174,8 @@ class VolumeFacts:
 @dataclass
 class Facts:
     """All that was read. `servers` are addresses of the DHCP servers, the primary first;
-    `authoritative` if the top of their file says so.
+    `authoritative` if the top of their file says so; `own` is what it tells all machines of that
+    which 3RC always says.
     """
 
     reservations: list[Reservation] = field(default_factory=list)
@@ -189,6 +193,7 @@ class Facts:
     lost: list[Lost] = field(default_factory=list)
     dhcp: bool = False
     authoritative: bool = False
+    own: set[str] = field(default_factory=set)
     servers: list[str] = field(default_factory=list)
 
     def lose(self, place: Place, reason: str, text: str = "") -> None:

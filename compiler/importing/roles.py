@@ -139,6 +139,8 @@ def _dhcp(draft: Draft, tftp: DraftHost | None) -> DraftHost | None:
     servers = [*draft.with_role("dns"), *(h for h in draft.hosts.values() if h.address)]
     host = said or tftp or next(iter(servers), None)
     if host is None:
+        reason = "no file names a host that could be the DHCP server: give one the role `dhcp`"
+        draft.facts.lose(_place(draft), reason)
         return None
     if said is None:
         reason = f"no file says which host is the DHCP server: {host.name} has the role"

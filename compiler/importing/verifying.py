@@ -1,8 +1,9 @@
 """The round trip: what a compiled site means, compared with what the files meant.
 
 Both sides are read by the same readers. What is compared: MAC, address and name of each host that
-DHCP knows, all settings that DHCP tells it, the networks' pools, the DNS records, the boot targets,
-hosts.def and the volumes; each only as far as a file of its kind was given.
+DHCP knows, all settings that DHCP tells it, the networks' pools and what they tell, the DNS
+records, the boot targets, hosts.def, the machines of libvirt and the volumes; each only as far as a
+file of its kind was given.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from threerc.compiler.findings import Place
 from threerc.compiler.importing.facts import (
     NOWHERE,
     Boot,
+    Domain,
     Facts,
     Machine,
     Reservation,
@@ -55,12 +57,15 @@ class Difference(NamedTuple):
 class Comparison:
     """How many things of each kind are the same (`host`, `of DHCP`), and what is not.
 
-    `new` is what the compiled server says besides, with the number of hosts that it is said to;
-    `authority` that it is authoritative, and was not.
+    `new` is what the compiled server says besides, with the number of hosts, or of pools, that it
+    is said to, `own` what it says to all; `authority` that it is authoritative, and was not.
+    `apart` is what was given and is not compared.
     """
 
     same: Counter[tuple[str, str]] = field(default_factory=Counter)
-    new: Counter[str] = field(default_factory=Counter)
+    new: Counter[tuple[str, str]] = field(default_factory=Counter)
+    own: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
     authority: bool = False
     differences: list[Difference] = field(default_factory=list)
 
@@ -91,6 +96,7 @@ def read_tree(site: Site, tree: Tree) -> Facts:
         for path in sorted(folder.glob("*/etc/drbd.d/*.res")):
             drbd.read(path, facts)
     facts.machines += _machines_of(site)
+    facts.domains += _domains_of(site)
     facts.sightings += _sightings_of(site)
     return facts
 
@@ -101,6 +107,14 @@ def _machines_of(site: Site) -> Iterator[Machine]:
         yield Machine("PH", name, NOWHERE, maxl=str(ph.maxl))
     for name, vm in site.virtual_machines.items():
         yield Machine("VM", name, NOWHERE, "", vm.inst, vm.os or "", vm.middleware or "")
+
+
+def _domains_of(site: Site) -> Iterator[Domain]:
+    """What libvirt is to know of each VM; a disk that is a volume by the volume's name."""
+    for name, vm in site.virtual_machines.items():
+        disk = vm.volume or str(vm.image or "")
+        mac, kibibytes = vm.mac or "", vm.memory >> 10
+        yield Domain(name, NOWHERE, kibibytes, vm.cpus, mac, vm.bridge, disk, vm.device)
 
 
 def _sightings_of(site: Site) -> Iterator[Sighting]:
@@ -144,6 +158,7 @@ def compare(source: Facts, built: Facts) -> Comparison:
         _dns(source, built, found)
     _sightings(source, built, found)
     _machines(source, built, found)
+    _domains(source, built, found)
     _volumes(source, built, found)
     return found
 
@@ -171,6 +186,7 @@ class _Dhcp:
             self.found.differ(f"{mac} had no address of DHCP, and has one")
         self._pools()
         self.found.authority = is_authoritative(self.built) and not is_authoritative(self.source)
+        self.found.own = sorted(self.built.own - self.source.own)
 
     def _host(self, old: Reservation, *, repeated: bool) -> None:
         new = self.by_mac.get(old.mac)
@@ -190,7 +206,14 @@ class _Dhcp:
             self.found.differ(f"{old.mac} is called {new.name} instead of {old.name}", old.place)
         else:
             self.found.count("host", "of DHCP: MAC, address and name")
-        self._settings(old, new)
+        address = resolved(new, self.names)[0]
+        before = {**subnet_of(self.source, address), **old.settings}
+        after = {**subnet_of(self.built, address), **new.settings}
+        if self._settings(old.name, old.place, before, after):
+            self.found.count("host", "of DHCP: all settings")
+        self._news("host", before, after)
+        if told_name(self.built, new) and not told_name(self.source, old):
+            self.found.new["host", "a name (`use-host-decl-names on`)"] += 1
         if self.source.pxelinux is not None:
             self._boot(old, new)
 
@@ -204,30 +227,23 @@ class _Dhcp:
         }
         return name in {as_label(old.name.partition(".")[0]).lower(), *map(str.lower, known)}
 
-    def _settings(self, old: Reservation, new: Reservation) -> None:
-        address = resolved(new, self.names)[0]
-        before = {**subnet_of(self.source, address), **old.settings}
-        after = {**subnet_of(self.built, address), **new.settings}
+    def _settings(self, who: str, place: Place, before: Settings, after: Settings) -> bool:
+        """Whether somebody is told all that was told before."""
         same = True
         for key, value in before.items():
             if key in {"use-host-decl-names", "option host-name"}:
                 continue
             if self._spelled(value) != self._spelled(after.get(key, "")):
                 is_now = after.get(key) or "nothing"
-                said = f"{old.name} is told `{key} {is_now}` instead of `{value}`"
-                self.found.differ(said, old.place)
+                self.found.differ(f"{who} is told `{key} {is_now}` instead of `{value}`", place)
                 same = False
-        if same:
-            self.found.count("host", "of DHCP: all settings")
-        self._new(old, new, before, after)
+        return same
 
-    def _new(self, old: Reservation, new: Reservation, before: Settings, after: Settings) -> None:
-        """What a host is told that it was not told before."""
+    def _news(self, kind: str, before: Settings, after: Settings) -> None:
+        """What hosts, or pools, are told that they were not told before."""
         for key in sorted(after.keys() - before.keys() - _NO_NEWS):
             if after[key] != _UNSAID.get(key):
-                self.found.new[f"`{key} {after[key]}`"] += 1
-        if told_name(self.built, new) and not told_name(self.source, old):
-            self.found.new["a name (`use-host-decl-names on`)"] += 1
+                self.found.new[kind, f"`{key} {after[key]}`"] += 1
 
     def _spelled(self, value: str) -> list[str]:
         """Values with servers by their addresses."""
@@ -260,7 +276,15 @@ class _Dhcp:
             elif ends not in before:
                 self.found.differ(f"{pool} is new")
             else:
-                self.found.count("pool")
+                self._pool(pool, before[ends], IPv4Address(ends[0]))
+
+    def _pool(self, pool: str, place: Place, first: IPv4Address) -> None:
+        """Machines that no host entry knows are told what their network says."""
+        before, after = subnet_of(self.source, first), subnet_of(self.built, first)
+        self.found.count("pool")
+        if self._settings(f"a machine of {pool}", place, before, after):
+            self.found.count("pool", "in all settings")
+        self._news("pool", before, after)
 
 
 def _pools_of(facts: Facts) -> dict[tuple[int, int], Place]:
@@ -278,6 +302,7 @@ def _dns(source: Facts, built: Facts, found: Comparison) -> None:
     """All records of the zones that were given, with their TTLs."""
     before, after = told(source.zones.values()), told(built.zones.values())
     zones = tuple(source.zones)
+    found.apart.append("SOA records and the cuts between reverse zones, which 3RC writes itself")
     for key, old in before.items():
         new = after.get(key)
         if new is not None and new.ttl == old.ttl:
@@ -344,6 +369,29 @@ def _machine(machine: Machine) -> tuple[str, ...]:
     return machine.kind, machine.name, maxl, str(machine.inst), machine.system, machine.middleware
 
 
+def _domains(source: Facts, built: Facts, found: Comparison) -> None:
+    """CPUs, memory, bridge and disk of libvirt's machines."""
+    volumes = {f"/dev/drbd{e.minor}": v.name for v in source.volumes for e in v.ends}
+    volumes |= {f"/dev/drbd/by-res/{each.name}/0": each.name for each in source.volumes}
+    known = {each.mac or each.name: each for each in built.domains}
+    for old in source.domains:
+        new = known.get(old.mac) or known.get(old.name)
+        if new is None:
+            found.differ(f"{old.name} is no virtual machine", old.place)
+            continue
+        pairs = (
+            ("CPUs", old.cpus or 1, new.cpus),
+            ("KiB of memory", old.memory, new.memory),
+            ("as its bridge", old.bridge or new.bridge, new.bridge),
+            ("as its disk", volumes.get(old.disk, old.disk) or new.disk, new.disk),
+        )
+        other = [(what, was, now) for what, was, now in pairs if was != now]
+        for what, was, now in other:
+            found.differ(f"{old.name} has {now or 'nothing'} {what} instead of {was}", old.place)
+        if not other:
+            found.count("machine", "of libvirt: CPUs, memory, bridge and disk")
+
+
 def _volumes(source: Facts, built: Facts, found: Comparison) -> None:
     after = {each.name: (sorted(each.ends), each.protocol or "C") for each in built.volumes}
     for each in source.volumes:
@@ -362,10 +410,13 @@ def lines(found: Comparison, lost: int) -> Iterator[str]:
         yield f"{place}{each.what}"
     if found.authority:
         yield f"new: {NEW_AUTHORITY}"
-    for what, hosts in sorted(found.new.items()):
-        yield f"new: {hosts:,} host{'s are' if hosts > 1 else ' is'} told {what}"
+    for (kind, what), count in sorted(found.new.items()):
+        who = counted(count, kind) if kind == "host" else f"machines of {counted(count, kind)}"
+        yield f"new: {who} {'is' if who == '1 host' else 'are'} told {what}"
+    yield from (f"new: all machines are told {each}" for each in found.own)
     count = len(found.differences)
-    news = found.authority or found.new
+    news = found.authority or found.new or found.own
+    yield from (f"not compared: {each}" for each in found.apart)
     if lost:
         yield f"not compared: {counted(lost, 'thing')} that site.yaml does not say, listed above"
     if not count:

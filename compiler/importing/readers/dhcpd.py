@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from threerc.compiler.findings import Place, ThreeRcError
-from threerc.compiler.importing.facts import Facts, Reservation, Settings, Subnet
+from threerc.compiler.importing.facts import IPXE, LOADERS, Facts, Reservation, Settings, Subnet
 from threerc.compiler.importing.readers.dhcpd_syntax import Statement, parse, unquoted
 from threerc.compiler.importing.readers.text import mac_of, read_text
 
@@ -140,7 +140,7 @@ class _Reader:
             case ["host", 2]:
                 self._host(statement, block, inner)
             case ["if" | "elsif", _] if _ARCHITECTURE in statement.words:
-                pass  # which boot loader is for whom, as 3RC writes it itself
+                self.facts.own.add(LOADERS)  # as 3RC writes it itself
             case _:
                 what = statement.words[0] if statement.words else "block"
                 self._lose(statement, f"site.yaml has nothing for `{what}` of dhcpd.conf")
@@ -208,6 +208,8 @@ class _Reader:
                 self._lose(statement, "a pool of site.yaml has no settings of its own")
         elif scope.top and head in _OWN:
             self.facts.authoritative |= head == "authoritative"
+            if head == "option ipxe.no-pxedhcp 1":
+                self.facts.own.add(IPXE)
         elif _DEFINITION.match(head) and scope.top:
             self.facts.definitions.append(head)
         else:

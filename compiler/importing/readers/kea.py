@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from threerc.compiler.findings import Place, ThreeRcError
-from threerc.compiler.importing.facts import Facts, Reservation, Settings, Subnet
+from threerc.compiler.importing.facts import IPXE, LOADERS, Facts, Reservation, Settings, Subnet
 from threerc.compiler.importing.readers.text import mac_of, read_text
 
 _PIECE = re.compile(r'("(?:[^"\\]|\\.)*")|(/\*.*?\*/|//[^\n]*|#[^\n]*)|(,)(?=\s*[}\]])', re.DOTALL)
@@ -22,6 +22,7 @@ _KNOWN = {
     *("reservations", "option-data", "hw-address", "ip-address", "hostname", "authoritative"),
     *("valid-lifetime", "max-valid-lifetime", "next-server", "boot-file-name"),
 }
+_ARCHITECTURE = "option[93]"
 _TEXT = {"domain-name", "root-path", "tftp-server-name", "boot-file-name", "host-name"}
 
 
@@ -56,6 +57,10 @@ class _Reader:
         """Subnets, those of shared networks, and the reservations of all."""
         self.unknown(server)
         self.facts.authoritative |= server.get("authoritative") is True
+        if "no-pxedhcp" in json.dumps(server.get("option-data", ())):
+            self.facts.own.add(IPXE)
+        if _ARCHITECTURE in json.dumps(server.get("client-classes", ())):
+            self.facts.own.add(LOADERS)
         top = self._settings(server)
         for each in server.get("subnet4", ()):
             self._subnet(each, top, "")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.compiler.importing.trees import imported, told, written
+from tests.compiler.support import TODAY
 from threerc.compiler.build import check
 from threerc.compiler.importing import run
+from threerc.compiler.importing.facts import IPXE, LOADERS
 from threerc.compiler.importing.networks import NEW_AUTHORITY
 from threerc.compiler.importing.run import Sources
 from threerc.compiler.importing.verifying import lines
@@ -352,14 +354,41 @@ host b { hardware ethernet 02:00:00:00:00:02; fixed-address 10.5.0.2; }
     plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
     facts, _, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
     assert f"dhcpd.conf:1: {NEW_AUTHORITY}" in told(facts)
-    assert list(lines(compared, 0))[-6:] == [
+    assert list(lines(compared, 0))[-7:] == [
         f"new: {NEW_AUTHORITY}",
         "new: 2 hosts are told `max-lease-time 43200`",
         "new: 2 hosts are told `option broadcast-address 10.5.0.255`",
         'new: 2 hosts are told `option domain-name "site.invalid"`',
         "new: 2 hosts are told a name (`use-host-decl-names on`)",
+        f"new: all machines are told {IPXE}",
         "no differences but what is new, listed above",
     ]
+
+
+def test_what_a_network_without_hosts_tells_is_compared(tmp_path: Path) -> None:
+    """Machines of a pool, which no host entry knows."""
+    text = """\
+authoritative;
+option ipxe.no-pxedhcp 1;
+subnet 10.5.0.0 netmask 255.255.255.0 {
+  option routers 10.5.0.254; option time-offset 3600; range 10.5.0.10 10.5.0.20;
+  next-server 10.5.0.2; filename "pxelinux.0";
+}
+"""
+    plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    facts, site, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
+    assert compared.same == {("pool", ""): 1, ("pool", "in all settings"): 1}
+    assert compared.own == [LOADERS]
+    assert "new: machines of 1 pool are told `max-lease-time 43200`" in lines(compared, 0)
+    said = site.read_text(encoding="utf-8")
+    site.write_text(said.replace("time-offset 3600", "time-offset 60"), encoding="utf-8")
+    (change,) = run.verify(facts, site, TODAY).differences
+    assert change.what == (
+        "a machine of the pool 10.5.0.10-10.5.0.20 is told `option time-offset 60` "
+        "instead of `3600`"
+    )
+    assert change.place is not None
+    assert change.place.line == 4
 
 
 def test_a_server_that_is_not_authoritative_can_stay_so(tmp_path: Path) -> None:
@@ -368,3 +397,12 @@ def test_a_server_that_is_not_authoritative_can_stay_so(tmp_path: Path) -> None:
     facts, site, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
     assert check(site).site.dhcp.statements == ("not authoritative",)
     assert not any("authoritative" in each for each in [*told(facts), *lines(compared, 0)])
+
+
+def test_where_no_host_can_be_the_dhcp_server_that_is_told(tmp_path: Path) -> None:
+    text = "authoritative; subnet 10.5.0.0 netmask 255.255.255.0 { range 10.5.0.10 10.5.0.20; }\n"
+    plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    facts, _, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
+    said = "no file names a host that could be the DHCP server: give one the role `dhcp`"
+    assert f"dhcpd.conf:1: {said}" in told(facts)
+    assert len(compared.differences) == 1

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.compiler.importing.trees import imported, told, written
+from tests.compiler.support import TODAY
 from threerc.compiler.build import check
 from threerc.compiler.findings import ThreeRcError
+from threerc.compiler.importing import run
 from threerc.compiler.importing.facts import Boot, Facts
 from threerc.compiler.importing.readers import libvirt, pxelinux
 from threerc.compiler.importing.readers.text import mac_of
@@ -169,6 +171,7 @@ def test_machines(tmp_path: Path) -> None:
     assert (ce.home, ce.inst, ce.os, ce.middleware) == ("ph2", 1, "sl4", "ig_CE")
     assert (se.home, se.cpus, se.memory, se.volume) == ("ph1", 2, 3 << 30, "se")
     assert (se.bridge, se.device, se.mac) == ("br1", "vda", "02:00:00:00:00:04")
+    assert compared.same["machine", "of libvirt: CPUs, memory, bridge and disk"] == 1
     volume = built.volumes["se"]
     assert (volume.peers, volume.minor, volume.port) == (("ph1", "ph2"), 3, 7790)
     assert volume.disk == {"ph1": "/dev/vg0/se", "ph2": "/dev/vg1/se"}
@@ -179,6 +182,29 @@ def test_machines(tmp_path: Path) -> None:
     assert any("02:00:00:00:00:44" in each for each in reasons)
     assert any("how large volume se is" in each for each in reasons)
     assert "very" not in site.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("memory: 3GiB", "memory: 4GiB", "se has 4194304 KiB of memory instead of 3145728"),
+        ("cpus: 2", "cpus: 3", "se has 3 CPUs instead of 2"),
+        ("bridge: br1", "bridge: br7", "se has br7 as its bridge instead of br1"),
+        ("volume: se", "image: /dev/x", "se has /dev/x as its disk instead of se"),
+    ],
+)
+def test_a_machine_that_libvirt_is_to_know_otherwise(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    facts, site, _ = imported(machines(tmp_path), tmp_path / "site")
+    text = site.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    site.write_text(text.replace(old, new), encoding="utf-8")
+    changes = {each.what: each.place for each in run.verify(facts, site, TODAY).differences}
+    assert said in changes
+    place = changes[said]
+    assert place is not None
+    assert place.file.endswith("se.xml")
 
 
 def test_xml_without_end(tmp_path: Path) -> None:
