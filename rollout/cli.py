@@ -78,7 +78,7 @@ def apply_command(tree: Path, state: Path | None, root: Path | None, **options: 
     found = Tree.read(tree)
     history = _history(state, root, found)
     with history.exclusive():
-        sys.exit(_roll_out(found, history, root, "", options))
+        sys.exit(_roll_out(found, history, root, options))
 
 
 @click.command("rollback", cls=Command, example="3rc rollback 12")
@@ -98,7 +98,7 @@ def rollback_command(
     with history.exclusive():
         number = history.before() if generation is None else generation
         found = Tree.read(history.tree(number))
-        sys.exit(_roll_out(found, history, root, f"back to generation {number}: ", options))
+        sys.exit(_roll_out(found, history, root, options, f"generation {number}"))
 
 
 @click.command("history", cls=Command, example="3rc history --json")
@@ -119,7 +119,9 @@ def history_command(tree: Path, state: Path | None, root: Path | None, as_json: 
         data = {"current": current, "times": [asdict(each) for each in times]}
         click.echo(json.dumps(data, indent=2))
     else:
-        click.echo("\n".join(show.times(times, current)), nl=bool(times))
+        click.echo(
+            "\n".join(show.times(times, current)) or f"{history.folder}: nothing was applied"
+        )
 
 
 COMMANDS: Final = (apply_command, rollback_command, history_command)
@@ -139,20 +141,21 @@ def _history(state: Path | None, root: Path | None, tree: Tree | None) -> Histor
 
 
 def _roll_out(
-    tree: Tree, history: History, root: Path | None, prefix: str, options: dict[str, Any]
+    tree: Tree, history: History, root: Path | None, options: dict[str, Any], back_to: str = ""
 ) -> int:
-    """Apply a tree by the given options; the exit status."""
+    """Apply a tree by the given options; the exit status. `back_to` says which one it was."""
     from threerc.compiler.plan.show import head
     from threerc.rollout import show
     from threerc.rollout.apply import Rollout
-    from threerc.rollout.consent import plan_of, refuse, told
+    from threerc.rollout.consent import check_paths, plan_of, refuse, told
     from threerc.rollout.fleet import Fleet, Folders, Roads
     from threerc.rollout.history import commit_of
     from threerc.rollout.tree import Ways
 
+    check_paths(options["overwrite"], tree, history)
     plan = None
     if not history.has(tree):
-        plan = plan_of(tree, history)
+        plan = plan_of(tree, history, back_to)
         click.echo(told(plan))
         if not options["dry_run"]:
             refuse(plan, options["allow"], force=options["force"])
@@ -170,7 +173,9 @@ def _roll_out(
             if survey.empty:
                 click.echo("nothing to do")
             return _BEHIND if survey.down else 0
-        summary = prefix + (head(plan) if plan else "hosts that were behind")
+        summary = "hosts that were behind"
+        if plan:
+            summary = f"back to {head(plan)}" if back_to else head(plan)
         done = rollout.run(survey, history.begin(tree, summary, commit_of(tree.folder)))
     _say(show.outcome(done))
     if done.failed:

@@ -19,15 +19,28 @@ from threerc.rollout.tree import Tree
 _NOTHING = Side("nothing", Snapshot(), "{\n}\n", lambda _path: None)
 
 
-def plan_of(tree: Tree, history: History) -> Plan:
-    """What changes from what was applied last to a tree. Raises PlanError."""
+def check_paths(overwrite: Collection[str], tree: Tree, history: History) -> None:
+    """Raise RolloutError where a path that may be overwritten is none of the tree, nor was."""
+    last = history.applied() if overwrite else None
+    trees = [tree] if last is None else [tree, Tree.read(last)]
+    for each in overwrite:
+        host, slash, path = each.rstrip("/").partition("/")
+        known = {full for one in trees for full in one.hosts.get(host, ())}
+        if not known:
+            raise RolloutError(f"--overwrite {each}: the tree has no host {host}")
+        if not any(f"{full}/".startswith(f"{slash}{path}/") for full in known):
+            raise RolloutError(f"--overwrite {each}: the tree has nothing there")
+
+
+def plan_of(tree: Tree, history: History, name: str = "") -> Plan:
+    """What changes from what was applied last to a tree, called so. Raises PlanError."""
     last = history.applied()
     number = history.current()
     before = _NOTHING if last is None else applied(last)
-    name = before.name if last is None else f"generation {number}"
+    against = before.name if last is None else f"generation {number}"
     new = applied(tree.folder)
     files = compare_files(before.manifest, tree.manifest)
-    return Plan(new.name, name, compare(before.snapshot, new.snapshot), files)
+    return Plan(name or new.name, against, compare(before.snapshot, new.snapshot), files)
 
 
 def refuse(plan: Plan, allow: Collection[str], *, force: bool) -> None:

@@ -43,6 +43,9 @@ def test_a_change_and_the_way_back(site: Rolling) -> None:
     assert os.readlink(site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168") == "local"
     back = invoke("rollback", "--root", str(site.root), "--out", str(site.out), "--force")
     assert back.exit_code == 0, back.output
+    assert back.output.startswith("generation 1 against generation 2: 1 change, 1 of 6 hosts")
+    summary = History(site.root / ".3rc").times()[-1].summary
+    assert summary.startswith("back to generation 1 against generation 2: 1 change")
     assert site.text("bibe/etc/dhcp/dhcpd.conf") == old
     assert not (site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168").is_symlink()
     assert leftovers(site.root) == []
@@ -187,6 +190,38 @@ def test_a_host_of_an_image_leads_nowhere_else(tmp_path: Path) -> None:
     (site.root / "bibe/etc").symlink_to(outside)
     assert "leads out of" in refused(site)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("bib", "the tree has no host bib"),
+        ("/etc/hosts", "the tree has no host "),
+        ("bibe/etc/host", "the tree has nothing there"),
+        ("bibe/srv", None),
+        ("bibe/etc/hosts", None),
+        ("bibe/", None),
+    ],
+)
+def test_what_is_nowhere_cannot_be_overwritten(site: Rolling, given: str, said: str | None) -> None:
+    done = site.apply("--overwrite", given)
+    if said is None:
+        assert done.output == "nothing to do\n"
+    else:
+        assert str(done.exception) == f"--overwrite {given}: {said}"
+
+
+def test_what_is_to_go_can_be_overwritten(site: Rolling) -> None:
+    """Files that were of the last tree, and are not of this one."""
+    (site.root / "bibe" / "etc/dhcp/dhcpd.conf").write_text("mine")
+    site.build(SITE.replace("[dhcp, dns, tftp", "[dns, tftp"))
+    site.good("--force", "--overwrite", "bibe/etc/dhcp")
+    assert site.is_applied()
+
+
+def test_without_any_generation_the_history_says_so(tmp_path: Path) -> None:
+    told = invoke("history", "--root", str(tmp_path))
+    assert (told.exit_code, told.output) == (0, f"{tmp_path}/.3rc: nothing was applied\n")
 
 
 def test_a_generation_that_is_not_kept_is_named(site: Rolling) -> None:
