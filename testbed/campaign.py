@@ -13,11 +13,14 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from threerc.compiler.generation import replace_file
+from threerc.compiler.wording import counted
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.observation import TMAX
 from threerc.runtime.simulation import campaign as simulated
@@ -31,6 +34,7 @@ from threerc.testbed.events import Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.overlay import FAST_HEARTBEAT
+from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
 
 HISTORY: Final = "history.jsonl"
@@ -38,8 +42,10 @@ REPORT: Final = "report.html"
 _ASKED: Final = "asked.json"
 _REPAIR_SECONDS: Final = 600.0
 _POLL: Final = 1.0
-_FORETOLD: Final = {"thesis": 1000, "fast": 20}
-"""Crashes that are simulated of each fault; with ticks every few seconds each takes long."""
+_FORETOLD: Final = {"thesis": 400, "fast": 100}
+"""Crashes that are simulated of each fault, so that their mean is right to some 3 %; with ticks
+every few seconds each takes longer.
+"""
 Say = Callable[[str], None]
 
 
@@ -50,8 +56,29 @@ class Asked:
     faults: tuple[str, ...]
     crashes: int
     folder: Path
-    profile: str = "thesis"
+    profile: Profile = "thesis"
     seed: int = 1
+
+
+def claim(asked: Asked, site: str) -> None:
+    """Note in its folder what a campaign's crashes are of.
+
+    Raises TestbedError where there are crashes of another kind, OutputError.
+    """
+    own = {"site": site, "profile": asked.profile}
+    own |= {"faults": ", ".join(asked.faults), "seed": str(asked.seed)}
+    file = asked.folder / _ASKED
+    if not trials.resume(asked.folder / HISTORY):
+        replace_file(file, json.dumps(own, indent=1) + "\n")
+        return
+    try:
+        known: dict[str, str] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TestbedError(f"{file}: nobody knows what its crashes are of: {error}") from None
+    for key, value in own.items():
+        if known.get(key) != value:
+            told = f"has crashes of the {key} {known.get(key)}, not {value}"
+            raise TestbedError(f"{asked.folder} {told}: choose another folder")
 
 
 class Campaign:
@@ -71,38 +98,32 @@ class Campaign:
         Interrupted, it heals what is under way, and does not count it.
         """
         self.asked.folder.mkdir(parents=True, exist_ok=True)
-        self._note_what_is_asked()
+        claim(self.asked, self.grip.config.site)
         done = trials.resume(self.history)
         todo = list(self._todo(done))
         if done:
-            self.say(f"{len(done)} crashes are in {self.history} already, {len(todo)} to go")
+            have = counted(len(done), "crash", "crashes")
+            self.say(f"{self.history} has {have} already, {len(todo)} to go")
         free = [vm for vm in self.grip.config.virtual_machines if self.grip.copies(vm)]
+        if not free:
+            raise TestbedError(f"{self.grip.config.site}: no virtual machine runs")
         for fault in {fault.name: fault for _, fault in todo}.values():
             if not any(self._may(vm, fault) for vm in free):
                 raise TestbedError(f"{fault.name}: no machine may be crashed so")
         workers = min(len(free), most_at_once(self.grip.config))
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            running = [pool.submit(self._work, todo, free) for _ in range(max(1, workers))]
+        self._side_by_side(partial(self._work, todo, free), workers)
+        return trials.resume(self.history)
+
+    def _side_by_side(self, work: Callable[[], None], workers: int) -> None:
+        """Work with so many threads; where one fails, or we are interrupted, the others stop."""
+        with ThreadPoolExecutor(workers) as pool:
+            running = [pool.submit(work) for _ in range(workers)]
             try:
-                for each in running:
+                for each in wait(running, return_when=FIRST_EXCEPTION).done:
                     each.result()
             except BaseException:
                 self._stop.set()
                 raise
-        return trials.resume(self.history)
-
-    def _note_what_is_asked(self) -> None:
-        """Beside the history; what is of another kind is not added to it."""
-        own = {"site": self.grip.config.site, "profile": self.asked.profile}
-        own |= {"faults": ", ".join(self.asked.faults), "seed": str(self.asked.seed)}
-        file = self.asked.folder / _ASKED
-        if not file.exists():
-            file.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
-        known: dict[str, str] = json.loads(file.read_bytes())
-        for key, value in own.items():
-            if known[key] != value:
-                told = f"has crashes of the {key} {known[key]}, not {value}"
-                raise TestbedError(f"{self.asked.folder} {told}: choose another folder")
 
     def _todo(self, done: Sequence[Trial]) -> Sequence[tuple[int, Fault]]:
         """The numbers and faults of the crashes that are not in the history yet."""
@@ -243,11 +264,14 @@ def foretell(
     return found
 
 
-def write_reports(config: ControllerConfig, asked: Asked, history: Sequence[Trial]) -> None:
-    """report.json and report.html, beside the history. Raises OSError."""
+def write_reports(
+    config: ControllerConfig, asked: Asked, history: Sequence[Trial]
+) -> dict[str, Any]:
+    """report.json and report.html, beside the history; the figures. Raises OSError."""
     foretold = foretell(config, history, asked.profile)
     about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     page = report.html(history, foretold, about)
     (asked.folder / REPORT).write_text(page, encoding="utf-8")
+    return data

@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -81,17 +80,13 @@ def testbed(backend: str) -> None:
     """Run a compiled site for real on this machine, and crash it. Needs root."""
 
 
-def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
-    return None if value is None else tuple(name for name in value.split(",") if name)
-
-
 # -- up and down
 
 
 @testbed.command("up", example="3rc testbed up examples/ci/site.yaml")
 @click.argument("site", type=_PATH)
-@click.option("--vms", callback=_names, metavar="A,B", help="Only these virtual machines.")
-@click.option("--nodes", callback=_names, metavar="A,B", help="Also these worker nodes.")
+@click.option("--vms", metavar="A,B", help="Only these virtual machines.")
+@click.option("--nodes", metavar="A,B", help="Also these worker nodes.")
 @click.option(
     "--image",
     type=click.Choice(["mini", "debian"]),
@@ -109,32 +104,25 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
 @click.option("--work", type=_PATH, help="Where the run's folder goes. [default: below the state]")
 def up(
     site: Path,
-    vms: tuple[str, ...] | None,
-    nodes: tuple[str, ...] | None,
+    vms: str | None,
+    nodes: str | None,
     image: Any,
     profile: Any,
     work: Path | None,
 ) -> None:
     """Compile a site and bring it up. Ctrl-C leaves nothing behind."""
+    from threerc.compiler.build import check
     from threerc.testbed import needs
-    from threerc.testbed.prepare import Wanted
+    from threerc.testbed.prepare import wanted
     from threerc.testbed.progress import Reporter
     from threerc.testbed.up import bring_up
 
     needs.check_machine()
-    today = datetime.now(UTC).date()
-    wanted = Wanted(today, vms=vms, nodes=nodes or (), image=image, profile=profile)
+    asked = wanted(vms, nodes, image, profile)
     reporter = Reporter()
-    with reporter.telling(), bring_up(site, wanted, reporter, work) as held:
+    with reporter.telling(), bring_up(check(site), asked, reporter, work) as held:
         made = held.let_go()
     click.echo(f"testbed {made.run.id} of {made.run.site} is up: {made.run.folder}")
-
-
-def site_name(site: Path) -> str:
-    """The site's name. Raises Rejected."""
-    from threerc.compiler.build import check
-
-    return check(site).site.site
 
 
 @testbed.command("down", example="3rc testbed down")

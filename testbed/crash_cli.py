@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from threerc.compiler.wording import counted
 from threerc.runtime.command import Command
 
 if TYPE_CHECKING:
+    from threerc.compiler.build import Checked
     from threerc.testbed.campaign import Asked
     from threerc.testbed.faults import Fault
     from threerc.testbed.grip import Grip
     from threerc.testbed.outliving import Outlived
+    from threerc.testbed.prepare import Wanted
     from threerc.testbed.supplies import Profile
     from threerc.testbed.trials import Trial
 
@@ -160,6 +163,7 @@ def heal(target: str, fault: str, run_id: str | None) -> None:
 @click.option(
     "--profile", type=click.Choice(["thesis", "fast"]), help="With a SITE: its own times, or short."
 )
+@click.option("--json", "as_json", is_flag=True, help="Answer with the figures as JSON.")
 @_RUN
 def campaign(
     site: Path | None,
@@ -169,6 +173,7 @@ def campaign(
     seed: int,
     vms: str | None,
     profile: Profile | None,
+    as_json: bool,
     run_id: str | None,
 ) -> None:
     """Crash the machines of a testbed again and again, and report on it.
@@ -176,65 +181,57 @@ def campaign(
     With a SITE it is brought up before, and down after; else a running testbed is taken. The
     history is written as it goes: the same command goes on where it was interrupted.
     """
+    from threerc.compiler.build import check
     from threerc.runtime.simulation.pictures import can_write
-    from threerc.testbed.campaign import REPORT, Asked
+    from threerc.testbed.campaign import REPORT, Asked, claim
     from threerc.testbed.faults import FAULTS, VM
+    from threerc.testbed.prepare import wanted
 
     for name in faults:
         if (name, VM) not in FAULTS or FAULTS[name, VM].lasting:
             known = ", ".join(f.name for f in FAULTS.values() if f.of == VM and not f.lasting)
             raise click.UsageError(f"--fault {name}: there are {known}")
+    if site is None and (vms is not None or profile is not None):
+        raise click.UsageError("--vms and --profile go with a SITE that is brought up")
+    if site is not None and run_id is not None:
+        raise click.UsageError("--run is of a testbed that runs already, without a SITE")
     out.mkdir(parents=True, exist_ok=True)
     can_write(out / REPORT)
-    asked = Asked(faults, crashes, out, seed=seed)
+    asked = Asked(faults, crashes, out, profile or "thesis", seed)
     if site is None:
-        if vms or profile:
-            raise click.UsageError("--vms and --profile go with a SITE that is brought up")
-        _campaign(_grip(run_id), asked)
-    if run_id is not None:
-        raise click.UsageError("--run is of a testbed that runs already, without a SITE")
-    with _brought_up(site, vms, profile or "thesis") as grip:
-        _campaign(grip, asked)
+        _campaign(_grip(run_id), asked, as_json)
+    checked = check(site)
+    claim(asked, checked.site.site)
+    with _brought_up(checked, wanted(vms, profile=asked.profile)) as grip:
+        _campaign(grip, asked, as_json)
 
 
 @contextmanager
-def _brought_up(site: Path, vms: str | None, profile: Profile) -> Iterator[Grip]:
-    from threerc.compiler.findings import Rejected
-    from threerc.compiler.report import render_findings
+def _brought_up(checked: Checked, wanted: Wanted) -> Iterator[Grip]:
     from threerc.testbed.grip import Grip
-    from threerc.testbed.prepare import Wanted
     from threerc.testbed.progress import Reporter
     from threerc.testbed.up import bring_up
 
-    wanted = Wanted(
-        datetime.now(UTC).date(), vms=tuple(vms.split(",")) if vms else None, profile=profile
-    )
     reporter = Reporter()
-    try:
-        with reporter.telling(), bring_up(site, wanted, reporter) as held:
-            yield Grip(held.testbed)
-    except Rejected as rejected:
-        raise click.ClickException(render_findings(rejected.findings, "text")) from None
+    with reporter.telling(), bring_up(checked, wanted, reporter) as held:
+        yield Grip(held.testbed)
 
 
-def _campaign(grip: Grip, asked: Asked) -> NoReturn:
+def _campaign(grip: Grip, asked: Asked, as_json: bool) -> NoReturn:
     """Run it, report on it, and exit: 0 if all was recovered as it has to be."""
     from threerc.testbed.campaign import Campaign, write_reports
+    from threerc.testbed.prepare import read_wanted
 
-    asked = replace(asked, profile=_profile(grip))
+    asked = replace(asked, profile=read_wanted(grip.testbed.run.folder).profile)
     history = Campaign(grip, asked, _say).run()
-    write_reports(grip.config, asked, history)
+    figures = write_reports(grip.config, asked, history)
     bad = sum(not trial.good for trial in history)
-    click.echo(
-        f"{len(history)} crashes, {bad} of them not recovered as they have to be: {asked.folder}"
-    )
+    if as_json:
+        click.echo(json.dumps({"folder": str(asked.folder)} | figures, indent=2))
+    else:
+        crashes = counted(len(history), "crash", "crashes")
+        click.echo(f"{crashes}, {bad} of them not recovered as they have to be: {asked.folder}")
     sys.exit(1 if bad else 0)
-
-
-def _profile(grip: Grip) -> Profile:
-    """That of the run: with the fast one, controllers are daemons."""
-    daemons = grip.daemons[grip.providers("controller")[0]]
-    return "fast" if "controller" in daemons else "thesis"
 
 
 @click.command(

@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Final
 
-from threerc.compiler.build import Checked, compile_tree
+from threerc.compiler.artefacts.dualboot import compile_dualboot
+from threerc.compiler.artefacts.loaders import compile_loaders
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Role, Site
+from threerc.compiler.tree import Output, Tree
 from threerc.compiler.wording import counted
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.parts import LabSpec
@@ -52,15 +55,14 @@ def check_machine() -> None:
     _refuse([*_missing_namespaces()])
 
 
-def check_site(checked: Checked, wanted: Wanted) -> None:
+def check_site(site: Site, wanted: Wanted) -> None:
     """TestbedError that names all that a site needs and that is missing."""
-    site = checked.site
     emulates = bool(site.physical_hosts or wanted.nodes)
     missing = (
         _missing_programs(programs_of(site, wanted)),
         _missing_features(),
         _missing_devices(emulates=emulates, volumes=bool(site.volumes)),
-        _left_out(checked, wanted),
+        _left_out(site, wanted.today),
     )
     _refuse([*chain(*missing)])
 
@@ -140,9 +142,14 @@ def _missing_programs(names: Iterable[str]) -> Iterator[str]:
             yield f"the program {name}" + (f" (Debian: {package})" if package else "")
 
 
-def _left_out(checked: Checked, wanted: Wanted) -> Iterator[str]:
-    """The boot loaders that are not here, as the compiler names them."""
-    tree = compile_tree(checked.site, Lock(wanted.today, checked.lock), checked.folder)
+def _left_out(site: Site, today: date) -> Iterator[str]:
+    """The boot loaders that are not here, as the compiler names them: of all that it makes,
+    nothing else depends on the machine.
+    """
+    tree = Tree()
+    out = Output("boot loaders", tree, Lock(today))
+    compile_loaders(site, out)
+    compile_dualboot(site, out)
     yield from dict.fromkeys(each.reason for each in tree.left_out)
 
 

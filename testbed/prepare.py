@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from threerc.compiler.artefacts.controller import controller_config
-from threerc.compiler.build import LOCK_NAME, check, compile_tree
+from threerc.compiler.build import LOCK_NAME, Checked, compile_tree
 from threerc.compiler.generation import Generations
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
@@ -32,6 +31,7 @@ from threerc.testbed.kvm import why_not
 from threerc.testbed.layout import layout, node_disk
 from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import LabSpec
+from threerc.testbed.process import program
 from threerc.testbed.supplies import Image, KeyPair, Profile, Supplies
 
 Progress = Callable[[str], None]
@@ -48,6 +48,21 @@ class Wanted:
     nodes: tuple[str, ...] = ()
     image: Image = "mini"
     profile: Profile = "thesis"
+
+
+def wanted(
+    vms: str | None = None,
+    nodes: str | None = None,
+    image: Image = "mini",
+    profile: Profile = "thesis",
+) -> Wanted:
+    """What people ask for today: names with commas between them; `vms` is None for all of them."""
+    only = None if vms is None else _names(vms)
+    return Wanted(datetime.now(UTC).date(), only, _names(nodes or ""), image, profile)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
 
 
 _WANTED: Final = TypeAdapter(Wanted)
@@ -82,14 +97,10 @@ class Prepared:
     spec: LabSpec
 
 
-def prepare(path: Path, run: Path, wanted: Wanted, media: Media, progress: Progress) -> Prepared:
-    """Make a run's folder ready for the lab.
-
-    Raises TestbedError, Rejected (with all findings) and OutputError.
-    """
-    progress(f"checking {path}")
-    checked = check(path)
-    _check_wanted(checked.site, wanted)
+def prepare(
+    checked: Checked, run: Path, wanted: Wanted, media: Media, progress: Progress
+) -> Prepared:
+    """Make a run's folder ready for the lab. Raises TestbedError and OutputError."""
     (run / _WANTED_FILE).write_bytes(_WANTED.dump_json(wanted))
     no_kvm = _try_kvm(progress) if checked.site.physical_hosts or wanted.nodes else "not tried"
     supplies = _supplies(checked.site, run, wanted, media, no_kvm)
@@ -115,7 +126,8 @@ def _try_kvm(progress: Progress) -> str:
     return why
 
 
-def _check_wanted(site: Site, wanted: Wanted) -> None:
+def check_wanted(site: Site, wanted: Wanted) -> None:
+    """TestbedError where something is wanted that the site has not."""
     for name in wanted.vms or ():
         if name not in site.virtual_machines:
             raise TestbedError(f"{site.site} has no virtual machine {name!r}")
@@ -190,12 +202,12 @@ def visible() -> tuple[Path, ...]:
 def key_pairs(folder: Path, names: Iterable[str]) -> dict[str, KeyPair]:
     """New ssh keys, each in a file of its own. Raises TestbedError."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    program = _program("ssh-keygen", "openssh-client")
+    keygen = program("ssh-keygen")
     found: dict[str, KeyPair] = {}
     for name in names:
         path = folder / name
         path.unlink(missing_ok=True)
-        _call([program, "-q", "-t", "ed25519", "-N", "", "-C", f"testbed {name}", "-f", str(path)])
+        _call([keygen, "-q", "-t", "ed25519", "-N", "", "-C", f"testbed {name}", "-f", str(path)])
         public = path.with_name(f"{name}.pub").read_text(encoding="ascii").strip()
         found[name] = KeyPair(path.read_text(encoding="ascii"), public)
     return found
@@ -203,23 +215,16 @@ def key_pairs(folder: Path, names: Iterable[str]) -> dict[str, KeyPair]:
 
 def _make_disks(site: Site, supplies: Supplies, nodes: Iterable[str]) -> None:
     """Empty disks: of virtual machines that are on no mirrored volume, and of worker nodes."""
-    program = _program("qemu-img", "qemu-utils")
+    qemu_img = program("qemu-img")
     for name, vm in site.virtual_machines.items():
         if vm.volume is None:
             path = supplies.disks / f"{name}.qcow2"
-            _call([program, "create", "-q", "-f", "qcow2", str(path), str(int(vm.disk or _DISK))])
+            _call([qemu_img, "create", "-q", "-f", "qcow2", str(path), str(int(vm.disk or _DISK))])
     for name in nodes:
         node = site.worker_nodes[name]
         for number in range(len(node.dual_boot.disks) if node.dual_boot else 1):
             with node_disk(supplies, name, number).open("wb") as disk:
                 os.truncate(disk.fileno(), _DISK)
-
-
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise TestbedError(f"{name} is not installed (Debian: {package})")
-    return found
 
 
 def _call(command: list[str]) -> None:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +66,7 @@ def testbed_site(request: pytest.FixtureRequest) -> Iterator[RunningSite]:
 
 def _up(config: pytest.Config, stack: ExitStack) -> RunningSite:
     """Bring the site up; it ends with the stack."""
+    from threerc.compiler.build import check
     from threerc.compiler.findings import Rejected
     from threerc.compiler.report import render_findings
     from threerc.testbed.errors import TestbedError
@@ -79,7 +79,7 @@ def _up(config: pytest.Config, stack: ExitStack) -> RunningSite:
         with _shown(config):
             reporter = Reporter(sys.stderr)
             with reporter.telling():
-                held = stack.enter_context(bring_up(path, wanted, reporter))
+                held = stack.enter_context(bring_up(check(path), wanted, reporter))
     except Rejected as rejected:
         pytest.fail(render_findings(rejected.findings, "text"), pytrace=False)
     except TestbedError as error:
@@ -107,11 +107,10 @@ def _file(config: pytest.Config) -> Path:
 
 
 def _wanted(config: pytest.Config) -> Wanted:
-    from threerc.testbed.prepare import Wanted
+    from threerc.testbed.prepare import wanted
 
-    image, profile = (_value(config, name) for name in ("image", "profile"))
-    vms, nodes = (_names(_value(config, name)) for name in ("vms", "nodes"))
-    return Wanted(datetime.now(UTC).date(), vms or None, nodes, image, profile)
+    vms, *others = (_value(config, name) for name in ("vms", "nodes", "image", "profile"))
+    return wanted(vms or None, *others)
 
 
 def _value(config: pytest.Config, name: str) -> Any:
@@ -121,10 +120,6 @@ def _value(config: pytest.Config, name: str) -> Any:
         known = " or ".join(setting.choices)
         pytest.fail(f"{setting.key} is {value!r}, not {known}", pytrace=False)
     return value
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(name for name in value.replace(",", " ").split())
 
 
 @contextmanager

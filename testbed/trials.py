@@ -44,11 +44,17 @@ class Trial:
 
 
 def append(path: Path, trial: Trial) -> None:
-    """Write a trial down, safe from a crash of the machine. Raises OSError."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(trial), sort_keys=True) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a trial down, safe from a crash of the machine; whole or, with an OSError, not."""
+    left = (json.dumps(asdict(trial), sort_keys=True) + "\n").encode()
+    with path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
 
 
 def resume(path: Path) -> list[Trial]:

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -17,6 +16,7 @@ import click
 from threerc.runtime.command import CONTEXT, Command
 
 if TYPE_CHECKING:
+    from threerc.compiler.build import Checked
     from threerc.testbed.progress import Reporter
     from threerc.testbed.vagrant.machines import Machines
 
@@ -41,17 +41,18 @@ def up(site: Path, provider: Any, emulate: bool, work: Path | None) -> None:
 
     They run Debian's own services over their compiled folders; 3RC itself is not on them.
     """
-    from threerc.testbed.cli import site_name
+    from threerc.compiler.build import check
     from threerc.testbed.progress import Reporter
     from threerc.testbed.vagrant import runs
 
     reporter = Reporter()
     _check_packages()
-    folder = runs.create(site_name(site), work)
+    checked = check(site)
+    folder = runs.create(checked.site.site, work)
     machines: Machines | None = None
     with reporter.telling():
         try:
-            machines = _prepared(site, folder, provider, emulate, reporter)
+            machines = _prepared(checked, folder, provider, emulate, reporter)
             machines.up(reporter.step)
         except BaseException:
             if machines is not None:
@@ -65,10 +66,10 @@ def up(site: Path, provider: Any, emulate: bool, work: Path | None) -> None:
 
 
 def _prepared(
-    site: Path, folder: Path, provider: Any, emulated: bool, reporter: Reporter
+    checked: Checked, folder: Path, provider: Any, emulated: bool, reporter: Reporter
 ) -> Machines:
     from threerc.testbed.images import Images, default_cache
-    from threerc.testbed.prepare import Media, Wanted, prepare
+    from threerc.testbed.prepare import Media, prepare, wanted
     from threerc.testbed.vagrant.box import get_box
     from threerc.testbed.vagrant.machines import Machines
     from threerc.testbed.vagrant.parts import plan
@@ -77,8 +78,7 @@ def _prepared(
     images = Images.of("mini", cache=default_cache(), say=reporter.step)
     box = get_box(provider, default_cache(), reporter.step)
     media = Media(images.image, images.kernel, images.initrd)
-    wanted = Wanted(datetime.now(UTC).date())
-    prepared = prepare(site, folder, wanted, media, reporter.step)
+    prepared = prepare(checked, folder, wanted(), media, reporter.step)
     reporter.end_step()
     for change in prepared.changes:
         reporter.done(f"other than in the site: {change}")

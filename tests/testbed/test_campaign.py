@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +15,21 @@ from tests.testbed.test_report import lost, trials
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.simulation.brief import complete
 from threerc.runtime.simulation.campaign import Crash
-from threerc.testbed.campaign import Asked, Campaign, foretell, most_at_once, write_reports
+from threerc.testbed.campaign import (
+    HISTORY,
+    Asked,
+    Campaign,
+    claim,
+    foretell,
+    most_at_once,
+    write_reports,
+)
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import FAULTS, VM
 from threerc.testbed.grip import Grip
 from threerc.testbed.runs import Run
-from threerc.testbed.trials import Trial
+from threerc.testbed.trials import Trial, append
 
 NOBODY = cast("Grip", None)
 
@@ -86,6 +95,20 @@ def test_who_waits_for_a_machine_is_ended_with_the_campaign(tmp_path: Path) -> N
     assert campaign._take(list(BOTH), []) is None  # noqa: SLF001
 
 
+def test_who_fails_stops_the_others(tmp_path: Path) -> None:
+    """As where a history cannot be written any more, whoever notices that."""
+    campaign = Campaign(NOBODY, Asked(("poweroff",), 1, tmp_path), print)
+    number = count()
+
+    def work() -> None:
+        if next(number) == 1:
+            raise OSError("disk full")
+        campaign._stop.wait()  # noqa: SLF001
+
+    with pytest.raises(OSError, match="disk full"):
+        campaign._side_by_side(work, 2)  # noqa: SLF001
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -97,13 +120,22 @@ def test_who_waits_for_a_machine_is_ended_with_the_campaign(tmp_path: Path) -> N
 def test_no_history_has_two_kinds_of_crashes(
     tmp_path: Path, other: dict[str, Any], said: str
 ) -> None:
-    grip = knowing(tmp_path, small(2, 2))
     asked = Asked(("poweroff",), 1, tmp_path)
-    for crashes in (1, 9):
-        campaign = Campaign(grip, replace(asked, crashes=crashes), print)
-        campaign._note_what_is_asked()  # noqa: SLF001
+    claim(replace(asked, **other), "ci")  # which crashed nothing
+    claim(asked, "ci")
+    append(asked.folder / HISTORY, lost(0))
+    claim(replace(asked, crashes=9), "ci")
     with pytest.raises(TestbedError, match=said):
-        Campaign(grip, replace(asked, **other), print)._note_what_is_asked()  # noqa: SLF001
+        claim(replace(asked, **other), "ci")
+    with pytest.raises(TestbedError, match="has crashes of the site ci, not sns-pisa"):
+        claim(asked, "sns-pisa")
+
+
+def test_a_history_of_which_nobody_knows_what_it_is_of(tmp_path: Path) -> None:
+    asked = Asked(("poweroff",), 1, tmp_path)
+    append(asked.folder / HISTORY, lost(0))
+    with pytest.raises(TestbedError, match="nobody knows what its crashes are of"):
+        claim(asked, "ci")
 
 
 @pytest.mark.parametrize(

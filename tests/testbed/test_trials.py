@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 
@@ -47,6 +48,21 @@ def test_a_killed_campaign_goes_on_after_its_last_whole_trial(tmp_path: Path) ->
         assert trials.resume(torn) == [trial(0)]
         trials.append(torn, trial(2))
         assert trials.resume(torn) == [trial(0), trial(2)]
+
+
+def test_a_trial_for_which_there_is_no_room_leaves_nothing_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    trials.append(path, trial(0))
+    size = path.stat().st_size
+    _, hard = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            trials.append(path, trial(1))
+    finally:
+        setrlimit(RLIMIT_FSIZE, (hard, hard))
+    trials.append(path, trial(2))
+    assert trials.resume(path) == [trial(0), trial(2)]
 
 
 def test_what_is_no_history_is_told_with_its_line(tmp_path: Path) -> None:

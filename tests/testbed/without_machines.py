@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiler.support import ROOT, TODAY
+from threerc.compiler.build import check
 from threerc.testbed import client, runs
 from threerc.testbed.client import Testbed
 from threerc.testbed.prepare import Media, Wanted, prepare
@@ -29,7 +30,7 @@ def running(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         with runs.create("ci") as (run, lock):
-            made = prepare(site, run.folder, wanted, media, lambda _: None)
+            made = prepare(check(site), run.folder, wanted, media, lambda _: None)
             with client.start(made.spec, run, lock) as held:
                 up = held.let_go()
         try:
