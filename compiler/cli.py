@@ -241,11 +241,10 @@ def plan_command(
     Exits 0 if nothing changes, 1 if the site has findings, 3 if something changes.
     """
     from threerc.compiler.plan import show
-    from threerc.compiler.plan.against import built
     from threerc.compiler.plan.plan import plan
 
     with _findings_as("text"):
-        found = plan(site, against or built(site), _today(), diff=diff)
+        found = plan(site, against, _today(), diff=diff)
     if form == "json":
         click.echo(json.dumps(found.data(), indent=2))
     else:

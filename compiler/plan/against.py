@@ -8,13 +8,13 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from threerc.compiler.build import check, compile_tree
-from threerc.compiler.findings import ThreeRcError
+from threerc.compiler.findings import Rejected, ThreeRcError
 from threerc.compiler.generation import MANIFEST, manifest
 from threerc.compiler.lock import Lock
 from threerc.compiler.plan.files import Read
@@ -96,44 +96,76 @@ def other(site: Path, against: str, today: date) -> Iterator[Side]:
     Raises PlanError, Rejected.
     """
     path = Path(against)
-    if path.is_dir():
+    if against and path.is_dir():
         yield applied(path)
     elif path.is_file():
         yield compiled(path, today)
     else:
         with tempfile.TemporaryDirectory(prefix="3rc-plan-") as work:
-            then = _checkout(site, against, Path(work))
-            yield compiled(then, today, f"{site} of {against}")
+            yield _of_revision(site, against, Path(work).resolve(), today)
+
+
+def _of_revision(site: Path, revision: str, work: Path, today: date) -> Side:
+    """A site as it was; its findings are at places as git calls them: `HEAD~1:site.yaml`."""
+    then = _checkout(site, revision, work)
+    try:
+        return compiled(then, today, f"{site} of {revision}")
+    except Rejected as rejected:
+        places = [(each, each.place.file.removeprefix(f"{work}/")) for each in rejected.findings]
+        there = [
+            replace(each, place=each.place._replace(file=f"{revision}:{file}"))
+            for each, file in places
+        ]
+        raise Rejected(there) from None
 
 
 def _checkout(site: Path, revision: str, work: Path) -> Path:
     """The folder of a site as it was in a revision; where its site file is now."""
     folder = folder_of(site).resolve()
-    if revision.startswith("-"):
-        raise PlanError(f"{revision} is neither a tree, a file nor a git revision")
-    top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
-    wanted = f"{revision}^{{commit}}"
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", wanted, about=revision)
+    if not revision or revision.startswith("-"):
+        raise PlanError(f"`{revision}` is neither a tree, a file nor a git revision")
+    top = _top(folder, revision)
+    commit = _commit(folder, revision)
     inside = folder.relative_to(top.resolve())
-    packed = _git(top, "archive", "--format=tar", commit.decode().strip(), "--", f"{inside}/")
+    name = inside / site.resolve().name
+    _git(top, "cat-file", "-e", f"{commit}:{name}", failing=f"{revision} has no {name}")
+    packed = _git(top, "archive", "--format=tar", commit, "--", f"{inside}/")
     archive = work / "site.tar"
     archive.write_bytes(packed)
     with tarfile.open(archive) as tar:
         tar.extractall(work, filter="data")
-    found = work / inside / site.resolve().name
-    if not found.is_file():
-        raise PlanError(f"{revision} has no {inside / site.name}")
-    return found
+    return work / name
 
 
-def _git(folder: Path, *arguments: str, about: str = "") -> bytes:
-    command = ["git", "-C", str(folder), *arguments]
+def _top(folder: Path, revision: str) -> Path:
+    """The top of the repository."""
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+    except PlanError as error:
+        if "not a git repository" not in str(error):
+            raise
+        none = f"{revision} is neither a tree nor a file, and {folder} is in no git repository"
+        raise PlanError(none) from None
+
+
+def _commit(folder: Path, revision: str) -> str:
+    """The commit of a revision. CI systems tend to fetch the last one only."""
+    unknown = f"{revision} is neither a tree, a file nor a git revision here"
+    if _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
+        unknown += "; the clone is shallow: `git fetch --unshallow`, or fetch all when it is made"
+    wanted = f"{revision}^{{commit}}"
+    found = _git(folder, "rev-parse", "--verify", "--quiet", wanted, failing=unknown)
+    return found.decode().strip()
+
+
+def _git(folder: Path, *arguments: str, failing: str = "") -> bytes:
+    """What git says. Raises PlanError where it fails, as `failing` or in git's own words."""
+    command = ["git", "--literal-pathspecs", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_GIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PlanError(f"git: {error}") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        what = f"{about} is neither a tree, a file nor a git revision here" if about else ""
-        raise PlanError(what or (said[-1] if said else f"git {arguments[0]} failed"))
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise PlanError(failing or f"git {arguments[0]}: {said or 'failed'}")
     return done.stdout

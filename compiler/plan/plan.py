@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from threerc.compiler.plan.against import compiled, other
+from threerc.compiler.plan.against import built, compiled, other
 from threerc.compiler.plan.change import RISKS, Change, Risk
 from threerc.compiler.plan.compare import Comparison, compare
 from threerc.compiler.plan.files import FileChanges, diffs
@@ -88,10 +88,13 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def plan(site: Path, against: str, today: date, *, diff: bool = False) -> Plan:
-    """Compare a site file with what `against` names. Raises Rejected, PlanError."""
+def plan(site: Path, against: str | None, today: date, *, diff: bool = False) -> Plan:
+    """Compare a site file with what `against` names, else with what was built.
+
+    Raises Rejected, PlanError.
+    """
     new = compiled(site, today)
-    with other(site, against, today) as old:
+    with other(site, built(site) if against is None else against, today) as old:
         files = compare_files(old.manifest, new.manifest)
         lines = tuple(diffs(files, old.read, new.read)) if diff else ()
         comparison = compare(old.snapshot, new.snapshot)

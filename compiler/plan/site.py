@@ -12,7 +12,7 @@ from threerc.compiler.plan.snapshot import MIDDLEWARE, NETWORK, PROFILE, SETTING
 
 Noun = dict[str, Any]
 _PLACES: Final = {
-    NETWORK: (("DHCP subnet", "reverse zone", "boot"), Risk.RESTARTS),
+    NETWORK: (("DHCP subnet", "reverse zone", "boot files"), Risk.RESTARTS),
     PROFILE: (("boot file", "installer", "HINFO"), Risk.HARMLESS),
     MIDDLEWARE: (("installer",), Risk.HARMLESS),
 }
@@ -53,7 +53,13 @@ def noun_changes(kind: str, name: str, old: Noun | None, new: Noun | None) -> li
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     keys = dict.fromkeys((*old, *new))
     changed = (key for key in keys if old.get(key) != new.get(key))
-    return ", ".join(f"{key} {shown(old.get(key))} -> {shown(new.get(key))}" for key in changed)
+    return ", ".join(f"{key} {_value(key, old)} -> {_value(key, new)}" for key in changed)
+
+
+def _value(key: str, noun: Mapping[str, Any]) -> str:
+    """A pool has its two ends."""
+    value = noun.get(key)
+    return "-".join(value) if key == "pool" and value else shown(value)
 
 
 def _setting(name: str, old: Any, new: Any) -> Change:

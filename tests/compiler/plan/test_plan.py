@@ -110,7 +110,8 @@ def test_a_site_in_a_folder_of_its_repository(folder: Path) -> None:
     ("against", "message"),
     [
         ("nothing", "nothing is neither a tree, a file nor a git revision here"),
-        ("--output=x", "--output=x is neither a tree, a file nor a git revision"),
+        ("--output=x", "`--output=x` is neither a tree, a file nor a git revision"),
+        ("", "`` is neither a tree, a file nor a git revision"),
         (".", "is no tree of 3rc build: No such file or directory"),
     ],
 )
@@ -119,6 +120,70 @@ def test_there_is_nothing_to_compare_with(folder: Path, against: str, message: s
     path = str(folder) if against == "." else against
     with pytest.raises(PlanError, match=message):
         plan(folder / "site.yaml", path, TODAY)
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run([*GIT, *words], cwd=folder, check=True)
+
+
+def commit(folder: Path, subject: str) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", subject)
+
+
+def test_a_revision_that_a_clone_does_not_have(folder: Path) -> None:
+    """As where a workflow fetches the last commit only."""
+    git(folder, "init", "-q")
+    commit(folder, "before")
+    edit(folder, "192.168.1.11", "192.168.1.19")
+    commit(folder, "after")
+    clone = folder / "clone"
+    git(folder, "clone", "-q", "--depth", "1", f"file://{folder}", str(clone))
+    for revision in ("HEAD~1", "origin/main"):
+        said = f"{revision} is neither a tree, a file nor a git revision here; the clone is shallow"
+        with pytest.raises(PlanError, match=said):
+            plan(clone / "site.yaml", revision, TODAY)
+    git(clone, "fetch", "-q", "--unshallow")
+    (change,) = plan(clone / "site.yaml", "HEAD~1", TODAY).comparison.changes
+    assert change.subject == "vm1"
+
+
+def test_a_site_that_no_repository_has(folder: Path) -> None:
+    with pytest.raises(
+        PlanError, match=r"neither a tree nor a file, and .* is in no git repository"
+    ):
+        plan(folder / "site.yaml", "HEAD", TODAY)
+    git(folder, "init", "-q")
+    commit(folder, "first")
+    inner = folder / "a [new] place"
+    inner.mkdir()
+    (folder / "site.yaml").rename(inner / "site.yaml")
+    with pytest.raises(PlanError, match=r"^HEAD has no a \[new\] place/site.yaml$"):
+        plan(inner / "site.yaml", "HEAD", TODAY)
+    commit(folder, "second")
+    assert plan(inner / "site.yaml", "HEAD", TODAY).empty
+
+
+def test_findings_of_a_revision_are_at_places_as_git_calls_them(folder: Path) -> None:
+    git(folder, "init", "-q")
+    edit(folder, "home: ph1", "home: nowhere")
+    commit(folder, "bad")
+    edit(folder, "home: nowhere", "home: ph1")
+    done = threerc("plan", "site.yaml", "--against", "HEAD", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith("HEAD:site.yaml:12:")
+
+
+def test_a_pool_is_shown_as_it_is_written(folder: Path) -> None:
+    edit(folder, "boot: true", "boot: true, pool: 192.168.1.210-192.168.1.220")
+    (folder / "old.yaml").write_text(SITE)
+    (change,) = plan(folder / "site.yaml", str(folder / "old.yaml"), TODAY).comparison.changes
+    assert change.what == "pool none -> 192.168.1.210-192.168.1.220"
+
+
+def test_a_site_that_is_not_there_is_told_before_all_else(folder: Path) -> None:
+    done = threerc("plan", "nowhere.yaml", cwd=folder)
+    assert done.stderr == "nowhere.yaml:1:1: cannot read: No such file or directory [read]\n"
 
 
 def test_nothing_was_built_yet(folder: Path) -> None:
