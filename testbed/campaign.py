@@ -34,11 +34,14 @@ from threerc.testbed.events import Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.overlay import FAST_HEARTBEAT
+from threerc.testbed.spans import spans, struck
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
 
 HISTORY: Final = "history.jsonl"
 REPORT: Final = "report.html"
+MARKS: Final = "faults.jsonl"
+"""What happened to hosts and services meanwhile, for the plots."""
 _ASKED: Final = "asked.json"
 _REPAIR_SECONDS: Final = 600.0
 _POLL: Final = 1.0
@@ -111,7 +114,13 @@ class Campaign:
             if not any(self._may(vm, fault) for vm in free):
                 raise TestbedError(f"{fault.name}: no machine may be crashed so")
         workers = min(len(free), most_at_once(self.grip.config))
-        self._side_by_side(partial(self._work, todo, free), workers)
+        began = time.time()
+        try:
+            self._side_by_side(partial(self._work, todo, free), workers)
+        finally:
+            seen = events.read(self.grip.events_file)
+            marks = struck(seen, self.grip.config.virtual_machines, began)
+            events.add(self.asked.folder / MARKS, marks)
         return trials.resume(self.history)
 
     def _side_by_side(self, work: Callable[[], None], workers: int) -> None:
@@ -272,6 +281,8 @@ def write_reports(
     about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    page = report.html(history, foretold, about)
+    over = max((t.crash.at + (t.crash.total or 0.0) for t in history), default=0.0)
+    others = spans(events.read(asked.folder / MARKS), over)
+    page = report.html(history, foretold, about, others)
     (asked.folder / REPORT).write_text(page, encoding="utf-8")
     return data

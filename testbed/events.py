@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -51,6 +51,14 @@ def append(path: Path, event: Event) -> None:
         os.write(descriptor, event.line().encode())
     finally:
         os.close(descriptor)
+
+
+def add(path: Path, found: Iterable[Event]) -> None:
+    """Write down those that a file does not have yet. Raises OSError."""
+    known = {event.line() for event in read(path)}
+    for event in found:
+        if event.line() not in known:
+            append(path, event)
 
 
 def read(path: Path) -> list[Event]:

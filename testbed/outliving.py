@@ -21,6 +21,7 @@ from threerc.testbed.grip import Grip
 from threerc.testbed.splitting import most_copies
 
 _POLL: Final = 1.0
+_FEW: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ class Outliving:
             began = crashes.begin(grip, self.fault, self.target, self.options)
             say(name)
             seen = self._looked_at()
-            for each in seen:
+            for each in seen[:_FEW]:
                 say(f"{name}: {each}")
+            if seen[_FEW:]:
+                say(f"{name}: and {len(seen) - _FEW} more of that kind")
             explained = self._explained(before)
             self._await_reaction(began, say)
         finally:
@@ -103,7 +106,8 @@ class Outliving:
         silent = self.grip.config.monitors.down_after * crashes.TMAX
         seconds = crashes.PERIODS[self.profile] + silent
         say(f"is healed in {seconds:.0f} s, or when a controller acts")
-        while time.time() < began + seconds:
+        end = time.time() + seconds
+        while time.time() < end:
             events = self.grip.events()
             for vm in self.grip.config.virtual_machines:
                 for event in crashes.actions(events, vm, began):

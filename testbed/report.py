@@ -21,9 +21,11 @@ from threerc.runtime.simulation.pictures import (
     table,
 )
 from threerc.runtime.simulation.statistics import THESIS, WORDS, figures, percentile
+from threerc.testbed.spans import Clock, Span, lanes
 from threerc.testbed.trials import Trial
 
 _FORETOLD: Final = "#5a9e5a"
+_STRUCK: Final = "#c0392b"
 _COLOURS: Final = ("#1f4e79", "#7aa6c2", "#b5cfe0", "#e2b76b", "#c0392b", "#5a9e5a")
 _LINES: Final = 40
 """Of each log of a trial that went wrong."""
@@ -91,12 +93,20 @@ def _wrong(trial: Trial) -> Iterator[str]:
 # -- the page
 
 
-def html(trials: Sequence[Trial], foretold: dict[str, Campaign], about: str) -> str:
-    """The page; `about` says on what site, machine and profile it was measured."""
+def html(
+    trials: Sequence[Trial],
+    foretold: dict[str, Campaign],
+    about: str,
+    others: Sequence[Span] = (),
+) -> str:
+    """The page; `about` says on what site, machine and profile it was measured.
+
+    `others` are the faults of hosts and services that there were meanwhile.
+    """
     found = measured(trials, foretold)
     parts = [f"<p>{escape(about)}</p>", _summary(found)]
     if any(trial.crash.total is not None for trial in trials):
-        parts.append(over_the_run(trials))
+        parts.append(over_the_run(trials, others))
     for fault, own in _by_fault(trials).items():
         parts += _fault(fault, own, foretold.get(fault), found["faults"][fault])
     parts += [_story(trial) for trial in trials if not trial.good]
@@ -156,21 +166,34 @@ def _curves(found: dict[str, Any]) -> Iterator[Curve]:
             yield Curve(each["mean"], each["sigma"], name, colour, style)
 
 
-def over_the_run(trials: Sequence[Trial]) -> str:
-    """Each crash's recovery time in the order of the run, as SVG."""
-    drawing = Drawing("Each crash of the run", "number of the crash", "recovery time, seconds")
-    for (fault, own), colour in zip(
-        _by_fault(trials).items(), _COLOURS * len(trials), strict=False
-    ):
-        points = [(t.number, t.crash.total) for t in own if t.crash.total is not None]
+def over_the_run(trials: Sequence[Trial], others: Sequence[Span] = ()) -> str:
+    """When each crash was and how long recovery took, as SVG.
+
+    `others` are the faults of hosts and services meanwhile: a lane below for each.
+    """
+    recovered = [(t, t.crash.total) for t in trials if t.crash.total is not None]
+    begun = [trial.crash.at for trial, _ in recovered]
+    ends = [trial.crash.at + total for trial, total in recovered]
+    clock = Clock([*begun, *ends, *(time for each in others for time in (each.begin, each.end))])
+    drawing = Drawing("Each crash of the run", "minutes of the run", "recovery time, seconds")
+    for fault, colour in zip(_by_fault(trials), _COLOURS * len(trials), strict=False):
+        own = [(trial, total) for trial, total in recovered if trial.fault == fault]
         drawing.axes.scatter(
-            [number for number, _ in points],
-            [total for _, total in points],
+            [clock.seconds(trial.crash.at) / 60 for trial, _ in own],
+            [total for _, total in own],
             s=14,
             color=colour,
             label=fault,
         )
     drawing.axes.set_ylim(bottom=0)
+    if others:
+        drawing.strip(
+            {
+                label: [(clock.seconds(e.begin) / 60, clock.seconds(e.end) / 60) for e in own]
+                for label, own in lanes(others).items()
+            },
+            _STRUCK,
+        )
     return drawing.svg()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
@@ -91,6 +91,27 @@ class Drawing:
         self.axes.set_xlabel(across)
         self.axes.set_ylabel(up)
         self.axes.spines[["top", "right"]].set_visible(False)
+
+    def strip(self, lanes: Mapping[str, Sequence[tuple[float, float]]], colour: str) -> None:
+        """A strip below the axes, with a lane for each name and a bar from one time to another.
+
+        The bars are shaded in the picture above too; what took no time is a line.
+        """
+        height, more = self.figure.get_figheight(), 0.25 * len(lanes) + 0.3
+        self.figure.set_figheight(height + more)
+        grid = self.figure.add_gridspec(2, 1, height_ratios=(height, more))
+        self.axes.set_subplotspec(grid[0])
+        strip = self.figure.add_subplot(grid[1], sharex=self.axes)
+        for row, bars in enumerate(lanes.values()):
+            for begin, end in bars:
+                strip.barh(row, end - begin, left=begin, height=0.7, color=colour, edgecolor=colour)
+                self.axes.axvspan(begin, end, color=colour, alpha=0.15, linewidth=0.8, zorder=0)
+        strip.set_yticks(range(len(lanes)), list(lanes), fontsize=8)
+        strip.set_ylim(len(lanes) - 0.4, -0.6)
+        strip.spines[["top", "right"]].set_visible(False)
+        strip.set_xlabel(self.axes.get_xlabel())
+        self.axes.set_xlabel("")
+        self.axes.tick_params(axis="x", labelbottom=False)
 
     def svg(self, *, beside: bool = False) -> str:
         """The picture; the same bytes each time. `beside`: where its legend is."""

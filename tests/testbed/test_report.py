@@ -4,6 +4,7 @@ import random
 
 from threerc.runtime.simulation.campaign import Campaign, Crash
 from threerc.testbed.report import html, measured
+from threerc.testbed.spans import Span
 from threerc.testbed.trials import Trial
 
 
@@ -77,3 +78,12 @@ def test_the_page_tells_all_of_it_and_nothing_of_it_is_markup() -> None:
 
 def test_a_campaign_of_which_nothing_recovered_has_a_page_too() -> None:
     assert "None of them recovered" in html([lost(0)], {}, "")
+
+
+def test_faults_of_hosts_and_services_have_a_lane_each_below_the_run() -> None:
+    begin = min(trial.crash.at for trial in trials())
+    others = [Span("dns stale", begin, begin + 300), Span("two: controller", begin, begin + 20)]
+    page = html(trials(), {}, "", [*others, Span("dns stale", begin + 900, begin + 990)])
+    assert [page.count(f">{label}<") for label in ("dns stale", "two: controller")] == [1, 1]
+    assert ">minutes of the run<" in page
+    assert "dns stale" not in html(trials(), {}, "")
