@@ -11,13 +11,13 @@ from threerc.testbed.spans import Clock, Span, lanes, spans, struck
 
 
 def event(time: float, kind: Kind, of: str, fault: str, **detail: Any) -> Event:
-    return Event(time, kind, of, {"fault": fault, **detail})
+    return Event(float(time), kind, of, {"fault": fault, **detail})
 
 
 SEEN = [
     event(10, Kind.FAULT, "*", "dns", mode="stale"),
     event(11, Kind.FAULT, "vm1", "poweroff"),
-    Event(12, Kind.FAULT, "two", {"what": "named stopped"}),
+    Event(12.0, Kind.FAULT, "two", {"what": "named stopped"}),
     event(20, Kind.FAULT, "one", "gmetad", silent=["vm1", "vm2"]),
     event(22, Kind.FAULT, "one", "collector-restart"),
     event(25, Kind.FAULT, "*", "dns"),
