@@ -112,12 +112,10 @@ def up(
 ) -> None:
     """Compile a site and bring it up. Ctrl-C leaves nothing behind."""
     from threerc.compiler.build import check
-    from threerc.testbed import needs
     from threerc.testbed.prepare import wanted
     from threerc.testbed.progress import Reporter
     from threerc.testbed.up import bring_up
 
-    needs.check_machine()
     asked = wanted(vms, nodes, image, profile)
     reporter = Reporter()
     with reporter.telling(), bring_up(check(site), asked, reporter, work) as held:

@@ -31,7 +31,7 @@ def bring_up(
     It ends with the block, and with this process, unless it is let go; then nothing of it is
     left. After a TestbedError its logs are, until `clean`. Raises TestbedError and OutputError.
     """
-    needs.check_machine()
+    needs.check_machine()  # before all that takes long
     check_wanted(checked.site, wanted)
     if not checked.site.with_role("controller"):
         raise TestbedError(
