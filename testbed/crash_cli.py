@@ -241,22 +241,28 @@ def _campaign(grip: Grip, asked: Asked, as_json: bool) -> NoReturn:
 )
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--compare", is_flag=True, help="Exit 1 where the simulator says otherwise.")
+@click.option("--report", type=_PATH, help="Also draw both, and the faults, as a page (HTML).")
 @_RUN
-def play(folder: Path, compare: bool, run_id: str | None) -> None:
+def play(folder: Path, compare: bool, report: Path | None, run_id: str | None) -> None:
     """Play a scenario of the simulator for real, and lay both histories side by side.
 
     The site is the testbed's own, not the scenario's, for the simulator too, as are times that the
     scenario does not give.
     """
     from threerc.runtime.simulation.load import load
-    from threerc.testbed import scenarios, stories
+    from threerc.runtime.simulation.pictures import can_write
+    from threerc.testbed import played, scenarios, stories
 
+    if report is not None:
+        can_write(report)
     scenario, _ = load(folder)
     grip = _grip(run_id)
     ours = scenarios.foretell(grip, scenario)
-    theirs = scenarios.play(grip, scenario, _say)
-    click.echo("\n".join(stories.beside(ours, theirs)))
-    different = stories.differences(ours, theirs)
+    real = scenarios.play(grip, scenario, _say)
+    click.echo("\n".join(stories.beside(ours, real.stories)))
+    if report is not None:
+        report.write_text(played.html(folder.name, ours, real), encoding="utf-8")
+    different = stories.differences(ours, real.stories)
     for each in different:
         click.echo(f"DIFFERENT: {each}")
     sys.exit(1 if compare and different else 0)

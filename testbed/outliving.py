@@ -15,7 +15,7 @@ from typing import Any, Final
 from threerc.testbed import crashes
 from threerc.testbed.checks import complaints, unreached
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.events import Event
+from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import SWITCH, Fault, Options
 from threerc.testbed.grip import Grip
 from threerc.testbed.splitting import most_copies
@@ -28,7 +28,7 @@ _FEW: Final = 4
 class Outlived:
     """What came of a fault. Times in seconds since the epoch; `right` is when all was well again.
 
-    `seen` is what of the service was wrong while it lasted, `said` what the controllers wrote
+    `seen` is what of the service was wrong while it lasted, `said` what the controllers noted
     meanwhile, `wrong` a sentence for each check that did not hold afterwards.
     """
 
@@ -63,7 +63,6 @@ class Outliving:
         grip, name = self.grip, f"{self.target or 'the site'}: {self.fault.name}"
         before = {vm: grip.copies(vm) for vm in grip.config.virtual_machines}
         alive = {vm for vm in before if is_up(grip, vm)}
-        lines = len(grip.log())
         try:
             began = crashes.begin(grip, self.fault, self.target, self.options)
             say(name)
@@ -79,8 +78,9 @@ class Outliving:
         say(f"{name} is healed after {healed - began:.0f} s")
         left = self._await_right(healed)
         right = None if left else time.time()
-        touched = tuple(self._touched(grip.events(), began, before, alive - explained))
-        said = tuple(grip.log()[lines:])
+        events = grip.events()
+        touched = tuple(self._touched(events, began, before, alive - explained))
+        said = tuple(dict.fromkeys(_said(events, began, healed)))
         return Outlived(
             self.fault.name, self.target, began, healed, right, seen, said, (*left, *touched)
         )
@@ -148,6 +148,15 @@ class Outliving:
             first = next(crashes.actions(events, vm, began), None)
             if vm in alive and first is not None:
                 yield f"{vm} was alive, and got {first.detail['step']}"
+
+
+def _said(events: list[Event], began: float, healed: float) -> Iterator[str]:
+    """What controllers noted meanwhile, of the site and of machines."""
+    for event in events:
+        if event.kind is Kind.DECISION and began <= event.time <= healed:
+            whose = "" if event.of == "*" else f"{event.of}: "
+            step = event.detail.get("step")
+            yield f"{whose}{f'{step}: ' if step else ''}{event.detail.get('reason', '')}"
 
 
 def wrong(grip: Grip) -> Iterator[str]:

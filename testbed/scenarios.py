@@ -19,12 +19,13 @@ from threerc.runtime.simulation.scenario import (
 )
 from threerc.runtime.simulation.times import after, moment
 from threerc.runtime.simulation.timing import Timing
-from threerc.testbed import crashes, stories
+from threerc.testbed import crashes, spans, stories
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import FAULTS, SITE, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.overlay import FAST_HEARTBEAT
+from threerc.testbed.played import Played
 from threerc.testbed.prepare import read_wanted
 from threerc.testbed.splitting import measured
 from threerc.testbed.stories import Story, real
@@ -44,8 +45,8 @@ class _Act:
     do: Do
 
 
-def play(grip: Grip, scenario: Scenario, say: Say) -> dict[str, Story]:
-    """Play a scenario, heal what is left of it, and tell what happened to each machine.
+def play(grip: Grip, scenario: Scenario, say: Say) -> Played:
+    """Play a scenario, heal what is left of it, and tell what happened.
 
     Raises TestbedError before anything is done where the testbed cannot do it.
     """
@@ -65,7 +66,17 @@ def play(grip: Grip, scenario: Scenario, say: Say) -> dict[str, Story]:
         _sleep_until(begin + scenario.duration)
     finally:
         _heal_all(grip, scenario, say)
-    return real(grip.events(), vms, begin, begin + scenario.duration)
+    return _played(grip, vms, begin, begin + scenario.duration)
+
+
+def _played(grip: Grip, vms: dict[str, str], begin: float, end: float) -> Played:
+    seen = grip.events()
+    struck = spans.struck([event for event in seen if event.time < end], vms, begin)
+    faults = (
+        spans.Span(each.label, max(0.0, each.begin - begin), each.end - begin)
+        for each in spans.spans(struck, end)
+    )
+    return Played(real(seen, vms, begin, end), tuple(faults), end - begin)
 
 
 def foretell(grip: Grip, scenario: Scenario) -> dict[str, Story]:

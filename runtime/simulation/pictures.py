@@ -117,9 +117,10 @@ class Drawing:
         """The picture; the same bytes each time. `beside`: where its legend is."""
         import matplotlib as mpl  # noqa: PLC0415
 
-        if beside:
+        named = bool(self.axes.get_legend_handles_labels()[0])
+        if named and beside:
             self.axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        else:
+        elif named:
             self.axes.legend(frameon=False)
         text = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "3rc", "svg.fonttype": "none"}):

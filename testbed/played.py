@@ -1,0 +1,86 @@
+"""A scenario that was played, as a page: what became of each machine, simulated and real, under
+what faults of hosts and services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from threerc.runtime.simulation.pictures import OURS, THEIRS, Drawing, page
+from threerc.testbed import stories
+from threerc.testbed.spans import Span, lanes
+from threerc.testbed.stories import Story
+
+_DOWN: Final = "#1f4e79"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it: each machine's story, and the faults that were none of a machine's.
+
+    Times are seconds since the scenario began; it lasted for `seconds`.
+    """
+
+    stories: dict[str, Story]
+    faults: tuple[Span, ...]
+    seconds: float
+
+
+def html(name: str, simulated: Mapping[str, Story], real: Played) -> str:
+    """The page."""
+    beside = "\n".join(stories.beside(simulated, real.stories))
+    different = stories.differences(simulated, real.stories)
+    parts = [picture(simulated, real), f"<pre>{escape(beside)}</pre>"]
+    if different:
+        parts.append("<ul>" + "".join(f"<li>{escape(each)}</li>" for each in different) + "</ul>")
+    return page(f"{name}: simulated and real", parts)
+
+
+def picture(simulated: Mapping[str, Story], real: Played) -> str:
+    """When each machine was down and what was done to it, and the faults below, as SVG."""
+    rows = [
+        (f"{vm} {how}", told[vm])
+        for vm in sorted(real.stories)
+        for how, told in (("simulated", simulated), ("real", real.stories))
+        if vm in told
+    ]
+    drawing = Drawing(
+        "When machines were down", "minutes of the scenario", "", 0.45 * len(rows) + 1.2
+    )
+    axes = drawing.axes
+    for row, (_, story) in enumerate(rows):
+        for begin, end in _downs(story, real.seconds):
+            label = "down" if not axes.patches else None
+            axes.barh(row, (end - begin) / 60, left=begin / 60, height=0.6, color=OURS, label=label)
+        for at, what in _steps(story):
+            axes.annotate(what, (at / 60, row), fontsize=7, color=_DOWN, va="center")
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.set_xlim(0, real.seconds / 60)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    if real.faults:
+        bars = {
+            label: [(each.begin / 60, each.end / 60) for each in own]
+            for label, own in lanes(real.faults).items()
+        }
+        drawing.strip(bars, THEIRS)
+    return drawing.svg()
+
+
+def _downs(story: Story, end: float) -> Iterator[tuple[float, float]]:
+    """From when to when it was down."""
+    since: float | None = None
+    for at, what in story.told:
+        if what == "down":
+            since = at
+        elif what == "up" and since is not None:
+            yield since, at
+            since = None
+    if since is not None:
+        yield since, end
+
+
+def _steps(story: Story) -> Sequence[tuple[float, str]]:
+    return [(at, what.partition(" on ")[0]) for at, what in story.told if " on " in what]
