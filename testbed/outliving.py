@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class Outliving:
     def run(self, say: Callable[[str], None]) -> Outlived:
         """All of it. Raises TestbedError where the fault cannot be done, crashes.Interrupted."""
         grip, name = self.grip, f"{self.target or 'the site'}: {self.fault.name}"
-        before = {vm: grip.copies(vm) for vm in grip.config.virtual_machines}
+        before = self._copies()
         alive = {vm for vm in before if is_up(grip, vm)}
         try:
             began = crashes.begin(grip, self.fault, self.target, self.options)
@@ -78,12 +78,17 @@ class Outliving:
         say(f"{name} is healed after {healed - began:.0f} s")
         left = self._await_right(healed)
         right = None if left else time.time()
-        events = grip.events()
-        touched = tuple(self._touched(events, began, before, alive - explained))
-        said = tuple(dict.fromkeys(_said(events, began, healed)))
-        return Outlived(
-            self.fault.name, self.target, began, healed, right, seen, said, (*left, *touched)
-        )
+        events = [event for event in grip.events() if event.time >= began]
+        said = tuple(dict.fromkeys(_said(events, healed)))
+        amiss = (*left, *touched(events, before, self._copies(), alive - explained))
+        return Outlived(self.fault.name, self.target, began, healed, right, seen, said, amiss)
+
+    def _copies(self) -> dict[str, tuple[str, ...]]:
+        running = self.grip.running()
+        return {
+            vm: tuple(host for host, names in running.items() if vm in names)
+            for vm in self.grip.config.virtual_machines
+        }
 
     def _looked_at(self) -> tuple[str, ...]:
         """What of the service is wrong now; a check may itself need what is struck."""
@@ -132,28 +137,30 @@ class Outliving:
         except TestbedError as error:  # no controller can say so yet
             return (str(error),)
 
-    def _touched(
-        self,
-        events: list[Event],
-        began: float,
-        before: Mapping[str, tuple[str, ...]],
-        alive: set[str],
-    ) -> Iterator[str]:
-        """Machines of which there were two, and living ones that a controller acted on."""
-        for vm, hosts in before.items():
-            since = [event for event in events if event.time >= began]
-            most = most_copies(since, vm, [*hosts], self.grip.copies(vm))
-            if most > 1:
-                yield f"{vm}: there were {most} copies of it at once"
-            first = next(crashes.actions(events, vm, began), None)
-            if vm in alive and first is not None:
-                yield f"{vm} was alive, and got {first.detail['step']}"
+
+def touched(
+    events: Sequence[Event],
+    before: Mapping[str, Sequence[str]],
+    after: Mapping[str, Sequence[str]],
+    alive: Container[str],
+) -> Iterator[str]:
+    """Machines of which there were two, and living ones that a controller acted on. Pure.
+
+    `before` and `after` such events, each ran on these hosts.
+    """
+    for vm, hosts in before.items():
+        most = most_copies(events, vm, hosts, after[vm])
+        if most > 1:
+            yield f"{vm}: there were {most} copies of it at once"
+        first = next(crashes.actions(events, vm, 0.0), None)
+        if vm in alive and first is not None:
+            yield f"{vm} was alive, and got {first.detail['step']}"
 
 
-def _said(events: list[Event], began: float, healed: float) -> Iterator[str]:
+def _said(events: Iterable[Event], healed: float) -> Iterator[str]:
     """What controllers noted meanwhile, of the site and of machines."""
     for event in events:
-        if event.kind is Kind.DECISION and began <= event.time <= healed:
+        if event.kind is Kind.DECISION and event.time <= healed:
             whose = "" if event.of == "*" else f"{event.of}: "
             step = event.detail.get("step")
             yield f"{whose}{f'{step}: ' if step else ''}{event.detail.get('reason', '')}"
