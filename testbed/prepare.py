@@ -32,6 +32,7 @@ from threerc.testbed.layout import layout, node_disk
 from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.process import program
+from threerc.testbed.runs import EVENTS
 from threerc.testbed.supplies import Image, KeyPair, Profile, Supplies
 
 Progress = Callable[[str], None]
@@ -169,7 +170,7 @@ def _supplies(site: Site, run: Path, wanted: Wanted, media: Media, no_kvm: str) 
     pairs = key_pairs(run / "keys", ["identity", *(f"host-{name}" for name in keyed)])
     for folder in ("disks", "volumes", "consoles"):
         (run / folder).mkdir(exist_ok=True)
-    (run / "events.jsonl").touch(0o600)
+    (run / EVENTS).touch(0o600)
     return Supplies(
         run=run,
         python=Path(sys.executable),

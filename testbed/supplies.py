@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from threerc.testbed.runs import EVENTS, SOCKET
+
 CONSOLES = "consoles"
 """The folder of a run with the sockets of the virtual machines' serial consoles."""
 Image = Literal["mini", "debian"]
@@ -70,12 +72,12 @@ class Supplies:
     @property
     def socket(self) -> Path:
         """Where the lab is talked to."""
-        return self.run / "lab.sock"
+        return self.run / SOCKET
 
     @property
     def events(self) -> Path:
         """The file of all that happened."""
-        return self.run / "events.jsonl"
+        return self.run / EVENTS
 
     @property
     def consoles(self) -> Path:
