@@ -72,13 +72,14 @@ def apply_command(tree: Path, state: Path | None, root: Path | None, **options: 
     Files are staged and checked on each host, then switched; daemons take them and are asked for
     them. If anything fails anywhere, all hosts go back. Exits 4 if hosts were not reached.
     """
+    from threerc.rollout.history import commit_of
     from threerc.rollout.tree import Tree
 
     gc.disable()  # a run builds much, drops little and ends soon
     found = Tree.read(tree)
     history = _history(state, root, found)
     with history.exclusive():
-        sys.exit(_roll_out(found, history, root, options))
+        sys.exit(_roll_out(found, history, root, options, commit_of(tree)))
 
 
 @click.command("rollback", cls=Command, example="3rc rollback 12")
@@ -98,7 +99,8 @@ def rollback_command(
     with history.exclusive():
         number = history.before() if generation is None else generation
         found = Tree.read(history.tree(number))
-        sys.exit(_roll_out(found, history, root, options, f"generation {number}"))
+        commit = next((each.commit for each in history.times() if each.number == number), "")
+        sys.exit(_roll_out(found, history, root, options, commit, f"generation {number}"))
 
 
 @click.command("history", cls=Command, example="3rc history --json")
@@ -141,15 +143,22 @@ def _history(state: Path | None, root: Path | None, tree: Tree | None) -> Histor
 
 
 def _roll_out(
-    tree: Tree, history: History, root: Path | None, options: dict[str, Any], back_to: str = ""
+    tree: Tree,
+    history: History,
+    root: Path | None,
+    options: dict[str, Any],
+    commit: str,
+    back_to: str = "",
 ) -> int:
-    """Apply a tree by the given options; the exit status. `back_to` says which one it was."""
+    """Apply a tree of a commit by the given options; the exit status.
+
+    `back_to` says which generation it was.
+    """
     from threerc.compiler.plan.show import head
     from threerc.rollout import show
     from threerc.rollout.apply import Rollout
     from threerc.rollout.consent import check_paths, plan_of, refuse, told
     from threerc.rollout.fleet import Fleet, Folders, Roads
-    from threerc.rollout.history import commit_of
     from threerc.rollout.tree import Ways
 
     check_paths(options["overwrite"], tree, history)
@@ -176,7 +185,7 @@ def _roll_out(
         summary = "hosts that were behind"
         if plan:
             summary = f"back to {head(plan)}" if back_to else head(plan)
-        done = rollout.run(survey, history.begin(tree, summary, commit_of(tree.folder)))
+        done = rollout.run(survey, history.begin(tree, summary, commit))
     _say(show.outcome(done))
     if done.failed:
         click.echo("not applied: all hosts are as before", err=True)

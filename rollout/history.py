@@ -75,8 +75,10 @@ class History:
             return [Time(**each) for each in json.loads(text)]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
-            raise RolloutError(f"{self.folder / 'history.json'}: {error}") from None
+        except OSError as error:
+            raise RolloutError(f"{error.filename}: {error.strerror}") from None
+        except (ValueError, TypeError) as error:
+            raise RolloutError(f"{self.folder / 'history.json'} is damaged: {error}") from None
 
     def applied(self) -> Path | None:
         """The tree that the site has, as far as it was applied from here."""
@@ -163,12 +165,17 @@ def who() -> str:
     return f"{user}@{os.uname().nodename}"
 
 
-def commit_of(folder: Path) -> str:
-    """The git commit of a folder, with `+` where something there is not committed; or nothing."""
+def commit_of(tree: Path) -> str:
+    """The git commit that a tree was built beside, with `+` where something is not committed.
+
+    Nothing outside a repository. The tree itself, and those before it, are of no account.
+    """
+    folder = tree.absolute().parent
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
     if head is None:
         return ""
-    return head + ("+" if _git(folder, "status", "--porcelain", "--", ".") else "")
+    apart = [f":(exclude,literal){each}" for each in (tree.name, f".{tree.name}.generations")]
+    return head + ("+" if _git(folder, "status", "--porcelain", "--", ":/", *apart) else "")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

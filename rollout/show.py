@@ -21,10 +21,11 @@ def survey(found: Survey) -> Iterator[str]:
     yield from _listed("boot link switched since, kept", found.links)
     yield from _listed("differs by hand, left as it is", found.edits)
     yield from _listed("in the way", found.conflicts)
-    if found.changes:
-        count = sum(map(len, found.changes.values()))
+    count = sum(map(len, found.changes.values()))
+    if count:
         verb = "changes" if count == 1 else "change"
-        yield f"{counted(count, 'file')} {verb} on {', '.join(sorted(found.changes))}"
+        hosts = sorted(host for host, files in found.changes.items() if files)
+        yield f"{counted(count, 'file')} {verb} on {', '.join(hosts)}"
 
 
 def outcome(done: Outcome) -> Iterator[str]:

@@ -37,10 +37,13 @@ class Tree:
                 f"{folder} is no tree of 3rc build: {error.strerror}: {error.filename}"
             ) from None
         tree = cls(folder, text)
-        for full, about in json.loads(text).items():
-            host, slash, path = full.partition("/")
-            entry = {key: about[key] for key in _WORDS if key in about}
-            tree.hosts.setdefault(host, {})[slash + path] = entry
+        try:
+            for full, about in json.loads(text).items():
+                host, slash, path = full.partition("/")
+                entry = {key: about[key] for key in _WORDS if key in about}
+                tree.hosts.setdefault(host, {})[slash + path] = entry
+        except (ValueError, AttributeError, TypeError) as error:
+            raise RolloutError(f"{folder / MANIFEST} is damaged: {error}") from None
         return tree
 
     def digests(self) -> dict[str, str]:
@@ -55,8 +58,12 @@ class Tree:
         return str(name)
 
     def snapshot(self) -> Snapshot:
-        """The site that it was compiled from."""
-        return read((self.folder / SNAPSHOT).read_text(encoding="utf-8"))
+        """The site that it was compiled from. Raises RolloutError."""
+        path = self.folder / SNAPSHOT
+        try:
+            return read(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RolloutError(f"{path}: {error}") from None
 
     def content(self, host: str, path: str) -> bytes:
         """A file's content. Raises RolloutError where it is not what was built."""

@@ -102,7 +102,7 @@ def _added(name: str, host: Noun) -> Change:
     elif _is_vm(host):
         note = "controllers leave it alone until it was up once"
     address = f", {host['address']}" if "address" in host else ""
-    return Change(name, f"new {_KINDS[host['kind']]}{address}", risk, tuple(where), note, (name,))
+    return Change(name, f"new {_kind(host)}{address}", risk, tuple(where), note, (name,))
 
 
 def _removed(name: str, host: Noun) -> Change:
@@ -110,7 +110,12 @@ def _removed(name: str, host: Noun) -> Change:
     risk, note = Risk.RESTARTS, ""
     if _is_vm(host):
         risk, note = Risk.TOUCHES_VM, "nobody stops it, and nobody brings it back any more"
-    return Change(name, f"{_KINDS[host['kind']]} is gone", risk, where, note, (name,))
+    return Change(name, f"{_kind(host)} is gone", risk, where, note, (name,))
+
+
+def _kind(host: Noun) -> str:
+    """A tree that another version of 3RC built may have kinds that this one does not know."""
+    return _KINDS.get(host["kind"], "host")
 
 
 def _is_vm(host: Noun) -> bool:
@@ -118,7 +123,7 @@ def _is_vm(host: Noun) -> bool:
 
 
 def _changed(name: str, old: Noun, new: Noun) -> Iterator[Change]:
-    fields = KINDS[new["kind"]].model_fields
+    fields = KINDS[new["kind"]].model_fields if new["kind"] in KINDS else {}
     for key in fields:
         before, after = (noun.get(key, fields[key].default) for noun in (old, new))
         if key in _LEFT_OUT or before == after:

@@ -11,13 +11,15 @@ from threerc.compiler.plan.hosts import shown, size
 from threerc.compiler.plan.snapshot import MIDDLEWARE, NETWORK, PROFILE, SETTING, VOLUME
 
 Noun = dict[str, Any]
-_PLACES: Final = {
+_PLACES: Final[dict[str, tuple[tuple[str, ...], Risk]]] = {
     NETWORK: (("DHCP subnet", "reverse zone", "boot files"), Risk.RESTARTS),
     PROFILE: (("boot file", "installer", "HINFO"), Risk.HARMLESS),
     MIDDLEWARE: (("installer",), Risk.HARMLESS),
 }
 _WORDS: Final = {NETWORK: "network", PROFILE: "OS profile", MIDDLEWARE: "middleware"}
-_SETTINGS: Final = {
+_UNKNOWN: Final[tuple[tuple[str, ...], Risk]] = ((), Risk.RESTARTS)
+"""What another version of 3RC knew, or will know."""
+_SETTINGS: Final[dict[str, tuple[tuple[str, ...], Risk]]] = {
     "dhcp": (("DHCP options",), Risk.RESTARTS),
     "dns": (("DNS",), Risk.HARMLESS),
     "domain": (("DHCP options", "DNS", "hosts"), Risk.RESTARTS),
@@ -41,8 +43,8 @@ def noun_changes(kind: str, name: str, old: Noun | None, new: Noun | None) -> li
         return list(_volume(name, old, new))
     if kind == SETTING:
         return [_setting(name, old, new)]
-    where, risk = _PLACES[kind]
-    subject = f"{_WORDS[kind]} {name}"
+    where, risk = _PLACES.get(kind, _UNKNOWN)
+    subject = f"{_WORDS.get(kind, kind)} {name}"
     if old is None:
         return [Change(subject, "new", risk, where)]
     if new is None:
@@ -63,8 +65,8 @@ def _value(key: str, noun: Mapping[str, Any]) -> str:
 
 
 def _setting(name: str, old: Any, new: Any) -> Change:
-    where, risk = _SETTINGS[name]
-    default = Site.model_fields[name].default
+    where, risk = _SETTINGS.get(name, _UNKNOWN)
+    default = Site.model_fields[name].default if name in Site.model_fields else None
     if isinstance(old, dict) or isinstance(new, dict):
         what = _fields(old or {}, new or {})
     else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers, tamper
+from threerc.compiler.findings import ThreeRcError
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.history import History
 
@@ -217,6 +219,42 @@ def test_what_is_to_go_can_be_overwritten(site: Rolling) -> None:
     site.build(SITE.replace("[dhcp, dns, tftp", "[dns, tftp"))
     site.good("--force", "--overwrite", "bibe/etc/dhcp")
     assert site.is_applied()
+
+
+def test_the_history_names_the_commit_and_what_is_not_committed(site: Rolling) -> None:
+    """What was built itself is ignored, or not even that; a rollback has the commit of old."""
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+        command = ["git", "-C", str(site.folder), *who, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "-q")
+    git("add", "site.yaml", "site.lock")
+    git("commit", "-qm", "first")
+    (site.folder / ".git/info/exclude").write_text("/root\n")
+    first = git("rev-parse", "--short=12", "HEAD")
+    site.build(SITE + MORE)
+    site.good()
+    site.build(SITE)
+    git("commit", "-qam", "second")
+    second = git("rev-parse", "--short=12", "HEAD")
+    site.good()
+    invoke("rollback", "2", "--root", str(site.root), "--out", str(site.out), "--force")
+    commits = [each.commit for each in History(site.root / ".3rc").times()]
+    assert commits == ["", f"{first}+", second, f"{first}+"]
+
+
+def test_a_tree_that_is_damaged_is_told(site: Rolling) -> None:
+    site.build(SITE + MORE)
+    manifest, snapshot = site.out / "manifest.json", site.out / "site.json"
+    for file, text in ((manifest, "["), (manifest, "[]"), (snapshot, "{}")):
+        good = file.read_text()
+        file.write_text(text)
+        done = site.apply()
+        assert isinstance(done.exception, ThreeRcError)
+        assert str(done.exception).startswith(str(file))
+        file.write_text(good)
 
 
 def test_without_any_generation_the_history_says_so(tmp_path: Path) -> None:

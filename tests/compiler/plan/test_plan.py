@@ -186,6 +186,16 @@ def test_a_site_that_is_not_there_is_told_before_all_else(folder: Path) -> None:
     assert done.stderr == "nowhere.yaml:1:1: cannot read: No such file or directory [read]\n"
 
 
+def test_a_tree_of_another_version_is_compared_as_far_as_it_is_known(folder: Path) -> None:
+    assert threerc("build", "site.yaml", "--no-verify", cwd=folder).returncode == 0
+    snapshot = folder / "out/site.json"
+    more = '{\n"host/x": {"kind":"mainframes"},\n"setting/x": 1,\n"farm/x": {"a":1},'
+    snapshot.write_text(snapshot.read_text().replace("{", more, 1))
+    found = plan(folder / "site.yaml", None, TODAY).comparison.changes
+    told = {each.subject: each.what for each in found}
+    assert told == {"x": "host is gone", "setting x": "1 -> none", "farm x": "gone"}
+
+
 def test_nothing_was_built_yet(folder: Path) -> None:
     done = threerc("plan", "site.yaml", cwd=folder)
     assert done.returncode == 1
