@@ -249,3 +249,9 @@ def test_firmware_is_only_looked_for_where_it_is(there: bool, tmp_path: Path) ->
         answers = installer.root / "answers"
         told = answers.read_text() if answers.exists() else ""
         assert told == ("" if there else "hw-detect/firmware-lookup never\n")
+
+
+def test_an_older_installer_knows_no_such_question(tmp_path: Path) -> None:
+    with booted(tmp_path, "deb") as installer:
+        program(installer, "debconf-set", "exit 10")
+        assert installer.run(answer(installer, "preseed/early_command")) == 0
