@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threerc.runtime.errors import ControllerError
+from threerc.runtime.simulation.guests import STALE
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import FAULTS, HOST, VM, Fault
@@ -77,6 +78,8 @@ class _Life:
         self._runs = True
         self._faults: dict[tuple[str, str], Fault] = {}
         """What has struck it and is not over: by target and name."""
+        self._misled: set[str] = set()
+        """The DHCP servers (`*`: all) of which it gets an address of former times if it boots."""
 
     def told(self, events: Iterable[Event], end: float) -> Story:
         for event in events:
@@ -100,7 +103,8 @@ class _Life:
             self._down(event.time)
         else:
             self._begins_anew()
-            self._up(event.time)
+            if not self._misled:
+                self._up(event.time)
 
     def _begins_anew(self) -> None:
         """It runs, and what has struck it before is over, unless that stays until it is healed."""
@@ -110,6 +114,10 @@ class _Life:
     def _fault(self, event: Event) -> None:
         name = str(event.detail["fault"])
         key = event.of, name
+        if name == "dhcp":
+            begins = event.kind is Kind.FAULT and event.detail.get("mode") == STALE
+            (self._misled.add if begins else self._misled.discard)(event.of)
+            return
         if event.kind is Kind.HEAL:
             if self._faults.pop(key, None) is not None:
                 self._up(event.time)

@@ -106,3 +106,17 @@ def test_a_host_takes_its_machines_along_and_no_others(fault: str) -> None:
 def test_what_no_user_notices() -> None:
     assert told(at(10, Kind.FAULT, fault="gmond"), at(5, Kind.FAULT, "alfa01", fault="ssh")) == []
     assert told(at(10, Kind.FAULT, fault="install-fails")) == []
+
+
+def test_who_boots_at_an_address_of_former_times_is_not_up() -> None:
+    found = told(
+        at(5, Kind.FAULT, "*", fault="dhcp", mode="stale"),
+        at(10, Kind.STOPPED),
+        at(60, Kind.BOOTED),
+        at(100, Kind.HEAL, "*", fault="dhcp"),
+        at(120, Kind.STOPPED),
+        at(160, Kind.BOOTED),
+    )
+    assert found == [(10, "down"), (160, "up")]
+    dead = (at(5, Kind.FAULT, "*", fault="dhcp"), at(10, Kind.STOPPED), at(60, Kind.BOOTED))
+    assert told(*dead) == [(10, "down"), (60, "up")]
