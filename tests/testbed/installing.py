@@ -136,8 +136,7 @@ class Lab:
 
     def ssh(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the machine."""
-        full = ["ip", "netns", "exec", self.net.name, *_SSH, "-i", str(self.key), ADDRESS, command]
-        return subprocess.run(full, capture_output=True, text=True, check=False, timeout=60)
+        return ssh(self.net, self.key, command)
 
     def told(self, command: str) -> str:
         """What a command on the machine prints; it has to succeed."""
@@ -153,6 +152,12 @@ class Lab:
     def seen(self, host: Machine, seconds: float = BOOT_SECONDS) -> None:
         """Wait until the machine is in the collector's XML."""
         self.wait(host, self.collected, seconds)
+
+
+def ssh(net: Namespace, key: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the machine, as root, with a key that may log in."""
+    full = ["ip", "netns", "exec", net.name, *_SSH, "-i", str(key), ADDRESS, command]
+    return subprocess.run(full, capture_output=True, text=True, check=False, timeout=60)
 
 
 def phases(host: Machine) -> list[str]:
