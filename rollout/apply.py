@@ -14,7 +14,7 @@ from threerc.rollout.tree import Tree
 from threerc.runtime.errors import ControllerError, Unreachable
 
 _STEPS: Final = ("check", "prepare", "switch", "tell", "health")
-_FEW: Final = 20
+_FEW: Final = 5
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Rollout:
                 begun[host] = said
                 found.recovered += [f"{host}: {each}" for each in said["recovered"]]
         if not begun:
-            raise RolloutError("no host can be reached: " + "; ".join(found.down.values()))
+            raise RolloutError(f"no host can be reached: {_few(list(found.down.values()))}")
         self._compare(begun, overwrite, found)
         return found
 
@@ -141,7 +141,7 @@ class Rollout:
                 self._take(step, self._fleet.step(self._hosts, step), outcome)
         if outcome.why:
             self._undo(outcome)
-            self._history.note(time, "rolled back", "; ".join(outcome.why[:_FEW]))
+            self._history.note(time, "rolled back", _few(outcome.why))
         else:
             self._history.note(time, "applied")
             for host, said in self._fleet.step(self._hosts, "commit").items():
@@ -193,8 +193,14 @@ class Rollout:
     def _all(said: Mapping[str, Any]) -> dict[str, Answer]:
         failed = _failures(said)
         if failed:
-            raise RolloutError("; ".join(failed))
+            raise RolloutError(_few(failed))
         return dict(said)
+
+
+def _few(why: list[str]) -> str:
+    """Reasons in a line, the first ones of many."""
+    more = [f"and {len(why) - _FEW} more"] if len(why) > _FEW else []
+    return "; ".join([*why[:_FEW], *more])
 
 
 def _failures(said: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,8 @@ class Tree:
     @classmethod
     def read(cls, folder: Path) -> Tree:
         """The tree at a folder. Raises RolloutError."""
+        if not folder.exists():
+            raise RolloutError(f"there is no tree {folder}: `3rc build` writes one")
         try:
             text = (folder / MANIFEST).read_text(encoding="utf-8")
             (folder / SNAPSHOT).stat()

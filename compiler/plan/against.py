@@ -128,8 +128,9 @@ def _checkout(site: Path, revision: str, work: Path) -> Path:
     commit = _commit(folder, revision)
     inside = folder.relative_to(top.resolve())
     name = inside / site.resolve().name
-    _git(top, "cat-file", "-e", f"{commit}:{name}", failing=f"{revision} has no {name}")
-    packed = _git(top, "archive", "--format=tar", commit, "--", f"{inside}/")
+    text = _git(top, "cat-file", "blob", f"{commit}:{name}", failing=f"{revision} has no {name}")
+    needed = "." if b"../" in text else f"{inside}/"  # an inventory may be shared by several sites
+    packed = _git(top, "archive", "--format=tar", commit, "--", needed)
     archive = work / "site.tar"
     archive.write_bytes(packed)
     with tarfile.open(archive) as tar:

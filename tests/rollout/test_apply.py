@@ -11,8 +11,13 @@ import pytest
 
 from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers, tamper
 from threerc.compiler.findings import ThreeRcError
+from threerc.rollout.apply import Rollout
 from threerc.rollout.errors import RolloutError
+from threerc.rollout.fleet import Fleet
 from threerc.rollout.history import History
+from threerc.rollout.sessions import Session
+from threerc.rollout.tree import Tree
+from threerc.runtime.errors import Unreachable
 
 
 @pytest.fixture
@@ -265,3 +270,23 @@ def test_without_any_generation_the_history_says_so(tmp_path: Path) -> None:
 def test_a_generation_that_is_not_kept_is_named(site: Rolling) -> None:
     with pytest.raises(RolloutError, match="there is no generation 7"):
         History(site.root / ".3rc").tree(7)
+
+
+def test_a_tree_that_is_not_there_is_to_be_built(tmp_path: Path) -> None:
+    done = invoke("apply", str(tmp_path / "out"))
+    assert str(done.exception) == f"there is no tree {tmp_path}/out: `3rc build` writes one"
+
+
+def test_of_many_hosts_that_are_not_reached_some_are_told(site: Rolling) -> None:
+    more = "".join(f"  ns{n}: {{address: 192.168.1.2{n}, roles: [dns]}}\n" for n in range(5))
+    site.build(SITE.replace("worker_nodes:\n", f"{more}worker_nodes:\n"))
+
+    def nowhere(host: str) -> Session:
+        raise Unreachable(f"{host}: no route")
+
+    tree, history = Tree.read(site.out), History(site.root / ".3rc")
+    with (
+        Fleet(nowhere, 1.0) as fleet,
+        pytest.raises(RolloutError, match=r"ns2: no route; and 2 more$"),
+    ):
+        Rollout(fleet, tree, history, print).survey([])

@@ -164,6 +164,19 @@ def test_a_site_that_no_repository_has(folder: Path) -> None:
     assert plan(inner / "site.yaml", "HEAD", TODAY).empty
 
 
+def test_an_inventory_that_sites_share(folder: Path) -> None:
+    site = folder / "pisa"
+    site.mkdir()
+    shared = "inventories: [{file: ../more.csv, section: worker_nodes}]\n"
+    (site / "site.yaml").write_text(SITE + shared)
+    (folder / "more.csv").write_text("name,ip,mac\nx,192.168.1.31,02:00:00:00:04:01\n")
+    git(folder, "init", "-q")
+    commit(folder, "before")
+    (folder / "more.csv").write_text("name,ip,mac\nx,192.168.1.32,02:00:00:00:04:01\n")
+    (change,) = plan(site / "site.yaml", "HEAD", TODAY).comparison.changes
+    assert change.what == "address 192.168.1.31 -> 192.168.1.32"
+
+
 def test_findings_of_a_revision_are_at_places_as_git_calls_them(folder: Path) -> None:
     git(folder, "init", "-q")
     edit(folder, "home: ph1", "home: nowhere")
