@@ -5,8 +5,13 @@ One lab for all tests: they take turns, in the order in which they stand here.
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +19,9 @@ import pytest
 
 from tests.lab import requires_real
 from tests.real.test_dualboot import boot_sector
+from threerc.testbed import trials
+from threerc.testbed.campaign import Asked, Campaign
+from threerc.testbed.events import Event, Kind
 from threerc.testbed.site import RunningSite
 from threerc.testbed.trials import Trial
 
@@ -46,11 +54,89 @@ def has_looked(site: RunningSite, controller: str, since: float) -> bool:
     return bool(changed) and float(changed) > since
 
 
-def test_a_machine_that_is_powered_off(site: RunningSite) -> None:
-    before = len(site.log())
-    site.vm("vm1").crash()
-    trial = site.wait_recovered("vm1", within=WITHIN)
-    told(site, before, "vm1", trial)
+def test_a_campaign_that_is_killed_and_one_that_is_interrupted(
+    site: RunningSite, tmp_path: Path
+) -> None:
+    """What has been crashed is not crashed again; what was under way does not count."""
+    before, begun = len(site.log()), time.time()
+    file = tmp_path / "history.jsonl"
+    with campaign(site, 2, tmp_path) as first:
+        until(lambda: len(trials.resume(file)) == 1, "the first crash's end", WITHIN)
+        first.kill()
+    (trial,) = trials.resume(file)
+    assert trial.good
+    assert [event.of for event in struck(site, begun)] == [trial.crash.vm]
+    told(site, before, trial.crash.vm, trial)
+    resumed = time.time()
+    with campaign(site, 2, tmp_path) as second:
+        until(lambda: len(struck(site, resumed)) == 1, "the second crash")
+        second.send_signal(signal.SIGINT)
+        _, said = second.communicate()
+    assert "has 1 crash already, 1 to go" in said
+    assert len(struck(site, resumed)) == 1
+    assert trials.resume(file) == [trial]
+    it_is_repaired(site, struck(site, resumed)[0].of, tmp_path)
+    with campaign(site, 1, tmp_path, "--json") as third:
+        figures, _ = third.communicate()
+    assert third.returncode == 0
+    assert json.loads(figures) == {"folder": str(tmp_path)} | json.loads(
+        (tmp_path / "report.json").read_bytes()
+    )
+
+
+def it_is_repaired(site: RunningSite, vm: str, folder: Path) -> None:
+    """A machine that is off is installed anew by the campaign, not by the controllers."""
+    begun, decided = time.time(), len(actions(site))
+    Campaign(site.grip, Asked(("poweroff",), 1, folder, "fast"), print)._repair(vm)  # noqa: SLF001
+    assert [e.of for e in site.grip.events() if e.kind is Kind.INSTALLED and e.time > begun] == [vm]
+    assert len(actions(site)) == decided
+    assert site.vm(vm).run("hostname").out == f"{vm}\n"
+    assert site.status()["virtual_machines"][vm]["paused"] is None
+
+
+def test_a_machine_that_only_healing_brings_back(site: RunningSite) -> None:
+    """Nobody reaches it by its network: it is healed after the controllers' first action."""
+    before = time.time()
+    done = subprocess.run(
+        [*command(site, "crash"), "vm1", "network", "--wait", "--json"],
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    (told,) = json.loads(done.stdout)["machines"]
+    assert (told["good"], told["step"]) == (True, "REBOOT")
+    (healed,) = [e for e in site.grip.events() if e.kind is Kind.HEAL and e.time > before]
+    (acted,) = [event for event in actions(site) if event.time > before]
+    assert acted.time < healed.time
+
+
+@contextmanager
+def campaign(
+    site: RunningSite, crashes: int, folder: Path, *options: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A campaign as people type it, on the site that runs."""
+    words = ["--crashes", str(crashes), "--seed", "2", "-o", str(folder), *options]
+    with subprocess.Popen(
+        [*command(site, "campaign"), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        yield process
+
+
+def command(site: RunningSite, word: str) -> list[str]:
+    program = Path(sys.executable).with_name("3rc")
+    return [str(program), "testbed", word, "--run", site.testbed.run.id]
+
+
+def struck(site: RunningSite, since: float) -> list[Event]:
+    return [e for e in site.grip.events() if e.kind is Kind.FAULT and e.time > since]
+
+
+def actions(site: RunningSite) -> list[Event]:
+    """What the controllers have done to machines."""
+    return [
+        event for event in site.grip.events()
+        if event.kind is Kind.DECISION and event.detail.get("what") == "action"
+    ]  # fmt: skip
 
 
 def test_a_physical_host_whose_power_is_cut(site: RunningSite) -> None:
@@ -86,6 +172,24 @@ def test_a_machine_whose_boot_is_erased_and_a_node_meanwhile(
     assert site.vm("vm1").run(f"cat {MIDDLEWARE}").out == "base on vm1\nce on vm1\n"
 
 
+def test_a_zone_of_former_times_harms_no_machine_that_runs(site: RunningSite) -> None:
+    """As the command line waits for it: asked of DNS itself, meanwhile and after the healing."""
+    command = (str(Path(sys.executable).with_name("3rc")), "testbed", "crash", "-", "dns")
+    words = ("--set", "mode=stale", "--wait", "--json", "--run", site.testbed.run.id)
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["good"], told["wrong"]) == (0, True, [])
+    assert "one: DNS does not say that vm1 is 192.168.30.21" in told["seen"]
+    assert told["began"] < told["healed"] < told["right"]
+
+
+def test_a_monitor_that_lies_takes_no_machine_down(site: RunningSite) -> None:
+    outlived = site.outlived("one", "gmetad", silent=["vm1"])
+    assert outlived.wrong == ()
+    assert outlived.seen == ("the gmetad on one does not hear vm1",)
+    assert "vm1: the monitor has lost it, but it answers when asked directly" in outlived.said
+
+
 @pytest.fixture
 def node_disks(site: RunningSite) -> Iterator[None]:
     """The worker node's disks say which they are; it is off."""
@@ -115,10 +219,10 @@ def since(console: Path, offset: int) -> str:
     return console.read_bytes()[offset:].decode("utf-8", errors="replace")
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + BOOT_SECONDS
+def until(condition: Callable[[], bool], what: str, seconds: float = BOOT_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited {BOOT_SECONDS:.0f} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
         time.sleep(0.3)
 
 
