@@ -30,20 +30,20 @@ from threerc.testbed import events, report, trials
 from threerc.testbed.crashes import PERIODS, Crash, Interrupted
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.events import Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
 from threerc.testbed.grip import Grip
+from threerc.testbed.machines import Machines
 from threerc.testbed.overlay import FAST_HEARTBEAT
 from threerc.testbed.spans import spans, struck
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
+from threerc.testbed.waits import Waits
 
 HISTORY: Final = "history.jsonl"
 REPORT: Final = "report.html"
 MARKS: Final = "faults.jsonl"
 """What happened to hosts and services meanwhile, for the plots."""
 _ASKED: Final = "asked.json"
-_REPAIR_SECONDS: Final = 600.0
 _POLL: Final = 1.0
 _FORETOLD: Final = {"thesis": 400, "fast": 100}
 """Crashes that are simulated of each fault, so that their mean is right to some 3 %; with ticks
@@ -213,25 +213,15 @@ class Campaign:
             self.grip.threerc("resume", vm)
 
     def _install(self, vm: str) -> None:
-        """From scratch, at home or, where its home is off, on another host. Interrupted."""
+        """From scratch, at home or, where its home is off, on another host."""
         settings = self.grip.config.virtual_machines[vm]
         hosts = (settings.home, *self.grip.config.allowed_hosts(settings))
         on = next((host for host in hosts if self.grip.is_on(host)), None)
         if on is None:
             raise TestbedError(f"{vm} cannot be installed anew: none of its hosts is on")
-        since = time.time()
         for host in self.grip.copies(vm):
             self.grip.destroy(host, vm)
-        self.grip.boot_link(vm, "install")
-        self.grip.errand("start", on, vm)
-        while not any(
-            event.of == vm and event.kind is Kind.BOOTED and event.time > since
-            for event in events.read(self.grip.events_file)
-        ):
-            if time.time() > since + _REPAIR_SECONDS:
-                raise TestbedError(f"{vm} could not be installed anew")
-            if self._stop.wait(_POLL):
-                raise Interrupted(f"{vm}: interrupted")
+        Machines.of(self.grip.testbed).install(vm, Waits(self.say, self._stop), on)
 
 
 def most_at_once(config: ControllerConfig) -> int:

@@ -60,15 +60,15 @@ class Machines:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def install(self, vm: str, waits: Waits) -> None:
-        """Install a machine from scratch, on its home, and wait until all of it is up."""
+    def install(self, vm: str, waits: Waits, host: str | None = None) -> None:
+        """Install a machine from scratch, on its home or another host, until all of it is up."""
         config = self.grip.config
         if vm not in config.virtual_machines:
             raise TestbedError(f"{config.site} has no virtual machine {vm}")
         since = time.time()
         with waits.on(f"{vm}: switched on"):
             self.grip.boot_link(vm, "install")
-            self.grip.errand("start", config.virtual_machines[vm].home, vm)
+            self.grip.errand("start", host or config.virtual_machines[vm].home, vm)
         self.await_event(vm, Kind.INSTALLED, since, _INSTALL_SECONDS[self.image], waits)
         self.await_event(vm, Kind.BOOTED, since, _BOOT_SECONDS[self.image], waits)
 

@@ -15,13 +15,13 @@ _POLL_SECONDS: Final = 0.2
 
 class Waits:
     """The waits that go on, of several threads. `tell` hears of each that has ended, with its
-    seconds.
+    seconds; once `ended` is set nothing is waited for any more.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], ended: threading.Event | None = None) -> None:
         self._tell = tell
         self._since: dict[str, float] = {}
-        self._ended = threading.Event()
+        self._ended = ended or threading.Event()
 
     @contextmanager
     def on(self, what: str) -> Iterator[None]:
