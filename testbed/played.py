@@ -53,8 +53,7 @@ def picture(simulated: Mapping[str, Story], real: Played) -> str:
     axes = drawing.axes
     for row, (_, story) in enumerate(rows):
         for begin, end in _downs(story, real.seconds):
-            label = "down" if not axes.patches else None
-            axes.barh(row, (end - begin) / 60, left=begin / 60, height=0.6, color=OURS, label=label)
+            axes.barh(row, (end - begin) / 60, left=begin / 60, height=0.6, color=OURS)
         for at, what in _steps(story):
             axes.annotate(what, (at / 60, row), fontsize=7, color=_DOWN, va="center")
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
