@@ -179,7 +179,8 @@ def campaign(
     """Crash the machines of a testbed again and again, and report on it.
 
     With a SITE it is brought up before, and down after; else a running testbed is taken. The
-    history is written as it goes: the same command goes on where it was interrupted.
+    history is written as it goes: the same command goes on where it was interrupted. Faults of
+    hosts and services may strike meanwhile, by `3rc testbed crash`: the report has marks of them.
     """
     from threerc.compiler.build import check
     from threerc.runtime.simulation.pictures import can_write
