@@ -18,6 +18,8 @@ from threerc.compiler.importing.readers.text import mac_of, read_text
 _LISTED = {"allow", "deny", "ignore", "supersede", "append", "prepend", "default", "send"}
 """Statements that may stand several times, for different things."""
 _SECRET = {"key", "zone", "omapi-key"}
+_ACTIONS = {"subclass", "log", "execute"}
+"""What is done, or belongs to a class: nothing that a host is told."""
 _OWN = {
     "authoritative",
     "ddns-update-style none",
@@ -48,12 +50,13 @@ class _Scope:
     top: bool = False
     subnet: Subnet | None = None
     pool: bool = False
+    group: bool = False
     shared: str = ""
 
     def inner(self) -> _Scope:
         """A scope inside this one; what is at the top is inherited by all, and kept apart."""
         known = {} if self.top else dict(self.settings)
-        return _Scope(known, subnet=self.subnet, shared=self.shared)
+        return _Scope(known, subnet=self.subnet, group=self.group, shared=self.shared)
 
 
 def read(path: Path, facts: Facts) -> None:
@@ -131,6 +134,7 @@ class _Reader:
                 inner.shared = unquoted(statement.words[1])
                 self._all(block, inner)
             case ["group", _]:
+                inner.group = True
                 self._all(block, inner)
             case ["pool", 1] if scope.subnet is not None or scope.shared:
                 inner.pool = True
@@ -197,12 +201,10 @@ class _Reader:
     def _setting(self, statement: Statement, scope: _Scope) -> None:
         words = statement.words
         head = statement.head
-        if any("{{" in word for word in words):
-            self._lose(statement, "templating is left in the file")
+        if reason := _no_setting(words, scope):
+            self._lose(statement, reason)
         elif words[0] in {"range", "range6"}:
             self._range(statement, scope)
-        elif words[0] in _SECRET:
-            self._lose(statement, f"site.yaml has nothing for `{words[0]}` of dhcpd.conf")
         elif scope.pool:
             if head not in _OWN_POOL and words[0] != "failover":
                 self._lose(statement, "a pool of site.yaml has no settings of its own")
@@ -233,3 +235,15 @@ class _Reader:
             self._lose(statement, "the range is in no subnet")
             return
         subnet.pools.append((ends[0], ends[-1], self._place(statement)))
+
+
+def _no_setting(words: list[str], scope: _Scope) -> str:
+    """Why site.yaml cannot take a statement, if so."""
+    if any("{{" in word for word in words):
+        return "templating is left in the file"
+    first = words[0].partition("(")[0]
+    if first in _SECRET | _ACTIONS:
+        return f"site.yaml has nothing for `{first}` of dhcpd.conf"
+    if scope.group and words[-1] == "authoritative":
+        return "a server or a network is authoritative, no group of hosts"
+    return ""

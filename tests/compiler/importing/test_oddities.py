@@ -391,6 +391,32 @@ subnet 10.5.0.0 netmask 255.255.255.0 {
     assert change.place.line == 4
 
 
+def test_statements_that_no_host_takes_are_told(tmp_path: Path) -> None:
+    """The compiled dhcpd.conf would be refused by dhcpd, or do what nobody asked for."""
+    text = """\
+class "phones" { match hardware; }
+subclass "phones" 1:02:00:00:00:00:09;
+log(info, "hello");
+execute("/bin/true", "a");
+subnet 192.168.1.0 netmask 255.255.255.0 {
+  option routers 192.168.1.254;
+  group {
+    authoritative; host a { hardware ethernet 02:00:00:00:00:01; fixed-address 192.168.1.1; }
+  }
+}
+"""
+    plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]
+    facts, _, compared = imported(Sources(dhcpd=[plain]), tmp_path / "site")
+    assert compared.differences == []
+    assert {
+        "dhcpd.conf:1: site.yaml has nothing for `class` of dhcpd.conf",
+        "dhcpd.conf:2: site.yaml has nothing for `subclass` of dhcpd.conf",
+        "dhcpd.conf:3: site.yaml has nothing for `log` of dhcpd.conf",
+        "dhcpd.conf:4: site.yaml has nothing for `execute` of dhcpd.conf",
+        "dhcpd.conf:8: a server or a network is authoritative, no group of hosts",
+    } <= set(told(facts))
+
+
 def test_a_server_that_is_not_authoritative_can_stay_so(tmp_path: Path) -> None:
     text = "not authoritative;\n" + SUBNET.partition("\n")[2]
     plain = written(tmp_path, dhcpd__conf=text)["dhcpd__conf"]

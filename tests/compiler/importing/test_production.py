@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import dns.name
 import dns.zone
 import pytest
 
+from tests.compiler.importing.machines import Machines
 from tests.compiler.importing.production import DOMAIN, Production
 from tests.compiler.importing.trees import imported, told
 from threerc.compiler.build import check
@@ -103,4 +105,44 @@ def test_what_it_could_not_say(site: Imported) -> None:
             "no file says where sl6-x86_64 is installed from: "
             "http://repository.invalid/sl6-x86_64 stands in its place"
         ),
+    ]
+
+
+def machines(site: Imported, folder: Path) -> Machines:
+    """The same files once more, in a folder of their own."""
+    files = folder / "files"
+    shutil.copytree(site.sources.dhcpd[0].parent, files, symlinks=True)
+    zones = [(name, files / path.name) for name, path in site.sources.zones]
+    sources = Sources([files / "dhcpd.conf"], zones=zones, pxelinux=files / "pxelinux.cfg")
+    return Machines(site.production, sources, files)
+
+
+def test_with_all_that_is_known_of_its_machines(site: Imported, tmp_path: Path) -> None:
+    facts, path, compared = imported(machines(site, tmp_path).all(), tmp_path / "site")
+    assert compared.differences == []
+    assert compared.same["machine", "of libvirt: CPUs, memory, bridge and disk"] == 60
+    assert compared.same["file", "of DRBD volumes"] == 30
+    assert compared.same["line", "of hosts.def"] == 68
+    assert compared.same["line", "of hosts and ethers"] == 2 * len(site.production.hosts)
+    reasons = [each for each in told(facts) if "no file says" not in each]
+    assert [each.partition(": ")[0] for each in reasons] == [
+        *("dhcpd.conf:26", "dhcpd.conf:29", "dhcpd.conf:25", "dhcpd.conf:27", "dhcpd.conf:28"),
+        *("dhcpd.conf:290", "srv01.xml:1", "dhcpd.conf:30"),
+    ]
+    assert "c2VjcmV0" not in path.read_text(encoding="utf-8")
+    built = check(path).site
+    assert len(built.virtual_machines) == 60
+    assert built.virtual_machines["srv01"].volume == "srv01"
+    assert str(built.virtual_machines["srv60"].image) == "/srv/vm/srv60.img"
+
+
+def test_from_kea(site: Imported, tmp_path: Path) -> None:
+    facts, _, compared = imported(machines(site, tmp_path).kea(), tmp_path / "site")
+    assert compared.differences == []
+    count = len(site.production.hosts)
+    assert compared.same["host", "of DHCP: MAC, address and name"] == count
+    assert compared.same["host", "of DHCP: all settings"] == count
+    assert compared.same["boot target", ""] == count
+    assert [each for each in told(facts) if "site.yaml has nothing" in each] == [
+        "kea.json:4: site.yaml has nothing for `lease-database`"
     ]
