@@ -95,7 +95,7 @@ def _host_line(name: str, host: Mapping[str, Any]) -> str:
     load = "-" if host["load"] is None else f"{host['load']:.2f}"
     state = "up  " if host["up"] else "DOWN"
     more = f"  in maintenance ({host['maintenance']})" if host["maintenance"] else ""
-    vms = f"{len(host['vms'])} VMs"
+    vms = "1 VM" if len(host["vms"]) == 1 else f"{len(host['vms'])} VMs"
     return f"PH {name:<15} {state} load {load:>6} of {host['maxl']:<6g} {vms:>8}{more}"
 
 

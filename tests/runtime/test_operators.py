@@ -151,8 +151,8 @@ def test_status_and_story(world: TinyWorld) -> None:
         "tiny: data of tiny, 0 s old",
         "",
         "PH alfa01          up   load  12.50 of 10        0 VMs",
-        "PH alfa02          up   load   0.10 of 10        1 VMs  in maintenance (yes)",
-        "PH alfa03          up   load   0.10 of 10        1 VMs",
+        "PH alfa02          up   load   0.10 of 10         1 VM  in maintenance (yes)",
+        "PH alfa03          up   load   0.10 of 10         1 VM",
         "",
         (
             "VM gridce          DOWN on alfa03          restarted 1970-01-12/13:46:40; "
