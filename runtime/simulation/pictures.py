@@ -137,7 +137,7 @@ def histogram(times: Sequence[float], title: str, label: str, curves: Iterable[C
     bins = [first + BIN * n for n in range(max(1, round((last - first) / BIN)) + 1)]
     drawing.axes.hist(times, bins, color=OURS, edgecolor="white", linewidth=0.3, label=label)
     for curve in curves:
-        grid = [curve.mean + curve.sigma * (n / 25 - 4) for n in range(201)]
+        grid = [max(0.0, curve.mean + curve.sigma * (n / 25 - 4)) for n in range(201)]
         line = [len(times) * BIN * _gauss(each, curve) for each in grid]
         told = f"{curve.name}: {curve.mean:.0f} s, sigma {curve.sigma:.0f} s"
         drawing.axes.plot(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 from threerc.runtime.simulation.campaign import Campaign, Crash
+from threerc.runtime.simulation.pictures import FIT, Curve, histogram
 from threerc.testbed.report import html, measured
 from threerc.testbed.spans import Span
 from threerc.testbed.trials import Trial
@@ -87,3 +88,10 @@ def test_faults_of_hosts_and_services_have_a_lane_each_below_the_run() -> None:
     assert [page.count(f">{label}<") for label in ("dns stale", "two: controller")] == [1, 1]
     assert ">minutes of the run<" in page
     assert "dns stale" not in html(trials(), {}, "")
+
+
+def test_nothing_is_drawn_before_the_crash() -> None:
+    """Where some need one step and others two, a fit is wider than its mean."""
+    times = [100.0, 120.0, 400.0, 420.0]
+    wide = [Curve(260.0, 150.0, "fit", FIT, "-")]
+    assert ">\N{MINUS SIGN}" not in histogram(times, "Recovery", "measured", wide)
