@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
+_PLACE: Final = re.compile(r"[^\s:][^:\n]*:[0-9]+:([0-9]+:)? ")
+"""How a complaint begins that says where: `dhcpd.conf:7: `."""
 _CHANGES: Final = 3
 """Exit status of a plan by which something changes."""
 _DRAWINGS = (".svg", ".mmd", ".dot")
@@ -421,7 +423,7 @@ def _run(command: click.Command, name: str) -> None:
         _say(rejected.findings, "text")
         sys.exit(1)
     except (ThreeRcError, ControllerError) as error:
-        click.echo(f"{name}: {error}", err=True)
+        click.echo(str(error) if _PLACE.match(str(error)) else f"{name}: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         _complain(error, name)

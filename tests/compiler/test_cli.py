@@ -113,6 +113,17 @@ def test_usage_errors_exit_2_and_begin_as_all_others(
     assert done.stderr.startswith(said)
 
 
+def test_what_has_a_place_begins_with_it(folder: Path) -> None:
+    (folder / "dhcpd.conf").write_text("authoritative\noption domain-name x;\n")
+    (folder / "controller.yaml").write_text("version: 1\nnonsense: 3\n")
+    broken = threerc("import", "--dhcpd", "dhcpd.conf", cwd=folder)
+    assert broken.stderr == "dhcpd.conf:1: no semicolon before `option` of line 2\n"
+    unread = threerc("simulate", "controller.yaml", "--crashes", "1", cwd=folder)
+    assert unread.stderr.startswith("controller.yaml:1:")
+    absent = threerc("apply", "out", cwd=folder)
+    assert absent.stderr == "3rc: there is no tree out: `3rc build` writes one\n"
+
+
 def test_one_of_a_thing_is_no_plural(folder: Path) -> None:
     assert "(1 service host)" in threerc("build", "site.yaml", "--no-verify", cwd=folder).stdout
     said = "site.yaml: 1 host, no errors, 0 warnings\n"
