@@ -62,7 +62,6 @@ def _findings_as(form: Format) -> Iterator[None]:
     """Print the findings of a refused site in that form and exit 1."""
     from threerc.compiler.findings import Rejected
 
-    gc.disable()  # a run builds much, drops little and ends soon
     try:
         yield
     except Rejected as rejected:
@@ -85,12 +84,12 @@ def _say(findings: list[Finding], form: Format) -> None:
 @_FORMAT
 def check_command(sites: tuple[Path, ...], as_json: bool, form: Format) -> None:
     """Read and check sites: schema, rules, capacity. Exits 1 if anything is wrong."""
+    gc.disable()  # a run builds much, drops little and ends soon
     from threerc.compiler.build import check
     from threerc.compiler.findings import Rejected
     from threerc.compiler.wording import counted
 
     form = "json" if as_json else form
-    gc.disable()  # a run builds much, drops little and ends soon
     findings: list[Finding] = []
     fine: list[str] = []
     for site in sites:
@@ -129,6 +128,7 @@ def build_command(
     form: Format,
 ) -> None:
     """Check a site, compile it, verify it with the daemons' own checkers, write it."""
+    gc.disable()  # a run builds much, drops little and ends soon
     from threerc.compiler.build import Options
 
     if len(sites) > 1 and (out or graph):
@@ -242,6 +242,7 @@ def plan_command(
 
     Exits 0 if nothing changes, 1 if the site has findings, 3 if something changes.
     """
+    gc.disable()  # a run builds much, drops little and ends soon
     from threerc.compiler.plan import show
     from threerc.compiler.plan.plan import plan
 
@@ -312,6 +313,7 @@ def import_command(
     What site.yaml cannot say is told with its file and line. With --verify a file that is there
     already is compared and left as it is. Exits 1 if anything differs.
     """
+    gc.disable()  # a run builds much, drops little and ends soon
     from threerc.compiler.generation import replace_file
     from threerc.compiler.importing import run
 
@@ -320,7 +322,6 @@ def import_command(
     )
     if sources == run.Sources():
         raise click.UsageError("give at least one file to read, such as --dhcpd dhcpd.conf")
-    gc.disable()  # a run builds much, drops little and ends soon
     facts = run.read(sources)
     there = out is not None and out.exists()
     if there and not verify:

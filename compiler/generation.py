@@ -12,9 +12,10 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from threerc.compiler.findings import ThreeRcError
 from threerc.compiler.tree import Entry
 
 MANIFEST = "manifest.json"
+_UNESCAPED = re.compile(r"[A-Za-z0-9 !#-/:;<=>?@^_{|}*-]*")
 
 
 class OutputError(ThreeRcError):
@@ -34,23 +36,32 @@ def manifest(entries: Mapping[str, Entry]) -> str:
     Each has its artefact, the hosts that it concerns (`*`: all), and either SHA-256, mode and the
     group (root's is left out), or the link's target.
     """
-    lines: list[str] = []
-    dump = json.JSONEncoder(ensure_ascii=False).encode
+    return "{\n" + ",\n".join(manifest_lines(dict(sorted(entries.items())))) + "\n}\n"
+
+
+def manifest_lines(entries: Mapping[str, Entry]) -> Iterator[str]:
+    """The lines of manifest.json, without commas, in the order of the entries."""
     digests: dict[int, str] = {}
-    for path, entry in sorted(entries.items()):
-        about: dict[str, object] = {"artefact": entry.artefact, "hosts": entry.concerns}
+    for path, entry in entries.items():
+        about = f'"artefact": {_quoted(entry.artefact)}, "hosts": [{_listed(entry.concerns)}]'
         if entry.target is not None:
-            about["link"] = entry.target
-        else:
-            key = id(entry.content)
-            if key not in digests:
-                digests[key] = hashlib.sha256(entry.content).hexdigest()
-            about["mode"] = f"{entry.mode:04o}"
-            if entry.group != "root":
-                about["group"] = entry.group
-            about["sha256"] = digests[key]
-        lines.append(f"{dump(path)}: {dump(about)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+            yield f'{_quoted(path)}: {{{about}, "link": {_quoted(entry.target)}}}'
+            continue
+        key = id(entry.content)
+        if key not in digests:
+            digests[key] = hashlib.sha256(entry.content).hexdigest()
+        group = f', "group": {_quoted(entry.group)}' if entry.group != "root" else ""
+        mode = f'"mode": "{entry.mode:04o}"{group}'
+        yield f'{_quoted(path)}: {{{about}, {mode}, "sha256": "{digests[key]}"}}'
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, names))
+
+
+def _quoted(text: str) -> str:
+    """A JSON string; most need no escaping, and are a hundred thousand."""
+    return f'"{text}"' if _UNESCAPED.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class Generations:

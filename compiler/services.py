@@ -46,17 +46,19 @@ GMETAD: Final = Service("gmetad", "restart", "gmetad")
 DRBD: Final = Service("DRBD", "adjust", "drbd", ("drbdadm", "adjust", "all"))
 EXPORTS: Final = Service("NFS exports", "reload", "nfs-server", ("exportfs", "-ra"))
 
+BELOW: Final = "/etc/"
+"""Where all files are that daemons are told of."""
 _READERS: Final = tuple(
-    (re.compile(pattern), service)
+    (re.compile(BELOW + pattern), service)
     for pattern, service in (
-        (r"/etc/dhcp/dhcpd6?\.conf$", DHCPD),
-        (r"/etc/kea/kea-dhcp4\.conf$", KEA4),
-        (r"/etc/kea/kea-dhcp6\.conf$", KEA6),
-        (r"/etc/bind/", NAMED),
-        (r"/etc/ganglia/gmond\.conf$", GMOND),
-        (r"/etc/ganglia/gmetad\.conf$", GMETAD),
-        (r"/etc/drbd\.d/", DRBD),
-        (r"/etc/exports\.d/", EXPORTS),
+        (r"dhcp/dhcpd6?\.conf$", DHCPD),
+        (r"kea/kea-dhcp4\.conf$", KEA4),
+        (r"kea/kea-dhcp6\.conf$", KEA6),
+        (r"bind/", NAMED),
+        (r"ganglia/gmond\.conf$", GMOND),
+        (r"ganglia/gmetad\.conf$", GMETAD),
+        (r"drbd\.d/", DRBD),
+        (r"exports\.d/", EXPORTS),
     )
 )
 """By the path on the host. All other files are read anew each time: by TFTP, HTTP, cron, ssh, and
@@ -67,6 +69,8 @@ SERVICES: Final = tuple(dict.fromkeys(service for _, service in _READERS))
 
 def reader(path: str) -> Service | None:
     """The daemon that has to be told of a file, by the file's path on its host."""
+    if not path.startswith(BELOW):
+        return None
     return next((service for pattern, service in _READERS if pattern.match(path)), None)
 
 

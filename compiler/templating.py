@@ -7,13 +7,19 @@ variables: the model should have refused such a value, so it is our bug.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
+
+from threerc.compiler import cache as kept
 
 _WORD = re.compile(r"[A-Za-z0-9._:/@+=,-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
@@ -57,6 +63,29 @@ def shell(text: str) -> str:
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
+class _Compiled(BytecodeCache):
+    """Templates as Python's code, kept from one run to the next: to compile them takes longer
+    than to fill them in.
+    """
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take a template's code where it is kept."""
+        about, _, code = kept.read(f"{bucket.key}.template").partition(b"\n")
+        if about == _about():
+            with suppress(Exception):  # damaged code may raise anything, and is made anew
+                bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template's code."""
+        kept.write(f"{bucket.key}.template", _about() + b"\n" + bucket.bytecode_to_string())
+
+
+@cache
+def _about() -> bytes:
+    """A template's code is for one environment, which is made here; the rest Jinja looks after."""
+    return hashlib.blake2b(Path(__file__).read_bytes(), digest_size=16).hexdigest().encode()
+
+
 @cache
 def _environment(quote: Quote) -> Environment:
     environment = Environment(
@@ -66,6 +95,7 @@ def _environment(quote: Quote) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_Compiled(),
         autoescape=False,  # noqa: S701 - nothing here is HTML; `_finalize` stands in its place
     )
     environment.filters["quoted"] = lambda value: Safe(quote(str(value)))

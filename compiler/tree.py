@@ -73,6 +73,14 @@ class Output:
         """Add a symlink; a relative target is relative to the link's folder."""
         self._add(host, path, Entry(self._artefact, tuple(concerns), target=target))
 
+    def links(self, host: str, folder: str, links: Iterable[tuple[str, str, str]]) -> None:
+        """Add many symlinks in a folder: name, target, and the host that each is about."""
+        entries, artefact, start = self._tree.entries, self._artefact, f"{host}{folder}/"
+        for name, target, concerned in links:
+            full, entry = start + name, Entry(artefact, (concerned,), target=target)
+            if entries.setdefault(full, entry) is not entry:
+                self._refuse(full)
+
     def side_file(self, relative: str) -> bytes:
         """Contents of a file beside site.yaml. Raises FileNotFoundError."""
         return (self._folder / relative).read_bytes()
@@ -89,7 +97,9 @@ class Output:
 
     def _add(self, host: str, path: str, entry: Entry) -> None:
         full = f"{host}{path}"
-        if full in self._tree.entries:
-            other = self._tree.entries[full].artefact
-            raise ValueError(f"{full} is made by {other} and by {self._artefact}")
-        self._tree.entries[full] = entry
+        if self._tree.entries.setdefault(full, entry) is not entry:
+            self._refuse(full)
+
+    def _refuse(self, full: str) -> None:
+        other = self._tree.entries[full].artefact
+        raise ValueError(f"{full} is made by {other} and by {self._artefact}")

@@ -23,7 +23,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/performance.md"
 BIN = Path(sys.executable).parent
 LOADER = "import sys, yaml; yaml.load(open(sys.argv[1], encoding='utf-8'), Loader=yaml.CSafeLoader)"
-SIZES = {1_000: 7, 10_000: 5, 100_000: 3}
+SIZES = {1_000: 7, 4_000: 7, 10_000: 5, 100_000: 3}
+CHANGES = 3
+"""Exit status of a plan by which something changes."""
+# As it is on a user's machine: Python keeps what it has compiled.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 @dataclass(frozen=True)
@@ -35,17 +41,18 @@ class Figure:
     memory: float
 
 
-def run(command: Sequence[str | Path]) -> Figure:
-    """Run a command once, on one core."""
+def run(command: Sequence[str | Path], *, status: int = 0) -> Figure:
+    """Run a command once, on one core; it has to exit with that status."""
     start = time.perf_counter()
     child = subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.DEVNULL,
+        env=ENVIRONMENT,
         preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}),
     )
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
+    _, ended, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(ended)
+    if child.returncode != status:
         raise SystemExit(f"{command} exited with {child.returncode}")
     cpu = usage.ru_utime + usage.ru_stime
     return Figure(time.perf_counter() - start, cpu, usage.ru_maxrss / 1024)
@@ -88,6 +95,9 @@ def measure(folder: Path, nodes: int, runs: int) -> list[str]:
         changed.write_text(_change_one(text, mac), encoding="utf-8")
         again = [*build, changed, "-o", folder / "e"]
         figures.setdefault("the same again, one host changed", []).append(run(again))
+        changed.write_text(_change_one(text, mac.replace("fe", "fc")), encoding="utf-8")
+        plan: list[str | Path] = [BIN / "3rc", "plan", changed, "--against", folder / "e"]
+        figures.setdefault("3rc plan, one host changed", []).append(run(plan, status=CHANGES))
         apply = [BIN / "3rc", "apply", folder / "p", "--root", folder / "root"]
         if not turn:
             run(apply)
@@ -129,6 +139,10 @@ def page(rows: list[str], startup: Figure) -> str:
             "| worker nodes | command | wall s | CPU s | MiB | ratio |",
             "|---:|---|---:|---:|---:|---:|",
             *rows,
+            "",
+            "At most: a plan after one changed host 0.5 s at 4,000 hosts and 3 s at 100,000, an",
+            "apply without anything to do 5 s at 100,000, and 1.5 GiB. What was read of a large",
+            "site file before is in the user's cache, `~/.cache/3rc`, which may be removed.",
             "",
             f"`3rc --help` answers in {startup.wall:.2f} s. ({versions})",
             "",

@@ -16,7 +16,7 @@ from threerc.rollout.errors import RolloutError
 from threerc.rollout.history import History
 from threerc.rollout.tree import Tree
 
-_NOTHING = Side("nothing", Snapshot(), "{\n}\n", lambda _path: None)
+_NOTHING = Side("nothing", Snapshot(), (), lambda _path: None)
 
 
 def check_paths(overwrite: Collection[str], tree: Tree, history: History) -> None:
@@ -39,7 +39,7 @@ def plan_of(tree: Tree, history: History, name: str = "") -> Plan:
     before = _NOTHING if last is None else applied(last)
     against = before.name if last is None else f"generation {number}"
     new = applied(tree.folder)
-    files = compare_files(before.manifest, tree.manifest)
+    files = compare_files(before.manifest, new.manifest)
     return Plan(name or new.name, against, compare(before.snapshot, new.snapshot), files)
 
 

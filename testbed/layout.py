@@ -213,7 +213,7 @@ class Layout:
         node = self.site.worker_nodes.get(name)
         if node is None:
             raise TestbedError(f"{self.site.site} has no worker node {name!r}")
-        seats = self.site.boot_interfaces.get(name)
+        seats = self.site.boot_interfaces(node)
         if not seats:
             raise TestbedError(f"{name} boots from no network: it has no MAC address on one")
         count = len(node.dual_boot.disks) if node.dual_boot else 1

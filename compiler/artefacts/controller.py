@@ -60,7 +60,7 @@ def _hosts_def(site: Site) -> Iterator[str]:
 
 def _known_hosts(site: Site) -> Iterator[str]:
     """A line for each host key, under all names that a controller may call the host by."""
-    for name in sorted(name for name, host in site.hosts.items() if host.ssh_host_keys):
+    for name in sorted(host.name for host in site.where(lambda each: each.ssh_host_keys)):
         host = site.hosts[name]
         addresses = [str(each) for each in (host.address, host.address6) if each is not None]
         for key in sorted(host.ssh_host_keys):
@@ -187,8 +187,8 @@ def _virtual_machines(site: Site) -> dict[str, Any]:
 
 def _boot(site: Site, vm: VirtualMachine) -> dict[str, Any] | None:
     """The boot links of a VM, or None where it does not boot over PXE."""
-    interfaces = site.boot_interfaces.get(vm.name)
-    if interfaces is None:
+    interfaces = site.boot_interfaces(vm)
+    if not interfaces:
         return None
     links = [hex_address(interface.address) for interface in interfaces]
     return {"links": links, "declared": boot_file(site, vm), "install": site.installs(vm)}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, Literal, NamedTuple
 
-from threerc.compiler.model import Host, Interface, Network, Role, Site
+from threerc.compiler.model import Alike, Host, Interface, Network, Role, Site
 
 BIOS_LOADER: Final = "pxelinux.0"
 UEFI_LOADER: Final = "bootx64.efi"
@@ -28,7 +28,7 @@ class Reservation(NamedTuple):
     bits: int
     name: str
     mac: str
-    address: Address
+    address: str
     description: str
     more: tuple[str, ...]
 
@@ -125,15 +125,25 @@ def has_ipv6(site: Site, server: Host) -> bool:
 
 def _reservations(site: Site, version: Version) -> dict[str, list[Reservation]]:
     found: dict[str, list[Reservation]] = {}
-    for host in site.hosts.values():
-        for name, interface in site.interfaces(host):
-            address = _of(interface, version)
-            if interface.mac and address:
-                each = Reservation(
-                    int(address), name, interface.mac, address, host.description, interface.dhcp
-                )
-                found.setdefault(site.network_of(address) or "", []).append(each)
+    for part in site.parts:
+        if not isinstance(part, Alike):
+            for network, each in _of_host(site, part, version):
+                found.setdefault(network or "", []).append(each)
+        elif version == 4:
+            columns = zip(part.bits, part.names, part.macs, part.addresses, strict=True)
+            known = found.setdefault(part.network or "", [])
+            known += [Reservation(*row, "", ()) for row in columns]
     return found
+
+
+def _of_host(site: Site, host: Host, version: Version) -> Iterator[tuple[str | None, Reservation]]:
+    """The reservations of a host, and the network that each is in."""
+    for name, interface in site.interfaces(host):
+        address = _of(interface, version)
+        if interface.mac and address:
+            more, bits = interface.dhcp, int(address)
+            each = Reservation(bits, name, interface.mac, str(address), host.description, more)
+            yield site.network_of(address), each
 
 
 def _subnet(site: Site, name: str, prefix: Prefix, hosts: list[Reservation]) -> Subnet:

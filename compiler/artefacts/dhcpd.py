@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from threerc.compiler.artefacts.dhcp import (
     BIOS_LOADER,
+    Reservation,
     has_ipv6,
     loaders,
     pair,
@@ -20,7 +21,7 @@ from threerc.compiler.artefacts.dhcp import (
     subnets,
 )
 from threerc.compiler.model import Site
-from threerc.compiler.templating import Safe, render
+from threerc.compiler.templating import Safe, comment, render
 from threerc.compiler.tree import Output
 
 PATH = "/etc/dhcp/dhcpd.conf"
@@ -49,6 +50,7 @@ def _ipv4(site: Site, out: Output) -> None:
             bios=BIOS_LOADER,
             others=_others(site),
             statements=_statements,
+            declarations=_declarations,
         )
         out.file(server.name, PATH, text)
 
@@ -70,6 +72,17 @@ def _others(site: Site) -> list[tuple[Safe, str, bool]]:
             each = [f"option client-architecture = 00:{a:02x}" for a in loader.architectures]
             found.append((Safe(" or ".join(each)), loader.file, loader.over_http))
     return found
+
+
+def _declarations(hosts: Iterable[Reservation]) -> Safe:
+    """Host declarations. The model vouches for names and addresses, and for the statements."""
+    lines = [
+        f"    host {name} {{ hardware ethernet {mac}; fixed-address {address};"
+        f"{''.join(f' {each};' for each in more) if more else ''} }}"
+        f"{f' # {comment(description)}' if description else ''}"
+        for _, name, mac, address, description, more in hosts
+    ]
+    return Safe("\n".join(lines))
 
 
 def _statements(given: Iterable[str], indent: str = "") -> Safe:

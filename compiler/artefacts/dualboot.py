@@ -10,7 +10,7 @@ from threerc.compiler.tree import Output
 
 def compile_dualboot(site: Site, out: Output) -> None:
     """`grub/grub-disk-hdN.img` on each TFTP server, where any host has dual boot."""
-    concerned = [host.name for host in site.hosts.values() if host.dual_boot]
+    concerned = [host.name for host in site.where(lambda each: each.dual_boot)]
     servers = site.with_role("tftp")
     if not concerned or not servers:
         return

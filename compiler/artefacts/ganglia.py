@@ -73,11 +73,10 @@ def _served(site: Site, out: Output, server: str, own: dict[str, str]) -> None:
 
 def _shared(site: Site, out: Output, server: str, values: dict[str, Any]) -> None:
     """The file of the hosts without a folder: they only send."""
-    own = {host.name for host in site.folder_hosts}
-    others = [host for name, host in site.hosts.items() if name not in own]
-    if not others:
+    systems = {host.os for host in site.examples if not site.has_folder(host)}
+    if not systems:
         return
-    libraries = _libraries(site, others)
+    libraries = _libraries(site, systems)
     text = render("ganglia_gmond", host=None, collects=False, libraries=libraries, **values)
     out.file(server, f"{site.provisioning.http_root}/{SERVED}/default.conf", text)
 
@@ -106,7 +105,7 @@ def _of_host(site: Site, host: Host) -> dict[str, Any]:
         "address": next(iter(_addresses(site, host)), None),
         "collects": "collector" in host.roles,
         "devices": sorted(name for name, each in host.interfaces.items() if each.address),
-        "libraries": _libraries(site, [host]),
+        "libraries": _libraries(site, [host.os]),
     }
 
 
@@ -143,9 +142,9 @@ def _readers(site: Site) -> Iterator[IPv4Address]:
     yield from (each for each in site.monitoring.trusted if isinstance(each, IPv4Address))
 
 
-def _libraries(site: Site, hosts: Iterable[Host]) -> list[str]:
-    """Where gmond's modules are on these hosts. Debian's gmond does not find them by itself."""
-    return sorted({_library(site, name) for name in {host.os for host in hosts}})
+def _libraries(site: Site, systems: Iterable[str | None]) -> list[str]:
+    """Where gmond's modules are under these OS profiles. Debian's does not find them by itself."""
+    return sorted({_library(site, name) for name in systems})
 
 
 def _library(site: Site, os_profile: str | None) -> str:

@@ -10,7 +10,7 @@ manual ("Network", "Shell-like scripting"), GRUB's normal/main.c and net/net.c, 
 
 from __future__ import annotations
 
-from threerc.compiler.artefacts.pxelinux import disks, hex_address, installer_arguments
+from threerc.compiler.artefacts.pxelinux import disks, installer_arguments
 from threerc.compiler.model import Site
 from threerc.compiler.templating import render, shell
 from threerc.compiler.tree import Output
@@ -26,10 +26,9 @@ def compile_grub_net(site: Site, out: Output) -> None:
         out.file(server.name, f"{folder}/hosts.cfg", render("grub_hosts"))
         for name, text in _boot_files(site).items():
             out.file(server.name, f"{folder}/boot/{name}.cfg", text)
-        for host, interfaces in site.boot_interfaces.items():
-            for each in interfaces:
-                path = f"{folder}/grub.cfg-{hex_address(each.address)}"
-                out.link(server.name, path, "hosts.cfg", concerns=(host,))
+        for _, seats in site.booting:
+            twins = ((f"grub.cfg-{bits:08X}", "hosts.cfg", host) for host, bits in seats)
+            out.links(server.name, folder, twins)
 
 
 def _boot_files(site: Site) -> dict[str, str]:

@@ -62,12 +62,15 @@ def own_parts(site: Site) -> dict[str, list[OwnPart]]:
         if profile.installer in UNATTENDED
     }
     found: dict[str, list[OwnPart]] = {name: [] for name in defaults}
-    for host in site.hosts.values():
+
+    def part_of(host: Host) -> HostPart | None:
         default = defaults.get(host.os or "")
-        if default is None:
-            continue
-        part = _part_of(site, host, default)
-        if part != default:
+        part = default and _part_of(site, host, default)
+        return None if part == default else part
+
+    for host in site.where(part_of):
+        part = part_of(host)
+        if part is not None:
             found[host.os or ""].append(OwnPart(host, tuple(_addresses(site, host)), part))
     return found
 

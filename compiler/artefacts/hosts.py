@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from socket import AF_INET, AF_INET6, inet_ntop
 
 from threerc.compiler.artefacts.node_sets import fold
-from threerc.compiler.model import HostKind, Role, Site
+from threerc.compiler.model import Alike, HostKind, Role, Site
 from threerc.compiler.templating import Safe, render
 from threerc.compiler.tree import Output
 
@@ -28,6 +28,9 @@ KINDS: dict[HostKind, str] = {
     "service_hosts": "service",
 }
 """What operators call the kinds of hosts."""
+_FAMILY = {4: AF_INET, 6: AF_INET6}
+_Row = tuple[int, str, str]
+"""An address as a number and as text, and its names."""
 _OPERATORS: tuple[Role, ...] = ("controller", "install")
 
 
@@ -45,21 +48,25 @@ def compile_hosts(site: Site, out: Output) -> None:
 
 def _lines(site: Site) -> Iterator[str]:
     """A line for each address, IPv4 before IPv6, each in ascending order."""
-    v4: list[tuple[bytes, str]] = []
-    v6: list[tuple[bytes, str]] = []
+    v4: list[_Row] = []
+    v6: list[_Row] = []
     domain = site.domain
-    for host in site.hosts.values():
-        aliases = "".join(f" {alias}" for alias in host.aliases) if host.aliases else ""
-        for name, interface in site.interfaces(host):
-            names = f"{name}.{domain} {name}{aliases}\n"
+    for part in site.parts:
+        if isinstance(part, Alike):
+            columns = zip(part.bits, part.addresses, part.names, strict=True)
+            v4 += [(bits, text, f"{name}.{domain} {name}") for bits, text, name in columns]
+            continue
+        aliases = "".join(f" {alias}" for alias in part.aliases)
+        for name, interface in site.interfaces(part):
+            names = f"{name}.{domain} {name}{aliases}"
             aliases = ""
-            if interface.address is not None:
-                v4.append((interface.address.packed, names))
-            if interface.address6 is not None:
-                v6.append((interface.address6.packed, names))
-    for family, rows in ((AF_INET, v4), (AF_INET6, v6)):
+            for address, rows in ((interface.address, v4), (interface.address6, v6)):
+                if address is not None:
+                    text = inet_ntop(_FAMILY[address.version], address.packed)
+                    rows.append((int(address), text, names))
+    for rows in (v4, v6):
         rows.sort()
-        yield from [f"{inet_ntop(family, packed)}\t{names}" for packed, names in rows]
+        yield from [f"{text}\t{names}\n" for _, text, names in rows]
 
 
 def _groups(site: Site, out: Output) -> None:
@@ -90,8 +97,10 @@ def _sources(site: Site) -> Iterator[str]:
 def _members(site: Site) -> dict[str, dict[str, list[str]]]:
     """The members of each group of each source. A kind goes before a group of the same name."""
     alike: dict[tuple[HostKind, tuple[str, ...], str | None, str | None], list[str]] = {}
-    for name, host in site.hosts.items():
-        alike.setdefault((host.kind, host.groups, host.os, host.middleware), []).append(name)
+    for part in site.parts:
+        host = part.example if isinstance(part, Alike) else part
+        key = (host.kind, host.groups, host.os, host.middleware)
+        alike.setdefault(key, []).extend(part.names if isinstance(part, Alike) else [part.name])
     kinds: dict[str, list[str]] = {}
     groups: dict[str, list[str]] = {}
     systems: dict[str, list[str]] = {}

@@ -173,8 +173,7 @@ def _subnet4(subnet: Subnet, told: Iterable[Loader]) -> Json:
         # As with dhcpd, who has a reservation here is no stranger.
         found["pools"] = [{"pool": str(network.pool), "client-class": "UNKNOWN"}]
     found["reservations"] = [
-        {"hw-address": host.mac, "ip-address": str(host.address), **_who(host)}
-        for host in subnet.hosts
+        {"hw-address": host.mac, "ip-address": host.address, **_who(host)} for host in subnet.hosts
     ]
     return found
 
@@ -201,7 +200,7 @@ def _subnet6(subnet: Subnet, interface: str | None) -> Json:
             *_option("sntp-servers", subnet.ntp),
         ],
         "reservations": [
-            {"hw-address": host.mac, "ip-addresses": [str(host.address)], **_who(host)}
+            {"hw-address": host.mac, "ip-addresses": [host.address], **_who(host)}
             for host in subnet.hosts
         ],
     }

@@ -44,7 +44,7 @@ def compile_loaders(site: Site, out: Output) -> None:
     """
     if not any(network.boot for network in site.networks.values()):
         return
-    dual_boot = any(host.dual_boot for host in site.hosts.values())
+    dual_boot = any(True for _ in site.where(lambda host: host.dual_boot))
     wanted = {**_PXE, **(_DUAL_BOOT if dual_boot else {})}
     for server in site.with_role("tftp"):
         for name, source in wanted.items():

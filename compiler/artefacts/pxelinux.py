@@ -37,9 +37,8 @@ def compile_pxelinux(site: Site, out: Output) -> None:
         root = site.provisioning.tftp_root
         _boot_files(site, out, server.name, f"{root}/{FOLDER}")
         links = list(_links(site))
-        for host in links:
-            path = f"{root}/{FOLDER}/{host.link}"
-            out.link(server.name, path, host.declared, concerns=(host.name,))
+        each = ((link, declared, name) for name, link, declared, _, _ in links)
+        out.links(server.name, f"{root}/{FOLDER}", each)
         out.file(server.name, TABLE, table(f"{root}/{FOLDER}", links))
         _provide(site, out, server.name, root)
 
@@ -57,18 +56,18 @@ def _boot_files(site: Site, out: Output, server: str, folder: str) -> None:
 
 def disks(site: Site) -> int:
     """The most disks that a dual-boot host of the site chooses from; 0 without any."""
-    return max((len(h.dual_boot.disks) for h in site.hosts.values() if h.dual_boot), default=0)
+    booting = site.where(lambda host: host.dual_boot)
+    return max((len(host.dual_boot.disks) for host in booting if host.dual_boot), default=0)
 
 
 def _links(site: Site) -> Iterator[BootHost]:
     """The link of each address that a host boots with."""
-    for name, interfaces in site.boot_interfaces.items():
-        host = site.hosts[name]
+    for host, seats in site.booting:
+        declared = boot_file(site, host)
         install = site.installs(host) or NOTHING
         count = len(host.dual_boot.disks) if host.dual_boot else 0
-        for interface in interfaces:
-            link = hex_address(interface.address)
-            yield BootHost(name, link, boot_file(site, host), install, count)
+        for name, bits in seats:
+            yield BootHost(name, f"{bits:08X}", declared, install, count)
 
 
 def installer_arguments(site: Site, name: str) -> list[str]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from itertools import repeat
 
 from threerc.compiler.artefacts.zone_file import Apex, Record, Zone
-from threerc.compiler.model import Site
+from threerc.compiler.model import Alike, Site
 
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _LABEL_BITS = {4: 8, 6: 4}
@@ -115,17 +116,22 @@ def _find_pointers(site: Site, areas: list[_Area]) -> None:
         shift = area.prefix.max_prefixlen - area.prefix.prefixlen
         table = tables[area.prefix.version].setdefault(shift, {})
         table[int(area.prefix[0]) >> shift] = area.pointers
-    for host in site.hosts.values():
-        for name, interface in site.interfaces(host):
-            if interface.dns != "all":
-                continue
+    for version, bits, name in _pointers(site):
+        for shift, table in tables[version].items():
+            if bits >> shift in table:
+                table[bits >> shift].append((bits, name))
+
+
+def _pointers(site: Site) -> Iterator[tuple[int, int, str]]:
+    """IP version and address of each interface that has a PTR record, and its name."""
+    for part in site.parts:
+        if isinstance(part, Alike):
+            yield from zip(repeat(4), part.bits, part.names)
+            continue
+        for name, interface in site.interfaces(part):
             for address in (interface.address, interface.address6):
-                if address is None:
-                    continue
-                bits = int(address)
-                for shift, table in tables[address.version].items():
-                    if bits >> shift in table:
-                        table[bits >> shift].append((bits, name))
+                if address is not None and interface.dns == "all":
+                    yield address.version, int(address), name
 
 
 def _pointer_records(area: _Area, domain: str) -> list[Record]:

@@ -16,12 +16,14 @@ Source: RFC 1034, RFC 1035, RFC 1912; BIND 9 Administrator Reference Manual; /et
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import NamedTuple
 
 from threerc.compiler.artefacts.reverse_zones import reverse_zones
 from threerc.compiler.artefacts.zone_file import Apex, Record, Zone, relative
-from threerc.compiler.model import Site
+from threerc.compiler.model import Alike, Host, Site
 from threerc.compiler.templating import render
 from threerc.compiler.tree import Output
 
@@ -138,30 +140,51 @@ def _serve(zone: Zone, apex: Apex, out: Output, files: dict[str, bytes]) -> Serv
 
 def _forward(site: Site) -> Zone:
     """The zone of the site's domain."""
-    hosts = sorted(site.hosts.values(), key=lambda host: host.name.lower())
-    records: list[Record] = []
-    aliases: list[Record] = []
-    for host in hosts:
-        for name, interface in site.interfaces(host):
-            if interface.dns == "none":
-                continue
-            if interface.address is not None:
-                records.append((name, "A", inet_ntop(AF_INET, interface.address.packed)))
-            if interface.address6 is not None:
-                records.append((name, "AAAA", inet_ntop(AF_INET6, interface.address6.packed)))
-        if (host.os or host.middleware) and site.dns.hinfo != "none" and host.dns != "none":
-            records.append((host.name, "HINFO", f'"{host.os or ""}" "{host.middleware or ""}"'))
-        if host.aliases:
-            aliases += [(alias, "CNAME", host.name) for alias in host.aliases]
+    hosts = sorted(_records(site), key=lambda each: each[0])
+    records = list(chain.from_iterable(found for _, found in hosts))
+    named = site.where(lambda host: host.aliases)
+    aliases = [(alias, "CNAME", host.name) for host in named for alias in host.aliases]
     aliases.sort(key=lambda record: record[0].lower())
     return Zone(site.domain.lower(), (_mail_exchangers(site), records, aliases))
+
+
+def _records(site: Site) -> Iterator[tuple[str, tuple[Record, ...]]]:
+    """The records of each host, by its name in lower case."""
+    for part in site.parts:
+        if not isinstance(part, Alike):
+            yield part.name.lower(), tuple(_of_host(site, part))
+            continue
+        hinfo = _hinfo(site, part.example)
+        for name, address in zip(part.names, part.addresses, strict=True):
+            found: Record = (name, "A", address)
+            yield name.lower(), (found, (name, "HINFO", hinfo)) if hinfo else (found,)
+
+
+def _of_host(site: Site, host: Host) -> Iterator[Record]:
+    for name, interface in site.interfaces(host):
+        if interface.dns == "none":
+            continue
+        if interface.address is not None:
+            yield name, "A", inet_ntop(AF_INET, interface.address.packed)
+        if interface.address6 is not None:
+            yield name, "AAAA", inet_ntop(AF_INET6, interface.address6.packed)
+    if hinfo := _hinfo(site, host):
+        yield host.name, "HINFO", hinfo
+
+
+def _hinfo(site: Site, host: Host) -> str:
+    """What a host's HINFO record says; empty where it has none."""
+    if site.dns.hinfo == "none" or host.dns == "none" or not (host.os or host.middleware):
+        return ""
+    return f'"{host.os or ""}" "{host.middleware or ""}"'
 
 
 def _mail_exchangers(site: Site) -> list[Record]:
     """The MX records of the domain; one that names an alias means its host (RFC 2181, 10.3)."""
     if not site.dns.mx:
         return []
-    own = {alias.lower(): host.name for host in site.hosts.values() for alias in host.aliases}
+    named = site.where(lambda host: host.aliases)
+    own = {alias.lower(): host.name for host in named for alias in host.aliases}
     own.update((name.lower(), name) for name in site.hosts)
     found = sorted((each.preference, each.host.lower()) for each in site.dns.mx)
     records: list[Record] = []

@@ -1,5 +1,6 @@
 """What a site is: one noun per file. Imports nothing else of 3RC."""
 
+from threerc.compiler.model.farm import Alike, Farm, plain
 from threerc.compiler.model.host import (
     KINDS,
     DualBoot,
@@ -18,7 +19,9 @@ from threerc.compiler.model.site import Site, SiteSettings
 __all__ = [
     "KINDS",
     "AddressRange",
+    "Alike",
     "DualBoot",
+    "Farm",
     "Host",
     "HostKind",
     "Interface",
@@ -30,4 +33,5 @@ __all__ = [
     "SiteSettings",
     "VirtualMachine",
     "WorkerNode",
+    "plain",
 ]

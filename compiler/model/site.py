@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, NamedTuple
@@ -12,6 +13,7 @@ from pydantic import Field, StringConstraints
 from threerc.compiler.model.cabling import Cabling
 from threerc.compiler.model.dhcp import Dhcp
 from threerc.compiler.model.dns import Dns
+from threerc.compiler.model.farm import Alike, Farm, Hosts
 from threerc.compiler.model.host import (
     Host,
     Interface,
@@ -19,7 +21,6 @@ from threerc.compiler.model.host import (
     Role,
     ServiceHost,
     VirtualMachine,
-    WorkerNode,
 )
 from threerc.compiler.model.middleware import Middleware
 from threerc.compiler.model.monitor import Monitoring
@@ -129,26 +130,64 @@ class Site(SiteSettings):
     virtual_machines: dict[HostName, VirtualMachine] = Field(
         default={}, description="VMs, by name."
     )
-    worker_nodes: dict[HostName, WorkerNode] = Field(default={}, description="WNs, by name.")
+    worker_nodes: Farm = Field(default=Farm(), description="WNs, by name.")
     service_hosts: dict[HostName, ServiceHost] = Field(
         default={}, description="Service hosts, by name."
     )
 
     @cached_property
-    def hosts(self) -> dict[str, Host]:
+    def hosts(self) -> Mapping[str, Host]:
         """All hosts by name: physical, virtual, worker, service; each in the YAML's order."""
-        return {
-            **self.physical_hosts,
-            **self.virtual_machines,
-            **self.worker_nodes,
-            **self.service_hosts,
-        }
+        return Hosts(
+            self.physical_hosts, self.virtual_machines, self.worker_nodes, self.service_hosts
+        )
+
+    @cached_property
+    def parts(self) -> tuple[Alike | Host, ...]:
+        """All hosts in the order of `hosts`; worker nodes that are alike, and in one network, as
+        one part.
+        """
+        found: list[Alike | Host] = [
+            *self.physical_hosts.values(),
+            *self.virtual_machines.values(),
+        ]
+        for part in self.worker_nodes.parts:
+            found += self._by_network(part) if isinstance(part, Alike) else [part]
+        return (*found, *self.service_hosts.values())
+
+    def _by_network(self, alike: Alike) -> Iterator[Alike]:
+        first, last = min(alike.bits), max(alike.bits)
+        spans = [span for span in self._spans[4] if span[0] <= last and first <= span[1]]
+        if len(spans) == 1 and spans[0][0] <= first and last <= spans[0][1]:
+            return iter((replace(alike, network=spans[0][2]),))
+        return alike.by([self._network_at(4, bits) for bits in alike.bits])
+
+    def where(self, test: Callable[[Host], object]) -> Iterator[Host]:
+        """The hosts for which a test holds, in the order of `hosts`.
+
+        The test may not look at name or MAC, and of the address at nothing but its network: of
+        nodes that are alike one is tested.
+        """
+        for part in self.parts:
+            if test(part.example if isinstance(part, Alike) else part):
+                yield from self.each(part)
+
+    @property
+    def examples(self) -> Iterator[Host]:
+        """One host of each part."""
+        return (part.example if isinstance(part, Alike) else part for part in self.parts)
+
+    def each(self, part: Alike | Host) -> Iterator[Host]:
+        """The hosts of a part, one by one."""
+        if isinstance(part, Alike):
+            return (self.worker_nodes[name] for name in part.names)
+        return iter((part,))
 
     @cached_property
     def roles(self) -> dict[Role, tuple[Host, ...]]:
         """The hosts of each role that any host has, in the YAML's order."""
         found: dict[Role, list[Host]] = {}
-        for host in self.hosts.values():
+        for host in self.where(lambda each: each.roles):
             for role in host.roles:
                 found.setdefault(role, []).append(host)
         return {role: tuple(hosts) for role, hosts in found.items()}
@@ -163,8 +202,11 @@ class Site(SiteSettings):
         hosts, and others with a role. The rest are many and equal: the install server has
         their files.
         """
-        own = {**self.physical_hosts, **self.service_hosts}
-        return tuple(host for name, host in self.hosts.items() if name in own or host.roles)
+        return tuple(self.where(self.has_folder))
+
+    def has_folder(self, host: Host) -> bool:
+        """Whether a host gets files of its own: see `folder_hosts`."""
+        return bool(host.roles) or host.kind in ("physical_hosts", "service_hosts")
 
     def fqdn(self, name: str) -> str:
         """Full DNS name of a host, without a trailing dot."""
@@ -172,8 +214,10 @@ class Site(SiteSettings):
 
     def network_of(self, address: IPv4Address | IPv6Address) -> str | None:
         """Name of the network that an address lies in; the longest prefix wins."""
-        bits = int(address)
-        for first, last, name in self._spans[address.version]:
+        return self._network_at(address.version, int(address))
+
+    def _network_at(self, version: int, bits: int) -> str | None:
+        for first, last, name in self._spans[version]:
             if first <= bits <= last:
                 return name
         return None
@@ -197,17 +241,35 @@ class Site(SiteSettings):
         for name, interface in host.interfaces.items():
             yield f"{host.name}-{name}", interface
 
+    def boot_interfaces(self, host: Host) -> tuple[BootInterface, ...]:
+        """By which interfaces a host boots: MAC and address on a network that boots machines."""
+        return tuple(
+            BootInterface(each.mac, each.address)
+            for _, each in self.interfaces(host)
+            if each.mac and each.address and self.network_of(each.address) in self._boot_networks
+        )
+
+    @property
+    def booting(self) -> Iterator[tuple[Host, Iterable[tuple[str, int]]]]:
+        """What boots from the network: a host, or an example of nodes that are alike; and each
+        one's name and address (as a number), once for each interface that it boots by.
+        """
+        for part in self.parts:
+            if not isinstance(part, Alike):
+                found = [(part.name, int(each.address)) for each in self.boot_interfaces(part)]
+                if found:
+                    yield part, found
+            elif part.network in self._boot_networks:
+                yield part.example, zip(part.names, part.bits, strict=True)
+
+    def on_boot_network(self, host: Host) -> bool:
+        """Whether a host has an IPv4 address on a network that boots machines."""
+        found = (each.address for _, each in self.interfaces(host) if each.address)
+        return any(self.network_of(address) in self._boot_networks for address in found)
+
     @cached_property
-    def boot_interfaces(self) -> dict[str, tuple[BootInterface, ...]]:
-        """By which interfaces each host boots that does: MAC and address on a boot network."""
-        found: dict[str, tuple[BootInterface, ...]] = {}
-        boot = {name for name, network in self.networks.items() if network.boot}
-        for name, host in self.hosts.items():
-            for _, each in self.interfaces(host):
-                if each.mac and each.address and self.network_of(each.address) in boot:
-                    seat = BootInterface(each.mac, each.address)
-                    found[name] = (*found.get(name, ()), seat)
-        return found
+    def _boot_networks(self) -> frozenset[str]:
+        return frozenset(name for name, network in self.networks.items() if network.boot)
 
     def allowed_hosts(self, vm: VirtualMachine) -> tuple[str, ...]:
         """The PHs that may run a VM: as it says, or its volume's peers, or its home's like."""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,9 +15,9 @@ from typing import Final
 
 from threerc.compiler.build import check, compile_tree
 from threerc.compiler.findings import Rejected, ThreeRcError
-from threerc.compiler.generation import MANIFEST, manifest
+from threerc.compiler.generation import MANIFEST, manifest_lines
 from threerc.compiler.lock import Lock
-from threerc.compiler.plan.files import Read
+from threerc.compiler.plan.files import Read, lines
 from threerc.compiler.plan.snapshot import SNAPSHOT, Snapshot, read, snapshot
 from threerc.compiler.source.load import folder_of
 from threerc.compiler.tree import Entry
@@ -35,7 +35,7 @@ class Side:
 
     name: str
     snapshot: Snapshot
-    manifest: str
+    manifest: Sequence[str]
     read: Read
 
 
@@ -49,7 +49,7 @@ def compiled(path: Path, today: date, name: str = "") -> Side:
         return _content(tree.entries.get(full))
 
     taken = snapshot(checked.site, lock.data)
-    return Side(name or str(path), taken, manifest(tree.entries), read_entry)
+    return Side(name or str(path), taken, list(manifest_lines(tree.entries)), read_entry)
 
 
 def _content(entry: Entry | None) -> bytes | None:
@@ -76,7 +76,7 @@ def applied(out: Path) -> Side:
             return f"-> {os.readlink(path)}\n".encode()
         return path.read_bytes() if path.is_file() else None
 
-    return Side(str(out), taken, text, read_path)
+    return Side(str(out), taken, lines(text), read_path)
 
 
 def built(site: Path) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from threerc.compiler.services import Order, orders, reader
+from threerc.compiler.services import BELOW, Order, orders, reader
 
 _MOST_LINES: Final = 400
 """Of one file's diff."""
-_FILE: Final = re.compile(r'^"([^"/]+)(/[^"]+)":', re.MULTILINE)
-"""A host and a path on it, in a manifest."""
+_FILE: Final = re.compile(r'"([^"/]+)(/[^"]+)":')
+"""A host and a path on it, in a line of a manifest."""
 Read = Callable[[str], bytes | None]
 """The content of a path of a tree: None where there is none, a link's target as a line."""
 
@@ -23,13 +23,13 @@ Read = Callable[[str], bytes | None]
 class FileChanges:
     """The paths that are new, gone, and changed, each `<host>/<path on that host>`, sorted.
 
-    `manifest` is that of the tree that is changed to.
+    `lines` are the manifest's of the tree that is changed to.
     """
 
     new: tuple[str, ...]
     gone: tuple[str, ...]
     changed: tuple[str, ...]
-    manifest: str = ""
+    lines: Sequence[str] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -41,16 +41,20 @@ class FileChanges:
         """What the daemons of each host are told; a host that is gone is left as it is."""
         paths = _by_host(self.paths)
         concerned = {host for host, files in paths.items() if any(map(reader, files))}
-        after: dict[str, set[str]] = {}
-        for host, path in _FILE.findall(self.manifest):
-            if host in concerned:
-                after.setdefault(host, set()).add(path)
+        after: dict[str, set[str]] = {host: set() for host in concerned if self._has(host)}
+        for line in self.lines:
+            found_at = _FILE.match(line) if BELOW in line else None
+            if found_at and found_at[1] in after:
+                after[found_at[1]].add(found_at[2])
         gone, new = _by_host(self.gone), _by_host(self.new)
         found: dict[str, list[Order]] = {}
         for host, there in sorted(after.items()):
             before = (there - new.get(host, set())) | gone.get(host, set())
             found[host] = orders(paths[host], before, there)
         return {host: given for host, given in found.items() if given}
+
+    def _has(self, host: str) -> bool:
+        return any(line.startswith(f'"{host}/') for line in self.lines)
 
 
 def _by_host(paths: Iterable[str]) -> dict[str, set[str]]:
@@ -61,9 +65,9 @@ def _by_host(paths: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def compare(old: str, new: str) -> FileChanges:
-    """The changes from one manifest to another. Most lines are the same, and are not read."""
-    before, after = _lines(old), _lines(new)
+def compare(old: Sequence[str], new: Sequence[str]) -> FileChanges:
+    """The changes from one manifest's lines to another's. Most are the same, and are not read."""
+    before, after = set(old), set(new)
     gone = {_path(line) for line in before - after}
     come = {_path(line) for line in after - before}
     return FileChanges(
@@ -71,8 +75,10 @@ def compare(old: str, new: str) -> FileChanges:
     )
 
 
-def _lines(manifest: str) -> set[str]:
-    return {line.removesuffix(",") for line in manifest.splitlines()[1:-1] if line}
+def lines(manifest: str) -> list[str]:
+    """The lines of a manifest's text, a path each."""
+    inner = manifest.removeprefix("{\n").removesuffix("}\n").removesuffix("\n")
+    return inner.split(",\n") if inner else []
 
 
 def _path(line: str) -> str:

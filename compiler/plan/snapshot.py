@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threerc.compiler.lock import LockData
-from threerc.compiler.model import KINDS, Site
+from threerc.compiler.model import Alike, Host, Site
 from threerc.compiler.model.site import SiteSettings
 
 SNAPSHOT: Final = "site.json"
@@ -61,11 +62,11 @@ def read(text: str) -> Snapshot:
 
 
 def _nouns(site: Site) -> Iterator[tuple[str, str]]:
-    for kind in KINDS:
-        mark = f'{{"kind":"{kind}",'
-        for name, host in getattr(site, kind).items():
-            body = host.model_dump_json(exclude_defaults=True, exclude={"name"})
-            yield f"{HOST}/{name}", mark + body[1:] if body != "{}" else mark[:-1] + "}"
+    for part in site.parts:
+        if isinstance(part, Alike):
+            yield from _alike(part)
+        else:
+            yield f"{HOST}/{part.name}", _host(part)
     for table, noun_kind in _TABLES.items():
         for name, noun in getattr(site, table).items():
             yield f"{noun_kind}/{name}", noun.model_dump_json(exclude_defaults=True)
@@ -73,6 +74,21 @@ def _nouns(site: Site) -> Iterator[tuple[str, str]]:
         if name not in _APART:
             dumped = site.model_dump(mode="json", include={name}, exclude_defaults=True)
             yield f"{SETTING}/{name}", json.dumps(dumped.get(name), sort_keys=True)
+
+
+def _host(host: Host) -> str:
+    mark = f'{{"kind":"{host.kind}",'
+    body = host.model_dump_json(exclude_defaults=True, exclude={"name"})
+    return mark + body[1:] if body != "{}" else mark[:-1] + "}"
+
+
+def _alike(alike: Alike) -> Iterator[tuple[str, str]]:
+    """The lines of nodes that are alike: that of one of them, with the others' own."""
+    example = alike.example
+    own = (f'"address":"{example.address}"', f'"mac":"{example.mac}"')
+    start, between, end = re.split("|".join(map(re.escape, own)), _host(example))
+    for name, address, mac in zip(alike.names, alike.addresses, alike.macs, strict=True):
+        yield f"{HOST}/{name}", f'{start}"address":"{address}"{between}"mac":"{mac}"{end}'
 
 
 def _volumes(site: Site, lock: LockData) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
-from threerc.compiler.model import Network
+from threerc.compiler.model import Alike, Network
 from threerc.compiler.rules.base import Facts, Problem, path_of, rule
 
 _POINT_TO_POINT = {4: 31, 6: 127}
@@ -112,11 +112,12 @@ def _reserved(network: Network) -> dict[_Key, str]:
 )
 def host_address(facts: Facts) -> Iterator[Problem]:
     """Every host has an address of its own."""
-    for name, host in facts.site.hosts.items():
-        if host.address is None and host.address6 is None:
-            further = any(each.address or each.address6 for each in host.interfaces.values())
-            message = f"{name} has no address" + (" of its own" if further else "")
-            yield Problem(path_of(host), message, key=True)
+    for part in facts.site.parts:
+        if isinstance(part, Alike) or part.address is not None or part.address6 is not None:
+            continue
+        further = any(each.address or each.address6 for each in part.interfaces.values())
+        message = f"{part.name} has no address" + (" of its own" if further else "")
+        yield Problem(path_of(part), message, key=True)
 
 
 @rule(
@@ -127,7 +128,7 @@ def host_address(facts: Facts) -> Iterator[Problem]:
 )
 def address_in_network(facts: Facts) -> Iterator[Problem]:
     """Every address lies in a declared network."""
-    for place in facts.locations:
+    for place in facts.locations(unless=lambda alike: alike.network is not None):
         if place.network is None:
             yield Problem(place.path, f"{place} of {place.seat} lies in no network of the site")
 
@@ -146,7 +147,8 @@ def address_reserved(facts: Facts) -> Iterator[Problem]:
         for gateway in (network.gateway, network.gateway6):
             if gateway is not None:
                 taken[gateway.version, int(gateway)] = f"the gateway of `{name}`"
-    for place in facts.locations:
+    bits = {bits for version, bits in taken if version == 4}
+    for place in facts.locations(unless=lambda alike: bits.isdisjoint(alike.bits)):
         if word := taken.get((place.version, place.bits)):
             yield Problem(place.path, f"{place} of {place.seat} is {word}")
 
@@ -163,7 +165,12 @@ def address_in_pool(facts: Facts) -> Iterator[Problem]:
         for name, network in facts.site.networks.items()
         if network.pool is not None
     }
-    for place in facts.locations if pools else ():
+
+    def outside(alike: Alike) -> bool:
+        first, last, _ = pools.get(alike.network or "", (0, -1, None))
+        return first > max(alike.bits) or last < min(alike.bits)
+
+    for place in facts.locations(unless=outside) if pools else ():
         pool = pools.get(place.network or "")
         if pool is not None and place.version == 4 and pool[0] <= place.bits <= pool[1]:
             message = f"{place} of {place.seat} is inside the pool {pool[2]} of `{place.network}`"
@@ -186,11 +193,27 @@ def unique_address(facts: Facts) -> Iterator[Problem]:
             if first is not what:
                 path = path_of(host, "power", "address")
                 yield Problem(path, f"{board} of {what} is also that of {first}")
+    if _differ(facts, set(seen)):
+        return
     owners: dict[_Key, Any] = dict(seen)
-    for place in facts.locations:
+    for place in facts.locations():
         first = owners.setdefault((place.version, place.bits), place.seat)
         if first is not place.seat:
             yield Problem(place.path, f"{place} of {place.seat} is also that of {first}")
+
+
+def _differ(facts: Facts, taken: set[_Key]) -> bool:
+    """Whether all addresses of hosts differ from each other and from those that are taken."""
+    found = [(place.version, place.bits) for place in facts.locations(unless=_every)]
+    bits = [bits for part in facts.site.parts if isinstance(part, Alike) for bits in part.bits]
+    seen, many = {*taken, *found}, set(bits)
+    if len(seen) < len(taken) + len(found) or len(many) < len(bits):
+        return False
+    return many.isdisjoint(each for version, each in seen if version == 4)
+
+
+def _every(_alike: Alike) -> bool:
+    return True
 
 
 @rule(
@@ -200,8 +223,12 @@ def unique_address(facts: Facts) -> Iterator[Problem]:
 )
 def unique_mac(facts: Facts) -> Iterator[Problem]:
     """No two interfaces share a MAC address."""
+    macs = [seat.interface.mac for seat in facts.seats(unless=_every) if seat.interface.mac]
+    macs += [mac for part in facts.site.parts if isinstance(part, Alike) for mac in part.macs]
+    if len(set(macs)) == len(macs):
+        return
     seen: dict[str, Any] = {}
-    for seat in facts.seats:
+    for seat in facts.seats():
         mac = seat.interface.mac
         if mac is not None:
             first = seen.setdefault(mac, seat)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, NamedTuple
 
 from threerc.compiler.findings import Severity
-from threerc.compiler.model import KINDS
+from threerc.compiler.model import KINDS, Alike, Host
 from threerc.compiler.rules.facts import Facts, path_of
 
 _SPELLED_OUT = 3
@@ -20,6 +21,7 @@ __all__ = [
     "concerned",
     "gib",
     "listed",
+    "of_hosts",
     "path_of",
     "rule",
 ]
@@ -71,6 +73,25 @@ def rule(
         return Rule(rule_id, reason, hint, severity, check, needs)
 
     return make
+
+
+def of_hosts(check: Callable[[Facts, Host], Iterator[Problem]]) -> Check:
+    """Make a check of the site of one that looks at a single host.
+
+    It may not look at the host's name or MAC, but to word its problems, and of its address at
+    nothing but the network: of nodes that are alike one is asked, and the others if it has any.
+    """
+
+    @wraps(check)
+    def every(facts: Facts) -> Iterator[Problem]:
+        for part in facts.site.parts:
+            if not isinstance(part, Alike):
+                yield from check(facts, part)
+            elif any(True for _ in check(facts, part.example)):
+                for host in facts.site.each(part):
+                    yield from check(facts, host)
+
+    return every
 
 
 def collect(*groups: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from threerc.compiler.model import Host
 from threerc.compiler.model.host import BareMetal
-from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
+from threerc.compiler.rules.base import Facts, Problem, listed, of_hosts, path_of, rule
 
 _HEX = "[0-9A-Fa-f]"
 _TAKEN = {
@@ -122,11 +122,10 @@ def boot_arch(facts: Facts) -> Iterator[Problem]:
     hint="`install` needs an OS profile with an unattended installer, `diskN` at least N disks "
     "under `dual_boot`",
 )
-def boot_target(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def boot_target(facts: Facts, host: Host) -> Iterator[Problem]:
     """What a host boots by declaration exists for it."""
-    for host in facts.site.hosts.values():
-        if host.boot is None or host.boot == "local":
-            continue
+    if host.boot is not None and host.boot != "local":
         message = _misses(facts, host, host.boot)
         if message:
             yield Problem(path_of(host, "boot"), f"{host.name} {message}")
@@ -153,20 +152,18 @@ def _misses(facts: Facts, host: Host, target: str) -> str:
     severity="warning",
     needs=("networks",),
 )
-def boot_mac(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def boot_mac(facts: Facts, host: Host) -> Iterator[Problem]:
     """Every host that boots from the network is known there."""
     site = facts.site
-    nets = {name for name, network in site.networks.items() if network.boot}
-    seated = {p.seat.host.name for p in facts.locations if p.version == 4 and p.network in nets}
-    for name, host in site.hosts.items():
-        if name in facts.site.boot_interfaces:
-            continue
-        if host.dual_boot is not None or host.boots != "local":
-            message = f"{name} boots over PXE, but has no MAC and address on a boot network"
-            yield Problem(path_of(host), message, key=True)
-        elif name in seated and site.installs(host):
-            message = f"{name} is to be installed over PXE, but has no MAC"
-            yield Problem(path_of(host), message, key=True)
+    if site.boot_interfaces(host):
+        return
+    if host.dual_boot is not None or host.boots != "local":
+        message = f"{host.name} boots over PXE, but has no MAC and address on a boot network"
+        yield Problem(path_of(host), message, key=True)
+    elif site.installs(host) and site.on_boot_network(host):
+        message = f"{host.name} is to be installed over PXE, but has no MAC"
+        yield Problem(path_of(host), message, key=True)
 
 
 @rule(
@@ -174,19 +171,17 @@ def boot_mac(facts: Facts) -> Iterator[Problem]:
     reason="Each disk holds one system; `disk1` is the first of the list, `disk2` the second.",
     hint="name each disk once, as it stands under `disks`",
 )
-def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def dual_boot_disks(_: Facts, host: Host) -> Iterator[Problem]:
     """Dual-boot disks are named once, and are declared where the host's disks are."""
-    for host in facts.site.hosts.values():
-        if host.dual_boot is None:
-            continue
-        own = host.disks if isinstance(host, BareMetal) else []
-        declared = {disk.device for disk in own}
-        for position, name in enumerate(host.dual_boot.disks):
-            path = path_of(host, "dual_boot", "disks", position)
-            if name in host.dual_boot.disks[:position]:
-                yield Problem(path, f"{host.name} names its dual-boot disk {name} twice")
-            elif declared and name not in declared:
-                yield Problem(path, f"{host.name} has no disk {name} to boot from")
+    disks = host.dual_boot.disks if host.dual_boot is not None else ()
+    declared = {disk.device for disk in host.disks} if isinstance(host, BareMetal) else set()
+    for position, name in enumerate(disks):
+        path = path_of(host, "dual_boot", "disks", position)
+        if name in disks[:position]:
+            yield Problem(path, f"{host.name} names its dual-boot disk {name} twice")
+        elif declared and name not in declared:
+            yield Problem(path, f"{host.name} has no disk {name} to boot from")
 
 
 @rule(
@@ -195,21 +190,18 @@ def dual_boot_disks(facts: Facts) -> Iterator[Problem]:
     "one it stops, or takes the wrong one.",
     hint="give the OS profile the right `disk`, or the host a profile of its own",
 )
-def install_disk(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def install_disk(facts: Facts, host: Host) -> Iterator[Problem]:
     """A host has the disk that it is installed on, where its disks are given."""
-    profiles = {
-        name: profile.disk
-        for name, profile in facts.site.os_profiles.items()
-        if profile.installer in ("kickstart", "preseed")
-    }
-    for host in facts.site.hosts.values():
-        disk = profiles.get(host.os or "")
-        if disk is None or host.dual_boot is not None or not isinstance(host, BareMetal):
-            continue
-        own = [each.device for each in host.disks]
-        if own and disk not in own:
-            message = f"{host.name} is installed on {disk} by `{host.os}`, but has {listed(own)}"
-            yield Problem(path_of(host, "disks"), message, key=True)
+    profile = facts.site.os_profiles.get(host.os or "")
+    if profile is None or profile.installer not in ("kickstart", "preseed"):
+        return
+    if host.dual_boot is not None or not isinstance(host, BareMetal):
+        return
+    own = [each.device for each in host.disks]
+    if own and profile.disk not in own:
+        message = f"{host.name} is installed on {profile.disk} by `{host.os}`, "
+        yield Problem(path_of(host, "disks"), f"{message}but has {listed(own)}", key=True)
 
 
 RULES = (

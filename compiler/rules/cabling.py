@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from threerc.compiler.model import KINDS, WorkerNode
+from threerc.compiler.model import KINDS
 from threerc.compiler.rules.base import Facts, Problem, listed, rule
 from threerc.compiler.rules.plant import Bundle
 
@@ -58,7 +58,7 @@ def _told(
     """
     minor: list[_Loss] = []
     for name, bundles in losses:
-        if bundles and all(isinstance(bundle.hosts[0], WorkerNode) for bundle in bundles):
+        if bundles and all(bundle.kind == "worker_nodes" for bundle in bundles):
             minor.append((name, bundles))
         elif bundles:
             message = f"{what} {name}: its loss takes {_who(facts, bundles)}"
@@ -74,9 +74,9 @@ def _told(
 def _who(facts: Facts, bundles: list[Bundle]) -> str:
     """`alfa01, alfa02 and every VM on them`."""
     count = sum(len(bundle.hosts) for bundle in bundles)
-    first = islice((host.name for bundle in bundles for host in bundle.hosts), 4)
+    first = islice((name for bundle in bundles for name in bundle.hosts), 4)
     names = listed(first, count)
-    if not any(host.name in facts.residents for bundle in bundles for host in bundle.hosts):
+    if not any(name in facts.residents for bundle in bundles for name in bundle.hosts):
         return names
     them = "them" if count > 1 else "it"
     return f"{names}{', with' if ' and ' in names else ' and'} every VM on {them}"

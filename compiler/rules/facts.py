@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from threerc.compiler.model import Host, Interface, Site, VirtualMachine
+from threerc.compiler.model import Alike, Host, Interface, Site, VirtualMachine
 from threerc.compiler.rules.plant import Plant
 
 _MOST_SUGGESTIONS = 50
@@ -24,6 +24,10 @@ SINGULAR = {
 def path_of(host: Host, *steps: str | int) -> tuple[Any, ...]:
     """The path of a host, or of one of its values."""
     return (host.kind, host.name, *steps)
+
+
+def _never(_alike: Alike) -> bool:
+    return False
 
 
 class Seat(NamedTuple):
@@ -76,38 +80,36 @@ class Facts:
     locked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     _suggested: dict[tuple[str, int], str] = field(default_factory=dict)
 
-    @cached_property
-    def seats(self) -> list[Seat]:
-        """All interfaces of all hosts, in the YAML's order."""
-        found: list[Seat] = []
-        for host in self.site.hosts.values():
-            found.append(Seat(host, "", host))
-            found.extend(Seat(host, name, each) for name, each in host.interfaces.items())
-        return found
+    def seats(self, unless: Callable[[Alike], bool] = _never) -> Iterator[Seat]:
+        """All interfaces of all hosts, in the YAML's order; without those of nodes that are
+        alike and of which something is true.
+        """
+        for part in self.site.parts:
+            if isinstance(part, Alike) and unless(part):
+                continue
+            for host in self.site.each(part):
+                yield Seat(host, "", host)
+                for name, each in host.interfaces.items():
+                    yield Seat(host, name, each)
+
+    def locations(self, unless: Callable[[Alike], bool] = _never) -> Iterator[Location]:
+        """All addresses of all hosts, as `seats` has the interfaces."""
+        network_of = self.site.network_of
+        for seat in self.seats(unless):
+            address, address6 = seat.interface.address, seat.interface.address6
+            if address is not None:
+                yield Location(int(address), 4, "address", seat, network_of(address))
+            if address6 is not None:
+                yield Location(int(address6), 6, "address6", seat, network_of(address6))
 
     @cached_property
     def names(self) -> list[str]:
         """All names of all hosts, interfaces and aliases."""
-        hosts = self.site.hosts.values()
-        found = [host.name for host in hosts]
-        found += [f"{host.name}-{each}" for host in hosts for each in host.interfaces]
-        found += [alias for host in hosts for alias in host.aliases]
-        return found
-
-    @cached_property
-    def locations(self) -> list[Location]:
-        """All addresses of all hosts, in the YAML's order."""
-        found: list[Location] = []
-        network_of = self.site.network_of
-        for seat in self.seats:
-            address, address6 = seat.interface.address, seat.interface.address6
-            if address is not None:
-                network = network_of(address)
-                found.append(Location(int(address), 4, "address", seat, network))
-            if address6 is not None:
-                network = network_of(address6)
-                found.append(Location(int(address6), 6, "address6", seat, network))
-        return found
+        found = list(self.site.hosts)
+        with_more = self.site.where(lambda host: host.interfaces)
+        found += [f"{host.name}-{each}" for host in with_more for each in host.interfaces]
+        named = self.site.where(lambda host: host.aliases)
+        return [*found, *(alias for host in named for alias in host.aliases)]
 
     @cached_property
     def candidates(self) -> dict[str, tuple[str, ...]]:
@@ -154,7 +156,8 @@ class Facts:
     @cached_property
     def aliases(self) -> dict[str, str]:
         """Whose alias each alias is."""
-        return {alias: host.name for host in self.site.hosts.values() for alias in host.aliases}
+        named = self.site.where(lambda host: host.aliases)
+        return {alias: host.name for host in named for alias in host.aliases}
 
     def unknown(self, name: str, known: Iterable[str], what: str) -> str | None:
         """The words for a name that is not among the known ones; None if it is or was lost."""

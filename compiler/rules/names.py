@@ -49,10 +49,10 @@ def _names(facts: Facts) -> Iterator[_Name]:
     hosts = facts.site.hosts.values()
     for host in hosts:
         yield _Name(host.name, host, None)
-    for host in hosts:
+    for host in facts.site.where(lambda each: each.interfaces):
         for interface in host.interfaces:
             yield _Name(f"{host.name}-{interface}", host, interface)
-    for host in hosts:
+    for host in facts.site.where(lambda each: each.aliases):
         for position, alias in enumerate(host.aliases):
             yield _Name(alias, host, position)
 

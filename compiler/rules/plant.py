@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from threerc.compiler.model import Host, Site
+from threerc.compiler.model import Alike, HostKind, Site
 from threerc.compiler.model.host import BareMetal
 from threerc.compiler.rules.topology import Names, Topology
 
@@ -19,11 +19,12 @@ _SERVING = 1 << 32
 
 
 class Bundle(NamedTuple):
-    """Hosts of one kind that have the same switches and PDUs."""
+    """The names of hosts of one kind that have the same switches and PDUs."""
 
+    kind: HostKind
     switches: Names
     pdus: Names
-    hosts: list[Host]
+    hosts: list[str]
 
 
 class Plant:
@@ -31,13 +32,16 @@ class Plant:
 
     def __init__(self, site: Site) -> None:
         self._cabling = site.cabling
-        bundles: dict[tuple[tuple[str, ...], tuple[str, ...], str], Bundle] = {}
-        for host in site.hosts.values():
+        bundles: dict[tuple[HostKind, tuple[str, ...], tuple[str, ...]], Bundle] = {}
+        for part in site.parts:
+            host, names = (
+                (part.example, part.names) if isinstance(part, Alike) else (part, [part.name])
+            )
             if isinstance(host, BareMetal) and (host.switches or host.pdus):
-                key = (host.switches, host.pdus, host.kind)
+                key = (host.kind, host.switches, host.pdus)
                 if key not in bundles:
-                    bundles[key] = Bundle(frozenset(key[0]), frozenset(key[1]), [])
-                bundles[key].hosts.append(host)
+                    bundles[key] = Bundle(key[0], frozenset(key[1]), frozenset(key[2]), [])
+                bundles[key].hosts.extend(names)
         self._bundles = list(bundles.values())
         self._on_switch = _ends(each.switches for each in self._bundles)
         self._on_pdu = _ends(each.pdus for each in self._bundles)
@@ -45,8 +49,9 @@ class Plant:
         self._fed = list(switches.items())
         self._fed_by = _ends(switches.values())
         weights: Counter[str] = Counter()
+        serving = {host.name for host in site.where(lambda each: each.roles)}
         for bundle in self._bundles:
-            weight = sum(_SERVING if host.roles else 1 for host in bundle.hosts)
+            weight = sum(_SERVING if name in serving else 1 for name in bundle.hosts)
             weights.update(dict.fromkeys(bundle.switches, weight))
         self._topology = Topology(self._cabling.switches, weights)
 

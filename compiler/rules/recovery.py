@@ -34,7 +34,7 @@ def _lacks(facts: Facts, vm: VirtualMachine) -> str:
         return f"its OS profile `{vm.os}` is installed by hand"
     if not any(each.mac for _, each in facts.site.interfaces(vm)):
         return "no MAC address to be known by over PXE"
-    if vm.name not in facts.site.boot_interfaces:
+    if not facts.site.boot_interfaces(vm):
         return "no MAC and address on a network that boots machines (`boot: true`)"
     if not facts.site.with_role("tftp"):
         return "no host has the role `tftp`"

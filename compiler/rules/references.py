@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from threerc.compiler.model import Host
 from threerc.compiler.model.host import BareMetal
-from threerc.compiler.rules.base import Facts, Problem, path_of, rule
+from threerc.compiler.rules.base import Facts, Problem, of_hosts, path_of, rule
 
 
 def unknown(
@@ -30,12 +31,12 @@ def not_a(facts: Facts, path: tuple[Any, ...], name: str, section: str) -> Itera
     reason="A host is installed by its OS profile, and HINFO names it.",
     hint="declare it under `os_profiles`, or correct the name",
 )
-def os_exists(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def os_exists(facts: Facts, host: Host) -> Iterator[Problem]:
     """Every host's OS profile is declared."""
     known = facts.site.os_profiles
-    for host in facts.site.hosts.values():
-        if host.os is not None and host.os not in known:
-            yield from unknown(facts, path_of(host, "os"), host.os, known, "OS profile")
+    if host.os is not None:
+        yield from unknown(facts, path_of(host, "os"), host.os, known, "OS profile")
 
 
 @rule(
@@ -46,10 +47,9 @@ def os_exists(facts: Facts) -> Iterator[Problem]:
 def middleware_exists(facts: Facts) -> Iterator[Problem]:
     """Every middleware that a host has or another one requires is declared."""
     known = facts.site.middleware
-    for host in facts.site.hosts.values():
-        if host.middleware is not None and host.middleware not in known:
-            path = path_of(host, "middleware")
-            yield from unknown(facts, path, host.middleware, known, "middleware")
+    for host in facts.site.where(lambda each: each.middleware not in (None, *known)):
+        path = path_of(host, "middleware")
+        yield from unknown(facts, path, host.middleware or "", known, "middleware")
     for name, middleware in known.items():
         for position, required in enumerate(middleware.requires):
             path = ("middleware", name, "requires", position)
@@ -138,12 +138,13 @@ def pdu_exists(facts: Facts) -> Iterator[Problem]:
 
 def _of_iron(facts: Facts, field: str, known: dict[str, Any], what: str) -> Iterator[Problem]:
     """What hosts name in a list; hosts that inherit it share the list's names."""
-    for host in facts.site.hosts.values():
-        if isinstance(host, BareMetal):
-            for position, name in enumerate(getattr(host, field)):
-                if name not in known:
-                    path = path_of(host, field, position)
-                    yield from unknown(facts, path, name, known, what)
+
+    def lacks(host: Host) -> bool:
+        return isinstance(host, BareMetal) and not set(getattr(host, field)) <= known.keys()
+
+    for host in facts.site.where(lacks):
+        for position, name in enumerate(getattr(host, field)):
+            yield from unknown(facts, path_of(host, field, position), name, known, what)
 
 
 RULES = (

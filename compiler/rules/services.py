@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threerc.compiler.model import KINDS, Role, Site
-from threerc.compiler.rules.base import Facts, Problem, listed, path_of, rule
+from threerc.compiler.model import KINDS, Host, Role, Site
+from threerc.compiler.rules.base import Facts, Problem, listed, of_hosts, path_of, rule
 
 _FAILOVER = 2
 _NEEDED: tuple[Role, ...] = ("dhcp", "tftp", "install", "dns", "controller", "collector")
@@ -33,7 +33,7 @@ def service_missing(facts: Facts) -> Iterator[Problem]:
 def _needs(facts: Facts) -> Iterator[tuple[Role, list[str], str]]:
     """Each role, who needs it, and what for."""
     site = facts.site
-    hosts = [site.hosts[name] for name in facts.site.boot_interfaces]
+    hosts = list(site.where(site.boot_interfaces))
     installed = [host.name for host in hosts if site.installs(host)]
     booting = [h.name for h in hosts if site.installs(h) or h.boots != "local"]
     yield "dhcp", booting, "to boot {} from the network"
@@ -108,7 +108,7 @@ def kea_statements(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 ("networks", name, "dhcp"), f"statements for dhcpd in `{name}`, but there is Kea"
             )
-    for seat in facts.seats:
+    for seat in facts.seats(unless=lambda alike: not alike.example.dhcp):
         if seat.interface.dhcp:
             yield Problem(seat.path("dhcp"), f"statements for dhcpd of {seat}, but there is Kea")
 
@@ -123,7 +123,8 @@ def kea_interface(facts: Facts) -> Iterator[Problem]:
     site = facts.site
     if site.dhcp.server != "kea":
         return
-    reserved = {p.network for p in facts.locations if p.version == 6 and p.seat.interface.mac}
+    places = facts.locations(unless=lambda alike: alike.example.address6 is None)
+    reserved = {p.network for p in places if p.version == 6 and p.seat.interface.mac}
     for server in site.with_role("dhcp"):
         address = server.address6
         if address and server.interface is None and site.network_of(address) in reserved:
@@ -155,13 +156,13 @@ def service_address(facts: Facts) -> Iterator[Problem]:
     reason="A role that is listed twice is a slip: probably another one was meant.",
     hint="list each role once",
 )
-def role_twice(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def role_twice(_: Facts, host: Host) -> Iterator[Problem]:
     """No host lists a role twice: it would get that role's files twice."""
-    for host in facts.site.hosts.values():
-        for position, role in enumerate(host.roles):
-            if role in host.roles[:position]:
-                path = path_of(host, "roles", position)
-                yield Problem(path, f"{host.name} has the role `{role}` twice")
+    for position, role in enumerate(host.roles):
+        if role in host.roles[:position]:
+            path = path_of(host, "roles", position)
+            yield Problem(path, f"{host.name} has the role `{role}` twice")
 
 
 RULES = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from threerc.compiler.model import PhysicalHost, Site, VirtualMachine
+from threerc.compiler.model import Host, PhysicalHost, Site, VirtualMachine
 from threerc.compiler.model.host import BareMetal
 from threerc.compiler.model.storage import RAID_MINIMUM, Raid
-from threerc.compiler.rules.base import Facts, Problem, gib, path_of, rule
+from threerc.compiler.rules.base import Facts, Problem, gib, of_hosts, path_of, rule
 
 _PARTITION = re.compile(r"(?<=[0-9])p[0-9]+$|(?<=[a-z])[0-9]+$")
 """A partition's number: sda1, nvme0n1p1."""
@@ -235,18 +235,18 @@ def disk_fits_volume(facts: Facts) -> Iterator[Problem]:
     "disks for equal parts: pairs for 10, two equal arrays for 51, RAID 5 sets for 50.",
     hint="add disks, or choose another level",
 )
-def raid_level(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def raid_level(_: Facts, host: Host) -> Iterator[Problem]:
     """Every array has disks enough for its level, and a number that it can divide."""
-    for host in facts.site.hosts.values():
-        if not isinstance(host, BareMetal) or host.raid is None:
-            continue
-        level, count = host.raid.level, len(host.raid.disks)
-        if count < RAID_MINIMUM[level]:
-            words = f"RAID {level} needs at least {RAID_MINIMUM[level]} disks, {host.name}"
-            yield Problem(path_of(host, "raid", "disks"), f"{words} has {count} in it", key=True)
-        elif not _divides(host.raid):
-            words = f"RAID {level} cannot be made of {count} disks ({host.name})"
-            yield Problem(path_of(host, "raid", "disks"), words, key=True)
+    if not isinstance(host, BareMetal) or host.raid is None:
+        return
+    level, count = host.raid.level, len(host.raid.disks)
+    if count < RAID_MINIMUM[level]:
+        words = f"RAID {level} needs at least {RAID_MINIMUM[level]} disks, {host.name}"
+        yield Problem(path_of(host, "raid", "disks"), f"{words} has {count} in it", key=True)
+    elif not _divides(host.raid):
+        words = f"RAID {level} cannot be made of {count} disks ({host.name})"
+        yield Problem(path_of(host, "raid", "disks"), words, key=True)
 
 
 def _divides(raid: Raid) -> bool:
@@ -264,25 +264,25 @@ def _divides(raid: Raid) -> bool:
     reason="A disk is known by its device name; an array is built over disks that are there.",
     hint="list each disk once under `disks`, with its size",
 )
-def disk_names(facts: Facts) -> Iterator[Problem]:
+@of_hosts
+def disk_names(_: Facts, host: Host) -> Iterator[Problem]:
     """Disks are named once, in `disks` and in the array, and the array's are declared."""
-    for host in facts.site.hosts.values():
-        if not isinstance(host, BareMetal):
-            continue
-        declared: set[str] = set()
-        for position, disk in enumerate(host.disks):
-            if disk.device in declared:
-                path = path_of(host, "disks", position, "device")
-                yield Problem(path, f"disk {disk.device} of {host.name} is listed twice")
-            declared.add(disk.device)
-        members: set[str] = set()
-        for position, name in enumerate(host.raid.disks if host.raid else ()):
-            path = path_of(host, "raid", "disks", position)
-            if name in members:
-                yield Problem(path, f"{name} is in the array of {host.name} twice")
-            elif name not in declared:
-                yield Problem(path, f"{host.name} has no disk {name} for its array")
-            members.add(name)
+    if not isinstance(host, BareMetal):
+        return
+    declared: set[str] = set()
+    for position, disk in enumerate(host.disks):
+        if disk.device in declared:
+            path = path_of(host, "disks", position, "device")
+            yield Problem(path, f"disk {disk.device} of {host.name} is listed twice")
+        declared.add(disk.device)
+    members: set[str] = set()
+    for position, name in enumerate(host.raid.disks if host.raid else ()):
+        path = path_of(host, "raid", "disks", position)
+        if name in members:
+            yield Problem(path, f"{name} is in the array of {host.name} twice")
+        elif name not in declared:
+            yield Problem(path, f"{host.name} has no disk {name} for its array")
+        members.add(name)
 
 
 RULES = (

@@ -132,21 +132,12 @@ def read(path: Path) -> Mapping:
 
     Raises Rejected with all findings: syntax, duplicate keys, traps, encoding.
     """
-    return _sound(*read_with_findings(path))
-
-
-def read_with_findings(path: Path) -> tuple[Mapping, list[Finding]]:
-    """Read a YAML file as far as it makes sense, and what is wrong with it.
-
-    Values that YAML's versions disagree on are text; what cannot be a key is left out. Raises
-    Rejected where the file is no YAML at all.
-    """
-    return _parse(decode(path), str(path))
+    return parse(decode(path), str(path))
 
 
 def parse(text: str, file: str) -> Mapping:
     """YAML text into a Mapping; `file` is what findings call it. Raises Rejected."""
-    return _sound(*_parse(text, file))
+    return _sound(*parse_with_findings(text, file))
 
 
 def _sound(top: Mapping, findings: list[Finding]) -> Mapping:
@@ -176,7 +167,12 @@ def _after(text: str) -> tuple[int, int]:
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
-def _parse(text: str, file: str) -> tuple[Mapping, list[Finding]]:
+def parse_with_findings(text: str, file: str) -> tuple[Mapping, list[Finding]]:
+    """YAML text as far as it makes sense, and what is wrong with it.
+
+    Values that YAML's versions disagree on are text; what cannot be a key is left out. Raises
+    Rejected where the text is no YAML at all.
+    """
     builder = _Builder(file)
     try:
         builder.feed(CParser(text))

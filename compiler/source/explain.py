@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from threerc.compiler.findings import Finding, Place
+from threerc.compiler.model import Farm, WorkerNode
 from threerc.compiler.model.host import KINDS
 from threerc.compiler.source.document import Mapping, locate
 from threerc.compiler.source.hosts import Origin
@@ -31,20 +32,24 @@ class Explainer:
     """Turns validation errors of one document into findings."""
 
     def __init__(
-        self, document: Mapping, origins: dict[str, Origin], root: type[BaseModel]
+        self,
+        document: Mapping,
+        origin: Callable[[str], Origin | None],
+        root: type[BaseModel],
     ) -> None:
         self._document = document
-        self._origins = origins
+        self.origin = origin
         self._root = root
 
     def with_root(self, root: type[BaseModel]) -> Explainer:
         """The same for another model of the same document."""
-        return Explainer(self._document, self._origins, root)
+        return Explainer(self._document, self.origin, root)
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """The place of a value by its path in the model: a host's may be inherited."""
-        if len(path) > 1 and path[0] in KINDS and path[1] in self._origins:
-            return self._origins[path[1]].place(path[2:], key=key)
+        origin = self.origin(path[1]) if len(path) > 1 and path[0] in KINDS else None
+        if origin is not None:
+            return origin.place(path[2:], key=key)
         return locate(self._document, path, key=key)
 
     def problems(self, error: ValidationError, data: Any) -> list[Problem]:
@@ -78,7 +83,7 @@ class Explainer:
     def _host(self, path: Path) -> str:
         if len(path) < 2 or path[0] not in KINDS:
             return ""
-        origin = self._origins.get(path[1])
+        origin = self.origin(path[1])
         layer = origin.layer(path[2]) if origin and len(path) > 2 else None
         if layer is not None and layer[0]:
             return f"{path[1]}, from {layer[0]}"
@@ -177,7 +182,9 @@ def _below(kind: Any, step: Any) -> list[Any]:
 
 
 def _unwrapped(kind: Any) -> list[Any]:
-    """A union's members; anything else by itself."""
+    """A union's members; anything else by itself. A Farm is written as a mapping."""
+    if kind is Farm:
+        return [dict[str, WorkerNode]]
     if getattr(kind, "__origin__", None) in (list, dict) or isinstance(kind, type):
         return [kind]
     members = get_args(kind)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from collections.abc import Mapping as AnyMapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from threerc.compiler.findings import Finding, Place
 from threerc.compiler.model.site import Site
-from threerc.compiler.source import document
+from threerc.compiler.source import document, pieces
+from threerc.compiler.source.alike import SECTION, Gathered, Items, Uneven, items
+from threerc.compiler.source.document import Mapping
 from threerc.compiler.source.explain import Explainer, Problem
-from threerc.compiler.source.hosts import resolve
+from threerc.compiler.source.hosts import Origin, resolve
 
 _MOST_ROUNDS = 20
 _UNKEPT = frozenset({"duplicate-key", "yaml-merge", "yaml-alias", "yaml-syntax"})
@@ -21,7 +27,7 @@ _INHERITED = ("groups", "defaults", "inventories")
 _SECTIONS = frozenset(_INHERITED) | {
     name
     for name, field in Site.model_fields.items()
-    if isinstance(field.default, dict | tuple | BaseModel)
+    if isinstance(field.default, AnyMapping | tuple | BaseModel)
 }
 
 
@@ -49,11 +55,51 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read a site. Raises Rejected where the file is no YAML at all; see document.read."""
-    top, findings = document.read_with_findings(path)
-    folder = folder_of(path)
+    """Read a site. Raises Rejected where the file is no YAML at all."""
+    text, folder = document.decode(path), folder_of(path)
+    if len(text) >= pieces.SMALLEST and (recalled := pieces.recall(text, path)):
+        loaded = _together(*recalled, folder, lambda: document.parse(text, str(path)))
+        if loaded is not None:
+            return loaded
+    top, findings = document.parse_with_findings(text, str(path))
+    section = top.get(SECTION)
+    if not findings and isinstance(section, Mapping):
+        with suppress(Uneven):
+            loaded = _together(top, items(section), folder, lambda: top)
+            if loaded is not None:
+                return loaded
+    return _one_by_one(top, findings, folder)
+
+
+def _together(
+    top: Mapping, nodes: Items, folder: Path, whole: Callable[[], Mapping]
+) -> Loaded | None:
+    """Read a site, worker nodes that are alike together; None where that does not go smoothly.
+
+    `whole` is the document with the places of all nodes.
+    """
+    try:
+        gathered = Gathered(nodes, top)
+        if not gathered.runs:
+            return None
+        loaded = _one_by_one(gathered.document(top), [], folder)
+        if loaded.site is None or loaded.findings:
+            return None
+        site = loaded.site.model_copy(update={SECTION: gathered.farm(loaded.site)})
+    except Uneven:
+        return None
+    near = loaded.explainer.origin
+    every = cache(lambda: resolve(whole(), folder).origins)  # only who has findings needs them
+
+    def origin(name: str) -> Origin | None:
+        return every().get(name) if name in site.worker_nodes else near(name)
+
+    return replace(loaded, site=site, explainer=Explainer(top, origin, Site))
+
+
+def _one_by_one(top: Mapping, findings: list[Finding], folder: Path) -> Loaded:
     hosts = resolve(top, folder)
-    explainer = Explainer(top, hosts.origins, Site)
+    explainer = Explainer(top, hosts.origins.get, Site)
     data = {key: value for key, value in top.items() if value is not None or key not in _SECTIONS}
     inherited = {key: data.pop(key) for key in _INHERITED if key in data}
     problems = _check_inheritance(inherited, explainer) if inherited else []

@@ -72,6 +72,17 @@ def _numbers(spans: str) -> list[str]:
 
 def addresses(text: str, count: int) -> list[IPv4Address] | list[IPv6Address]:
     """The addresses `first-last`, which have to be `count`. Raises RangeError."""
+    kind, numbers = _numbered(text, count)
+    return [kind(number) for number in numbers]  # type: ignore[return-value]
+
+
+def address_numbers(text: str, count: int) -> range | None:
+    """The same as numbers, where they are IPv4 addresses. Raises RangeError."""
+    kind, numbers = _numbered(text, count)
+    return numbers if kind is IPv4Address else None
+
+
+def _numbered(text: str, count: int) -> tuple[type[IPv4Address | IPv6Address], range]:
     first, last = _ends(text, count, "192.168.2.1-192.168.2.200")
     if "%" in text:
         raise RangeError(f"`{text}` has a scope: that means one machine's interface")
@@ -81,7 +92,7 @@ def addresses(text: str, count: int) -> list[IPv4Address] | list[IPv6Address]:
     except ValueError as error:
         raise RangeError(str(error)) from None
     _check(text, end - start + 1, count, "address", "addresses")
-    return [kind(number) for number in range(start, end + 1)]  # type: ignore[return-value]
+    return kind, range(start, end + 1)
 
 
 def macs(text: str, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threerc.compiler.generation import Generations, OutputError, manifest
+from threerc.compiler.generation import Generations, OutputError, manifest, manifest_lines
 from threerc.compiler.tree import Entry
 
 
@@ -102,3 +103,23 @@ def test_a_manifest_does_not_depend_on_the_order_of_things(contents: dict[str, b
     backwards = dict(reversed(tree.items()))
     assert manifest(tree) == manifest(backwards)
     assert list(json.loads(manifest(tree))) == sorted(tree)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+
+
+@given(TEXT, st.lists(TEXT, max_size=3), st.one_of(st.none(), TEXT), TEXT)
+def test_a_line_of_the_manifest_is_the_json_it_would_be(
+    path: str, concerns: list[str], target: str | None, group: str
+) -> None:
+    entry = Entry("test", tuple(concerns), b"some", 0o640, target, group)
+    about: dict[str, object] = {"artefact": "test", "hosts": concerns}
+    if target is not None:
+        about["link"] = target
+    else:
+        about["mode"] = "0640"
+        if group != "root":
+            about["group"] = group
+        about["sha256"] = hashlib.sha256(b"some").hexdigest()
+    line = json.dumps({path: about}, ensure_ascii=False)
+    assert "".join(manifest_lines({path: entry})) == line[1:-1]

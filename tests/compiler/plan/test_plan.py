@@ -15,12 +15,12 @@ from tests.compiler.plan.test_changes import SITE
 from tests.compiler.support import TODAY
 from tests.compiler.test_cli import threerc
 from threerc.compiler.findings import Rejected
-from threerc.compiler.generation import manifest
+from threerc.compiler.generation import manifest, manifest_lines
 from threerc.compiler.plan import show
 from threerc.compiler.plan.against import PlanError
 from threerc.compiler.plan.change import Change, Risk
 from threerc.compiler.plan.compare import Comparison
-from threerc.compiler.plan.files import FileChanges, compare
+from threerc.compiler.plan.files import FileChanges, compare, lines
 from threerc.compiler.plan.plan import Plan, plan, told
 from threerc.compiler.tree import Entry
 
@@ -288,7 +288,9 @@ ENTRIES = st.dictionaries(
 def test_manifests_are_compared_as_their_trees_are(
     old: Mapping[str, Entry], new: Mapping[str, Entry]
 ) -> None:
-    found = compare(manifest(old), manifest(new))
+    assert json.loads(manifest(new)).keys() == new.keys()
+    assert lines(manifest(new)) == list(manifest_lines(dict(sorted(new.items()))))
+    found = compare(lines(manifest(old)), list(manifest_lines(new)))
     both = old.keys() & new.keys()
     assert list(found.new) == sorted(new.keys() - old.keys())
     assert list(found.gone) == sorted(old.keys() - new.keys())
