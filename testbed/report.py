@@ -194,7 +194,7 @@ def over_the_run(trials: Sequence[Trial], others: Sequence[Span] = ()) -> str:
             },
             _STRUCK,
         )
-    return drawing.svg()
+    return drawing.svg(beside=True)
 
 
 def made_of(fault: str, found: dict[str, Any], foretold: Campaign | None) -> str:
