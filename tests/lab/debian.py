@@ -21,7 +21,7 @@ PARTS_INDEX: Final = "main/debian-installer/binary-amd64/Packages.xz"
 PACKAGES_INDEX: Final = "main/binary-amd64/Packages.xz"
 _HEAD: Final = (
     *("Release", "Release.gpg", "InRelease", "main/binary-amd64/Release"),
-    *(PARTS_INDEX, PACKAGES_INDEX),
+    *(PARTS_INDEX, PACKAGES_INDEX, "main/i18n/Translation-en.xz"),
 )
 _FETCH: Final = ("/usr/lib/apt/apt-helper", "-o", "APT::Sandbox::User=", "download-file")
 _MOST_AT_ONCE: Final = 100

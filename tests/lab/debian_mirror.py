@@ -114,7 +114,8 @@ def _apt(release: Debian, cache: Path) -> list[str]:
         "APT::Sandbox::User": "",
         "APT::Architecture": "amd64",
         "APT::Install-Recommends": "1",
-        "Acquire::Languages": "none",
+        # As in the new system: what the Release promises, and the mirror lacks, is an error there.
+        "Acquire::Languages": "en",
         "Acquire::ForceHash": "SHA256",
         "Debug::NoLocking": "1",
     }
