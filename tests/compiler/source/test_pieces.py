@@ -92,6 +92,19 @@ def test_a_file_says_the_same_in_pieces(
     assert said(path) == whole  # recalled
 
 
+def test_a_section_in_a_quote_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "site.yaml"
+    mac = "02:00:00:00:00:a"
+    nodes = "".join(f"  n{n}: {{address: 10.0.0.{n}, mac: {mac}{n}}}\n" for n in (1, 2))
+    path.write_text(f"{HEAD}description: 'a text\nworker_nodes:\n{nodes}and its end'\n")
+    monkeypatch.setattr(alike, "_FEWEST", 2)
+    loaded = load.load(path)
+    assert loaded.findings == []
+    assert loaded.site is not None
+    assert "n2: {address: 10.0.0.2" in loaded.site.description
+    assert len(loaded.site.worker_nodes) == 0
+
+
 def test_one_changed_host_is_one_piece_to_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
