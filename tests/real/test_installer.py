@@ -41,8 +41,8 @@ exec named -4 -g
 
 
 @pytest.fixture
-def net(tmp_path: Path) -> Iterator[Namespace]:
-    """The network of bibe, with its name and web server; tmp_path/web is the document root."""
+def mute(tmp_path: Path) -> Iterator[Namespace]:
+    """The network of bibe with its web server alone; tmp_path/web is the document root."""
     site = load(SNS_PISA).site
     assert site is not None
     for artefact in (compile_zones, compile_installer):
@@ -63,10 +63,17 @@ def net(tmp_path: Path) -> Iterator[Namespace]:
     web = [sys.executable, "-m", "http.server", "80", "--bind", SERVER, "-d", str(tmp_path / "web")]
     with (
         namespace(tmp_path / "net", f"{DEAD}/24", f"{SERVER}/24", f"{HOST}/24") as net,
-        serving(net, ["unshare", "-m", "sh", "-ec", NAMED, "sh", str(bind)], "53"),
         serving(net, web, "80"),
     ):
         yield net
+
+
+@pytest.fixture
+def net(mute: Namespace, tmp_path: Path) -> Iterator[Namespace]:
+    """The network of bibe, with its name and web server."""
+    command = ["unshare", "-m", "sh", "-ec", NAMED, "sh", str(tmp_path / "bind")]
+    with serving(mute, command, "53"):
+        yield mute
 
 
 @contextmanager
@@ -161,7 +168,11 @@ def test_a_script_that_is_not_there_is_a_failure(net: Namespace, tmp_path: Path)
     assert ran == ["base"]
 
 
-def test_a_host_without_hinfo_gets_no_middleware(net: Namespace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", ["", "dig", "dig host"])
+def test_a_host_without_hinfo_gets_no_middleware(
+    missing: str, net: Namespace, tmp_path: Path
+) -> None:
+    without(missing, tmp_path)
     net.ip("address", "delete", f"{HOST}/24", "dev", "br0")
     status, log, ran = install(net, tmp_path)
     assert status == 0
@@ -169,11 +180,27 @@ def test_a_host_without_hinfo_gets_no_middleware(net: Namespace, tmp_path: Path)
     assert ran == []
 
 
-@pytest.mark.parametrize("missing", ["dig", "dig host", "curl", "curl wget"])
-def test_other_tools_do_as_well(missing: str, net: Namespace, tmp_path: Path) -> None:
-    hook = tmp_path / "web/post/install.sh"
+@pytest.mark.parametrize("missing", ["", "dig", "dig host"])
+def test_a_host_whose_name_servers_are_dead_is_not_done(
+    missing: str, mute: Namespace, tmp_path: Path
+) -> None:
+    without(missing, tmp_path)
+    status, log, ran = install(mute, tmp_path)
+    assert status == 1
+    assert f"FAILED: no name server answers: {SERVER}" in log
+    assert ran == []
+
+
+def without(missing: str, folder: Path) -> None:
+    """Let the hook not find some tools."""
+    hook = folder / "web/post/install.sh"
     for name in missing.split():
         hook.write_text(hook.read_text().replace(f"command -v {name} ", "command -v no-such "))
+
+
+@pytest.mark.parametrize("missing", ["dig", "dig host", "curl", "curl wget"])
+def test_other_tools_do_as_well(missing: str, net: Namespace, tmp_path: Path) -> None:
+    without(missing, tmp_path)
     status, log, ran = install(net, tmp_path)
     assert status == 0, log
     assert ran == ["base", "ce"]

@@ -85,6 +85,26 @@ ask() {
     echo "$answer"
 }
 
+# Whether a name server answers at all, be it that there is no such record.
+answered() {
+    for server in $servers; do
+        reply=$(
+            if command -v dig >/dev/null 2>&1; then
+                dig +time=2 +tries=2 "@$server" SOA "$domain"
+            elif command -v host >/dev/null 2>&1; then
+                host -W 2 -t SOA "$domain" "$server"
+            else
+                nslookup -timeout=2 -type=SOA "$domain" "$server"
+            fi 2>&1
+        )
+        case $reply in
+            '' | *'no servers could'* | *'timed out'* | *'onnection refused'* | *nreachable* | *SERVFAIL* | *REFUSED*) ;;
+            *) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 # Print the names that this host may have: of its addresses in DNS, then its own idea.
 names() {
     for address in $(addresses); do
@@ -144,6 +164,8 @@ share cron-updates /etc/cron.d/3rc-updates
 
 answer=$(hinfo)
 [ -n "$answer" ] || {
+    # Who is not answered is not told that there is nothing.
+    [ -z "$servers" ] || answered || fail "no name server answers: $servers"
     say "DNS ($servers) has no HINFO for this host: no middleware is installed"
     exit 0
 }
