@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from threerc.compiler.model import Host, Site
+from threerc.compiler.model import Farm, Host, Site
 from threerc.compiler.model.host import PhysicalHost, PowerControl, VirtualMachine, WorkerNode
 from threerc.compiler.model.middleware import Middleware
 from threerc.compiler.model.os_profile import OsProfile
@@ -141,15 +141,15 @@ class Overlay:
         site = self.site
         self._uncabled()
         self._say("ssh_host_keys: each host has one of this run")
-        found: dict[str, Mapping[str, Host]] = {
-            "physical_hosts": {n: self._physical(n, h) for n, h in site.physical_hosts.items()},
-            "virtual_machines": {
-                n: self._virtual(n, site.virtual_machines[n]) for n in self._vms()
-            },
-            "worker_nodes": {n: self._node(n, h) for n, h in site.worker_nodes.items()},
-            "service_hosts": site.service_hosts,
+        physical = {n: self._physical(n, h) for n, h in site.physical_hosts.items()}
+        virtual = {n: self._virtual(n, site.virtual_machines[n]) for n in self._vms()}
+        nodes = {n: self._node(n, h) for n, h in site.worker_nodes.items()}
+        return {
+            "physical_hosts": dict(self._keyed(physical)),
+            "virtual_machines": dict(self._keyed(virtual)),
+            "worker_nodes": Farm(tuple(host for _, host in self._keyed(nodes))),
+            "service_hosts": dict(self._keyed(site.service_hosts)),
         }
-        return {kind: dict(self._keyed(hosts)) for kind, hosts in found.items()}
 
     def _uncabled(self) -> None:
         """Say which cards are plugged into nothing: those to networks that are not the site's."""
@@ -166,7 +166,7 @@ class Overlay:
             self._say(f"virtual_machines: only {', '.join(kept)}")
         return kept
 
-    def _keyed(self, hosts: Mapping[str, Host]) -> Iterator[tuple[str, Host]]:
+    def _keyed(self, hosts: Mapping[str, _T]) -> Iterator[tuple[str, _T]]:
         for name, host in hosts.items():
             pair = self.supplies.host_keys.get(name)
             keys = () if pair is None else (pair.public,)
