@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from threerc.compiler import lock as locking
 from threerc.compiler.artefacts import ARTEFACTS
@@ -18,7 +19,9 @@ from threerc.compiler.plan.snapshot import SNAPSHOT, snapshot
 from threerc.compiler.rules import findings as rule_findings
 from threerc.compiler.source.load import load
 from threerc.compiler.tree import Output, Tree
-from threerc.compiler.verify import Verdict, verify
+
+if TYPE_CHECKING:
+    from threerc.compiler.verify import Verdict
 
 LOCK_NAME = "site.lock"
 Progress = Callable[[str], None]
@@ -124,6 +127,8 @@ def build(path: Path, options: Options, progress: Progress = _quiet) -> Report:
     with generations.staged(tree.entries, beside) as stage:
         clock.lap("write")
         if options.verify:
+            from threerc.compiler.verify import verify  # noqa: PLC0415 - a plan needs none of it
+
             report.verdicts = verify(stage, tree, progress)
             clock.lap("verify")
         _refuse(_verdict_findings(report.verdicts, options))

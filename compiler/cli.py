@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+# pydantic would look through all installed packages for plugins, each time.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from threerc.rollout import cli as rollout_cli
 from threerc.runtime import cli as runtime_cli
 from threerc.runtime.command import CONTEXT, Command

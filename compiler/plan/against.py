@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -121,6 +120,8 @@ def _of_revision(site: Path, revision: str, work: Path, today: date) -> Side:
 
 def _checkout(site: Path, revision: str, work: Path) -> Path:
     """The folder of a site as it was in a revision; where its site file is now."""
+    import tarfile  # noqa: PLC0415 - only who compares with a revision needs it
+
     folder = folder_of(site).resolve()
     if not revision or revision.startswith("-"):
         raise PlanError(f"`{revision}` is neither a tree, a file nor a git revision")
