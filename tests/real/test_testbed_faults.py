@@ -167,6 +167,17 @@ def test_a_collector_that_is_dead_or_lies(grip: Grip, options: dict[str, str]) -
     )
 
 
+def test_a_collector_that_starts_again_has_forgotten_who_is_silent(grip: Grip) -> None:
+    until(lambda: {"ph1", "ph2"} <= {*grip.heard()["two"]}, "two to hear both hosts")
+    grip.service("ph2", "gmond", runs=False)
+    assert "ph2" in grip.heard()["two"]
+    strike(grip, "two", "collector-restart")
+    until(lambda: "ph1" in grip.heard()["two"], "two to hear ph1 again")
+    assert "ph2" not in grip.heard()["two"]
+    grip.service("ph2", "gmond", runs=True)
+    until(lambda: "ph2" in grip.heard()["two"], "two to hear ph2 again")
+
+
 def test_services_of_the_site(grip: Grip) -> None:
     for name, daemon in (("dhcp", "dhcpd"), ("tftp", "tftpd"), ("dns", "named")):
         holders = grip.providers(name)
