@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,11 +30,12 @@ from threerc.testbed import events, report, trials
 from threerc.testbed.crashes import PERIODS, Crash, Interrupted
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import FAULTS, VM, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.machines import Machines
 from threerc.testbed.overlay import FAST_HEARTBEAT
-from threerc.testbed.spans import spans, struck
+from threerc.testbed.spans import campaign_spans, struck
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
 from threerc.testbed.waits import Waits
@@ -42,7 +43,9 @@ from threerc.testbed.waits import Waits
 HISTORY: Final = "history.jsonl"
 REPORT: Final = "report.html"
 MARKS: Final = "faults.jsonl"
-"""What happened to hosts and services meanwhile, for the plots."""
+"""What happened to hosts and services meanwhile, for the plots, and when the campaign came to which
+testbed: see `campaign_spans`.
+"""
 _ASKED: Final = "asked.json"
 _POLL: Final = 1.0
 _FORETOLD: Final = {"thesis": 400, "fast": 100}
@@ -73,6 +76,7 @@ def claim(asked: Asked, site: str) -> None:
     file = asked.folder / _ASKED
     if not trials.resume(asked.folder / HISTORY):
         replace_file(file, json.dumps(own, indent=1) + "\n")
+        (asked.folder / MARKS).unlink(missing_ok=True)
         return
     try:
         known: dict[str, str] = json.loads(file.read_bytes())
@@ -114,14 +118,34 @@ class Campaign:
             if not any(self._may(vm, fault) for vm in free):
                 raise TestbedError(f"{fault.name}: no machine may be crashed so")
         workers = min(len(free), most_at_once(self.grip.config))
-        began = time.time()
+        self.come(time.time())
         try:
             self._side_by_side(partial(self._work, todo, free), workers)
         finally:
-            seen = events.read(self.grip.events_file)
-            marks = struck(seen, self.grip.config.virtual_machines, began)
-            events.add(self.asked.folder / MARKS, marks)
+            self._mark()
         return trials.resume(self.history)
+
+    def come(self, now: float) -> None:
+        """Note beside the marks that the campaign is on this testbed now. Raises OSError."""
+        note = {"what": "the campaign comes here", "run": self._testbed}
+        events.append(self._marks, Event(now, Kind.NOTE, "*", note))
+
+    @property
+    def _marks(self) -> Path:
+        return self.asked.folder / MARKS
+
+    @property
+    def _testbed(self) -> str:
+        return self.grip.testbed.run.id
+
+    def _mark(self) -> None:
+        """Keep what faults there were on this testbed since the campaign began. Raises OSError."""
+        notes = [each for each in events.read(self._marks) if each.kind is Kind.NOTE]
+        began = min(each.time for each in notes)
+        seen = events.read(self.grip.events_file)
+        told = struck(seen, self.grip.config.virtual_machines, began)
+        own = [replace(each, detail={**each.detail, "run": self._testbed}) for each in told]
+        events.add(self._marks, own)
 
     def _side_by_side(self, work: Callable[[], None], workers: int) -> None:
         """Work with so many threads; where one fails, or we are interrupted, the others stop."""
@@ -182,12 +206,17 @@ class Campaign:
         if self._stop.wait(chance.uniform(0.0, PERIODS[self.asked.profile])):
             return
         trial = self._trial(number, fault, vm)
-        with self._changed:
-            trials.append(self.history, trial)
+        self.keep(trial)
         for wrong in trial.wrong:
             self.say(f"[{number + 1}] {vm}: WRONG: {wrong}")
         if trial.crash.total is None:
             self._repair(vm)
+
+    def keep(self, trial: Trial) -> None:
+        """Write a crash down, the marks first: whoever is killed after it has them too."""
+        with self._changed:
+            self._mark()
+            trials.append(self.history, trial)
 
     def _trial(self, number: int, fault: Fault, vm: str) -> Trial:
         crash = Crash(self.grip, vm, fault, profile=self.asked.profile, stop=self._stop)
@@ -271,8 +300,8 @@ def write_reports(
     about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    over = max((t.crash.at + (t.crash.total or 0.0) for t in history), default=0.0)
-    others = spans(events.read(asked.folder / MARKS), over)
+    ended = [trial.crash.at + (trial.crash.total or 0.0) for trial in history]
+    others = campaign_spans(events.read(asked.folder / MARKS), ended)
     page = report.html(history, foretold, about, others)
     (asked.folder / REPORT).write_text(page, encoding="utf-8")
     return data

@@ -172,9 +172,8 @@ def over_the_run(trials: Sequence[Trial], others: Sequence[Span] = ()) -> str:
     `others` are the faults of hosts and services meanwhile: a lane below for each.
     """
     recovered = [(t, t.crash.total) for t in trials if t.crash.total is not None]
-    begun = [trial.crash.at for trial, _ in recovered]
-    ends = [trial.crash.at + total for trial, total in recovered]
-    clock = Clock([*begun, *ends, *(time for each in others for time in (each.begin, each.end))])
+    lasting = [(t.crash.at, t.crash.at + (t.crash.total or 0.0)) for t in trials]
+    clock = Clock([*lasting, *((each.begin, each.end) for each in others)])
     drawing = Drawing("Each crash of the run", "minutes of the run", "recovery time, seconds")
     for fault, colour in zip(_by_fault(trials), _COLOURS * len(trials), strict=False):
         own = [(trial, total) for trial, total in recovered if trial.fault == fault]

@@ -5,8 +5,10 @@ Those of virtual machines are told by what became of each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Final
 
 from threerc.testbed.events import Event, Kind
@@ -61,6 +63,28 @@ def spans(events: Iterable[Event], end: float) -> list[Span]:
     return sorted(found, key=lambda span: (span.begin, span.label))
 
 
+def campaign_spans(marks: Iterable[Event], ended: Sequence[float]) -> list[Span]:
+    """The spans of a campaign by its marks, none of them before it began.
+
+    Each mark names its testbed as `run`, and notes say when the campaign came to which. What is not
+    over there lasts until the last that is known of that testbed: a mark, or one of the ends of
+    crashes in `ended`.
+    """
+    told = [*marks]
+    notes = [(str(each.detail["run"]), each.time) for each in told if each.kind is Kind.NOTE]
+    stays = [next(group) for _, group in groupby(notes, key=lambda note: note[0])]
+    found: list[Span] = []
+    for (run, begin), (_, following) in pairwise([*stays, ("", math.inf)]):
+        own = [each for each in told if each.detail["run"] == run and each.time < following]
+        known = [*(each.time for each in own), *(end for end in ended if begin <= end < following)]
+        found += [
+            Span(span.label, max(span.begin, begin), span.end)
+            for span in spans([e for e in own if e.kind is not Kind.NOTE], max(known))
+            if span.end >= begin
+        ]
+    return sorted(found, key=lambda span: (span.begin, span.label))
+
+
 def _label(event: Event) -> str:
     whose = "" if event.of == "*" else f"{event.of}: "
     silent = event.detail.get("silent")
@@ -69,23 +93,26 @@ def _label(event: Event) -> str:
 
 
 class Clock:
-    """Times of a run as seconds since its first, without the long gaps in which nothing was."""
+    """Times of a run as seconds since its first, without the long gaps in which nothing was.
 
-    def __init__(self, times: Iterable[float]) -> None:
+    `lasting` has from when to when anything was: of crashes, of faults.
+    """
+
+    def __init__(self, lasting: Iterable[tuple[float, float]]) -> None:
         self._jumps: list[tuple[float, float]] = []
         """From when on how many seconds are taken away."""
-        away = before = None
-        for time in sorted(times):
-            if before is None or away is None:
-                away = time
-                self._jumps.append((time, away))
-            elif time - before > _GAP:
-                away += time - before - _LEFT
-                self._jumps.append((time, away))
-            before = time
+        away = until = None
+        for begin, end in sorted(lasting):
+            if until is None or away is None:
+                away = until = begin
+                self._jumps.append((begin, away))
+            elif begin - until > _GAP:
+                away += begin - until - _LEFT
+                self._jumps.append((begin, away))
+            until = max(until, end)
 
     def seconds(self, time: float) -> float:
-        """The place of a time that is one of those that were given, or between two."""
+        """The place of a time in which something was."""
         away = self._jumps[0][1]
         for since, each in self._jumps:
             if time >= since:

@@ -15,8 +15,10 @@ from tests.testbed.test_report import lost, trials
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.simulation.brief import complete
 from threerc.runtime.simulation.campaign import Crash
+from threerc.testbed import events
 from threerc.testbed.campaign import (
     HISTORY,
+    MARKS,
     Asked,
     Campaign,
     claim,
@@ -26,9 +28,11 @@ from threerc.testbed.campaign import (
 )
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
+from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import FAULTS, VM
 from threerc.testbed.grip import Grip
 from threerc.testbed.runs import Run
+from threerc.testbed.spans import Span, campaign_spans
 from threerc.testbed.trials import Trial, append
 
 NOBODY = cast("Grip", None)
@@ -147,6 +151,47 @@ def test_no_more_at_once_than_the_brake_lets(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert most_at_once(small(hosts, vms, share)) == most
+
+
+def resumed(folder: Path, run: str, at: float, *seen: Event) -> Campaign:
+    """A campaign that has just come to a testbed, on which there were such faults."""
+    own = folder / f"ci-{run}"
+    grip = Grip(Testbed(Run(own))) if own.exists() else knowing(own, small(2, 2))
+    campaign = Campaign(grip, Asked(("poweroff",), 9, folder), print)
+    claim(campaign.asked, "ci")
+    campaign.come(at)
+    events.add(grip.events_file, seen)
+    return campaign
+
+
+def fault(at: float, of: str, kind: Kind = Kind.FAULT) -> Event:
+    return Event(at, kind, of, {"fault": "ssh"})
+
+
+def crashed(at: float, number: int) -> Trial:
+    return replace(lost(number), crash=Crash("vrt1", at, 50.0))
+
+
+def test_a_campaign_that_is_killed_keeps_the_marks_of_its_crashes(tmp_path: Path) -> None:
+    """None of these has come to its own end. The second testbed has no fault of the first."""
+    campaign = resumed(tmp_path, "aa", 100.0, fault(50.0, "alfa2"), fault(110.0, "alfa1"))
+    campaign.keep(crashed(105.0, 0))
+    campaign = resumed(tmp_path, "aa", 200.0, fault(180.0, "alfa1", Kind.HEAL))
+    campaign.keep(crashed(205.0, 1))
+    campaign = resumed(tmp_path, "bb", 400.0, fault(410.0, "alfa1"))
+    campaign.keep(crashed(405.0, 2))
+    marks = events.read(tmp_path / MARKS)
+    assert campaign_spans(marks, [155.0, 255.0, 455.0]) == [
+        Span("alfa2: ssh", 100.0, 255.0),
+        Span("alfa1: ssh", 110.0, 180.0),
+        Span("alfa1: ssh", 410.0, 455.0),
+    ]
+
+
+def test_a_campaign_without_a_crash_begins_anew(tmp_path: Path) -> None:
+    resumed(tmp_path, "aa", 100.0)
+    resumed(tmp_path, "aa", 200.0)
+    assert [each.time for each in events.read(tmp_path / MARKS)] == [200.0]
 
 
 def test_the_reports_have_what_the_simulator_foretells(tmp_path: Path) -> None:

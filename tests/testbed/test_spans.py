@@ -7,7 +7,7 @@ from typing import Any
 
 from threerc.testbed import events
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.spans import Clock, Span, lanes, spans, struck
+from threerc.testbed.spans import Clock, Span, campaign_spans, lanes, spans, struck
 
 
 def event(time: float, kind: Kind, of: str, fault: str, **detail: Any) -> Event:
@@ -51,7 +51,46 @@ def test_marks_are_kept_over_several_runs_of_a_campaign_and_none_twice(tmp_path:
     assert events.read(kept) == SEEN
 
 
+def came(time: float, run: str) -> Event:
+    return Event(float(time), Kind.NOTE, "*", {"run": run})
+
+
+TWO_TESTBEDS = [
+    event(10, Kind.FAULT, "*", "dns", run="aa"),
+    came(40, "aa"),
+    event(50, Kind.FAULT, "one", "ssh", run="aa"),
+    came(60, "aa"),
+    event(70, Kind.FAULT, "two", "power", run="bb"),
+    event(75, Kind.HEAL, "two", "power", run="bb"),
+    event(80, Kind.FAULT, "one", "ssh", run="bb"),
+    came(100, "bb"),
+    event(120, Kind.HEAL, "one", "ssh", run="bb"),
+]
+
+
+def test_faults_end_with_their_testbed_and_begin_with_the_campaign() -> None:
+    """One testbed went down while they lasted, and another was struck before it was used."""
+    assert campaign_spans(TWO_TESTBEDS, [45, 66, 130]) == [
+        Span("dns", 40, 66),
+        Span("one: ssh", 50, 66),
+        Span("one: ssh", 100, 120),
+    ]
+
+
+def test_what_lasts_ends_with_the_last_crash() -> None:
+    assert campaign_spans(TWO_TESTBEDS[:3], [45, 66]) == [
+        Span("dns", 40, 66),
+        Span("one: ssh", 50, 66),
+    ]
+    assert campaign_spans([], [45, 66]) == []
+
+
 def test_the_time_in_which_nobody_ran_the_campaign_is_left_out() -> None:
-    clock = Clock([100_000, 1000, 1600, 100_300])
+    clock = Clock([(100_000, 100_300), (1000, 1600)])
     times = (1000, 1300, 1600, 100_000, 100_300)
     assert [clock.seconds(each) for each in times] == [0, 300, 600, 660, 960]
+
+
+def test_a_crash_or_a_fault_that_lasts_long_is_no_gap() -> None:
+    clock = Clock([(1000, 4000), (1100, 1200), (3900, 3950), (9000, 9100)])
+    assert [clock.seconds(each) for each in (1000, 3950, 4000, 9000)] == [0, 2950, 3000, 3060]
