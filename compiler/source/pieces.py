@@ -28,12 +28,18 @@ SMALLEST: Final = 1 << 18
 """Characters; smaller files are quickly read."""
 _ENTRIES: Final = 512
 """How many entries a piece has, on the average."""
+_KEY: Final = 24
+"""How many characters of an entry say whether a piece begins with it."""
 _MOST_OLD: Final = 2
 """For each piece of the file, how many that are in it no more are kept."""
-_HEADER: Final = re.compile(rf"^{SECTION}:[ \t]*(?:#.*)?$", re.MULTILINE)
-_FIRST: Final = re.compile(r"^( +)(?=[^\s#])", re.MULTILINE)
-_NEXT: Final = re.compile(r"^(?=[^\s#])", re.MULTILINE)
-_ALIAS: Final = re.compile(r"(?:^|[\s\[{,])\*[^\s*/]", re.MULTILINE)
+# Each begins with a text that is quickly looked for.
+_HEADER: Final = re.compile(rf"\n{SECTION}:[ \t]*(?:#.*)?(?=\n)")
+_FIRST: Final = re.compile(r"\n( +)(?=[^\s#])")
+_NEXT: Final = re.compile(r"\n(?=[^\s#])")
+_STAR: Final = re.compile(r"\*[^\s*/]")
+_BEFORE_ALIAS: Final = " \t\n[{,"
+_OTHER_BREAKS: Final = "\r\x85\u2028\u2029"
+"""What ends a line to YAML besides the line feed."""
 
 
 class Cut(NamedTuple):
@@ -47,25 +53,32 @@ class Cut(NamedTuple):
 def cut(text: str) -> Cut | None:
     """The pieces of a file; None where it is written in another way than most are."""
     headers = list(_HEADER.finditer(text))
-    if len(headers) != 1 or _ALIAS.search(text):
+    if len(headers) != 1 or _has_alias(text) or any(each in text for each in _OTHER_BREAKS):
         return None
-    start = headers[0].end() + 1
+    start = headers[0].end()
     found = _NEXT.search(text, start)
-    end = found.start() if found else len(text)
-    body = text[start:end]
-    rest = f"{text[:start]}{chr(10) * body.count(chr(10))}{text[end:]}"
-    return Cut(rest, text.count("\n", 0, start), list(_pieces(body)))
+    body = text[start : found.start() + 1 if found else len(text)]
+    rest = f"{text[:start]}{chr(10) * body.count(chr(10))}{text[start + len(body) :]}"
+    return Cut(rest, text.count("\n", 0, start) + 1, list(_pieces(body)))
+
+
+def _has_alias(text: str) -> bool:
+    """Whether there may be an alias: what it stands for can be in another piece."""
+    stars = (star.start() for star in _STAR.finditer(text))
+    return any(at == 0 or text[at - 1] in _BEFORE_ALIAS for at in stars)
 
 
 def _pieces(body: str) -> Iterator[str]:
+    """The pieces of a section, which begins with the end of the line before it."""
     first = _FIRST.search(body)
     if first is None:
         return
     start = 0
-    for entry in re.finditer(rf"^ {{{len(first[1])}}}[^\s#].*$", body, re.MULTILINE):
-        if zlib.crc32(entry[0].encode()) % _ENTRIES == 0 and entry.start() > start:
-            yield body[start : entry.start()]
-            start = entry.start()
+    for entry in re.finditer(rf"\n {{{len(first[1])}}}(?=[^\s#])", body):
+        at, end = entry.span()
+        if at > start and zlib.crc32(body[end : end + _KEY].encode()) % _ENTRIES == 0:
+            yield body[start : at + 1]
+            start = at + 1
     yield body[start:]
 
 

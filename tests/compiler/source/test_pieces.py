@@ -144,3 +144,16 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, kept: Path, damage: bytes)
     files[0].unlink()
     assert said(path) == whole
     assert files[0].read_bytes() == good
+
+
+@given(lines.map("".join), st.sampled_from(["", "service_hosts: {}\n", "# the end"]))
+def test_all_of_a_file_is_in_its_pieces(text: str, after: str) -> None:
+    whole = f"{HEAD}worker_nodes:\n{text}{after}"
+    parts = pieces.cut(whole)
+    if parts is not None:
+        assert parts.rest.count("\n") == whole.count("\n")
+        assert whole.startswith(f"{HEAD}worker_nodes:{''.join(parts.pieces)}")
+        assert all(each.endswith("\n") for each in parts.pieces[:-1])
+        assert parts.rest.replace("\n", "") in whole.replace("\n", "").replace(
+            "".join(parts.pieces).replace("\n", ""), "", 1
+        )
