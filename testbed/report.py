@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import cycle
 from typing import Any, Final
 
 from threerc.runtime.simulation.campaign import PARTS, Campaign
@@ -26,7 +27,18 @@ from threerc.testbed.trials import Trial
 
 _FORETOLD: Final = "#5a9e5a"
 _STRUCK: Final = "#c0392b"
-_COLOURS: Final = ("#1f4e79", "#7aa6c2", "#b5cfe0", "#e2b76b", "#c0392b", "#5a9e5a")
+_PARTS: Final = ("#1f4e79", "#7aa6c2", "#b5cfe0", "#e2b76b", "#c0392b", "#5a9e5a")
+_FAULTS: Final = (
+    ("#0072b2", "o"),
+    ("#e69f00", "s"),
+    ("#009e73", "^"),
+    ("#cc79a7", "D"),
+    ("#56b4e9", "v"),
+    ("#000000", "P"),
+)
+"""Colours and shapes of faults, told apart by those too who see no red or green (Okabe, Ito)."""
+_ENOUGH: Final = 20
+"""Crashes that recovered; the shape of fewer says nothing, and no curve is laid over them."""
 _LINES: Final = 40
 """Of each log of a trial that went wrong."""
 
@@ -39,6 +51,7 @@ def measured(trials: Sequence[Trial], foretold: dict[str, Campaign]) -> dict[str
         "faults": {
             fault: _figures(own, foretold.get(fault)) for fault, own in _by_fault(trials).items()
         },
+        "machines": _machines(trials, foretold),
         "wrong": [
             {"number": t.number, "fault": t.fault, "vm": t.crash.vm, "wrong": list(_wrong(t))}
             for t in trials
@@ -62,6 +75,27 @@ def _figures(trials: Sequence[Trial], foretold: Campaign | None) -> dict[str, An
     if foretold is not None and foretold.times:
         told = figures(foretold)
         found["simulated"] = {"mean": told["mean"], "sigma": told["sigma"], "parts": told["parts"]}
+    return found
+
+
+def _machines(
+    trials: Sequence[Trial], foretold: dict[str, Campaign]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By fault and machine, since these have other steps, and not all are struck as often: how many
+    recovered and their mean, measured and simulated.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for fault, own in _by_fault(trials).items():
+        theirs = foretold[fault].crashes if fault in foretold else []
+        ours = [trial.crash for trial in own]
+        found[fault] = {
+            vm: {
+                name: {"crashes": len(times), "mean": round(statistics.fmean(times), 3)}
+                for name, crashes in (("measured", ours), ("simulated", theirs))
+                if (times := [c.total for c in crashes if c.vm == vm and c.total is not None])
+            }
+            for vm in sorted({crash.vm for crash in ours})
+        }
     return found
 
 
@@ -105,10 +139,10 @@ def html(
     """
     found = measured(trials, foretold)
     parts = [f"<p>{escape(about)}</p>", _summary(found)]
-    if any(trial.crash.total is not None for trial in trials):
+    if trials:
         parts.append(over_the_run(trials, others))
     for fault, own in _by_fault(trials).items():
-        parts += _fault(fault, own, foretold.get(fault), found["faults"][fault])
+        parts += _fault(own, foretold.get(fault), found)
     parts += [_story(trial) for trial in trials if not trial.good]
     return page("Recovery times of real crashes", parts)
 
@@ -134,24 +168,44 @@ def _summary_row(fault: str, found: dict[str, Any]) -> str:
 
 
 def _fault(
-    fault: str, trials: Sequence[Trial], foretold: Campaign | None, found: dict[str, Any]
+    trials: Sequence[Trial], foretold: Campaign | None, data: dict[str, Any]
 ) -> Iterator[str]:
+    fault = trials[0].fault
+    found, machines = data["faults"][fault], data["machines"][fault]
     yield f"<h2>{escape(fault)}: {found['crashes']} crashes</h2>"
     if "mean" not in found:
         yield "<p>None of them recovered.</p>"
         return
     times = [trial.crash.total for trial in trials if trial.crash.total is not None]
     label = f"measured: {len(times)} crashes"
-    yield histogram(times, f"Recovery from {fault}", label, _curves(found))
+    curves = _curves(found) if len(times) >= _ENOUGH else ()
+    yield histogram(times, f"Recovery from {fault}", label, curves)
     yield made_of(fault, found, foretold)
     by = ", ".join(f"{escape(step)} {count}" for step, count in found["recovered_by"].items())
     rows = [
-        ("mean, sigma", f"{found['mean']:.1f} s, {found['sigma']:.1f} s"),
+        *(
+            (f"mean, sigma{of}", f"{each['mean']:.1f} s, {each['sigma']:.1f} s")
+            for of, each in (
+                ("", found),
+                (" in the simulator", found.get("simulated")),
+                (" in the thesis, 7.13", found.get("thesis")),
+            )
+            if each
+        ),
         ("shortest, longest", f"{found['min']:.0f} s, {found['max']:.0f} s"),
         *((f"{key} % within", f"{value:.0f} s") for key, value in found["percentiles"].items()),
         ("recovered by", by),
+        *_machine_rows(machines),
     ]
     yield table(rows)
+
+
+def _machine_rows(machines: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for vm, each in machines.items():
+        told = ", ".join(
+            f"{name} {own['mean']:.1f} s of {own['crashes']}" for name, own in each.items()
+        )
+        yield f"mean of {escape(vm)}", told or "never recovered"
 
 
 def _curves(found: dict[str, Any]) -> Iterator[Curve]:
@@ -169,20 +223,26 @@ def _curves(found: dict[str, Any]) -> Iterator[Curve]:
 def over_the_run(trials: Sequence[Trial], others: Sequence[Span] = ()) -> str:
     """When each crash was and how long recovery took, as SVG.
 
-    `others` are the faults of hosts and services meanwhile: a lane below for each.
+    One that did not recover has a cross at the bottom. `others` are the faults of hosts and
+    services meanwhile: a lane below for each.
     """
-    recovered = [(t, t.crash.total) for t in trials if t.crash.total is not None]
     lasting = [(t.crash.at, t.crash.at + (t.crash.total or 0.0)) for t in trials]
     clock = Clock([*lasting, *((each.begin, each.end) for each in others)])
     drawing = Drawing("Each crash of the run", "minutes of the run", "recovery time, seconds")
-    for fault, colour in zip(_by_fault(trials), _COLOURS * len(trials), strict=False):
-        own = [(trial, total) for trial, total in recovered if trial.fault == fault]
+    for (fault, all_of_it), (colour, shape) in zip(_by_fault(trials).items(), cycle(_FAULTS)):
+        own = [(t.crash.at, t.crash.total) for t in all_of_it if t.crash.total is not None]
         drawing.axes.scatter(
-            [clock.seconds(trial.crash.at) / 60 for trial, _ in own],
+            [clock.seconds(at) / 60 for at, _ in own],
             [total for _, total in own],
-            s=14,
+            s=18,
             color=colour,
+            marker=shape,
             label=fault,
+        )
+    lost = [clock.seconds(trial.crash.at) / 60 for trial in trials if trial.crash.total is None]
+    if lost:
+        drawing.axes.scatter(
+            lost, [0.0] * len(lost), color=_STRUCK, marker="x", clip_on=False, label="not recovered"
         )
     drawing.axes.set_ylim(bottom=0)
     if others:
@@ -204,7 +264,7 @@ def made_of(fault: str, found: dict[str, Any], foretold: Campaign | None) -> str
         bars["simulated"] = found["simulated"]["parts"]
     for row, parts in enumerate(bars.values()):
         left = 0.0
-        for part, colour in zip(PARTS, _COLOURS, strict=True):
+        for part, colour in zip(PARTS, _PARTS, strict=True):
             width = parts[part]["mean"]
             label = WORDS[part] if row == 0 else None
             drawing.axes.barh(row, width, left=left, color=colour, label=label, height=0.6)

@@ -67,6 +67,34 @@ def test_the_figures() -> None:
     ]
 
 
+def test_the_means_of_each_machine_beside_the_simulators() -> None:
+    """Machines have other steps, and are not struck as often as simulated ones."""
+    found = measured([*trials(), lost(40)], foretold())["machines"]
+    assert set(found) == {"poweroff", "erase-boot"}
+    assert found["poweroff"]["lcg"] == {}
+    own = found["poweroff"]["gridce"]
+    assert (own["measured"]["crashes"], own["simulated"]["crashes"]) == (30, 200)
+    assert 130 < own["measured"]["mean"] < 170
+    assert "simulated" not in found["erase-boot"]["gridce"]
+    page = html([*trials(), lost(40)], foretold(), "")
+    assert f"measured {own['measured']['mean']:.1f} s of 30, simulated " in page
+    assert "<td>mean of lcg</td>" in page
+
+
+def test_no_curve_is_laid_over_a_few_crashes() -> None:
+    """They are in the table."""
+    few = html([*trials(8), lost(8)], foretold(), "")
+    assert "Gaussian fit" not in few
+    assert "thesis, 7.13: 181 s" not in few
+    assert "<td>mean, sigma in the thesis, 7.13</td>" in few
+    assert "Gaussian fit" in html(trials(), foretold(), "")
+
+
+def test_a_crash_that_did_not_recover_is_in_the_picture_of_the_run() -> None:
+    assert html([*trials(8), lost(8)], {}, "").count(">not recovered<") == 1
+    assert ">not recovered<" not in html(trials(8), {}, "")
+
+
 def test_the_page_tells_all_of_it_and_nothing_of_it_is_markup() -> None:
     page = html([*trials(), lost(40)], foretold(), "sns-pisa, two cores, profile thesis")
     assert page.count("<svg") == 5
@@ -78,7 +106,9 @@ def test_the_page_tells_all_of_it_and_nothing_of_it_is_markup() -> None:
 
 
 def test_a_campaign_of_which_nothing_recovered_has_a_page_too() -> None:
-    assert "None of them recovered" in html([lost(0)], {}, "")
+    page = html([lost(0)], {}, "")
+    assert "None of them recovered" in page
+    assert ">not recovered<" in page
 
 
 def test_faults_of_hosts_and_services_have_a_lane_each_below_the_run() -> None:
