@@ -20,9 +20,10 @@ import pytest
 from tests.lab import requires_real
 from tests.real.test_dualboot import boot_sector
 from threerc.testbed import trials
-from threerc.testbed.campaign import Asked, Campaign
-from threerc.testbed.events import Event, Kind
+from threerc.testbed.campaign import MARKS, Asked, Campaign
+from threerc.testbed.events import Event, Kind, read
 from threerc.testbed.site import RunningSite
+from threerc.testbed.spans import campaign_spans
 from threerc.testbed.trials import Trial
 
 pytestmark = requires_real()
@@ -58,12 +59,18 @@ def has_looked(site: RunningSite, controller: str, since: float) -> bool:
 def test_a_campaign_that_is_killed_and_one_that_is_interrupted(
     site: RunningSite, tmp_path: Path
 ) -> None:
-    """What has been crashed is not crashed again; what was under way does not count."""
+    """What has been crashed is not crashed again; what was under way does not count.
+
+    That nobody could reach a service host by ssh meanwhile is kept for the report's picture.
+    """
+    site.crash("two", "ssh")
     before, begun = len(site.log()), time.time()
     file = tmp_path / "history.jsonl"
     with campaign(site, 2, tmp_path) as first:
         until(lambda: len(trials.resume(file)) == 1, "the first crash's end", WITHIN)
         first.kill()
+    assert [span.label for span in campaign_spans(read(tmp_path / MARKS), [])] == ["two: ssh"]
+    site.host("two").heal()
     (trial,) = trials.resume(file)
     assert trial.good
     assert [event.of for event in struck(site, begun)] == [trial.crash.vm]
