@@ -86,6 +86,7 @@ def _run_or_entries(section: Mapping, keys: list[str]) -> Items:
     entries = [section[key] for key in keys]
     settings = {key: value for key, value in entries[0].items() if key not in _OWN}
     macs = _checked(_MACS, [each["mac"] for each in entries])
+    keys = _checked(_NAMES, keys)
     return [Run(keys, _bits(each["address"] for each in entries), macs, settings)]
 
 
@@ -135,6 +136,8 @@ class Gathered:
         # A range of one name, which can be overridden by an entry of that name.
         key = _LAST_NUMBER.sub(r"[\1]", name) if ranged else name
         self._keep(key, run.first(self.rest))
+        if name in self.runs:
+            raise Uneven
         if len(run.names) > 1:
             self.runs[name] = run
 
@@ -149,7 +152,7 @@ class Gathered:
         Raises Uneven where a node is not plain, or a name is not the only one.
         """
         names = [name for run in self.runs.values() for name in run.names]
-        own = set(_checked(_NAMES, names))
+        own = set(names)
         taken = {name for kind in KINDS for name in getattr(site, kind)}
         if len(own) < len(names) or not own.isdisjoint(taken - self.runs.keys()):
             raise Uneven
@@ -171,7 +174,7 @@ def _range(key: str, own: Any) -> Run | None:
     """A range as a run; None where it cannot be one."""
     if _shape(own) is None:
         return None
-    names = _expanded(key)
+    names = _checked(_NAMES, _expanded(key))
     try:
         bits = ranges.address_numbers(own["address"], len(names))
         macs = ranges.macs(own["mac"], len(names))

@@ -85,6 +85,8 @@ def _together(
         loaded = _one_by_one(gathered.document(top), [], folder)
         if loaded.site is None or loaded.findings:
             return None
+        if not all(_is_alone(loaded.explainer.origin(name)) for name in gathered.runs):
+            return None
         site = loaded.site.model_copy(update={SECTION: gathered.farm(loaded.site)})
     except Uneven:
         return None
@@ -95,6 +97,11 @@ def _together(
         return every().get(name) if name in site.worker_nodes else near(name)
 
     return replace(loaded, site=site, explainer=Explainer(top, origin, Site))
+
+
+def _is_alone(origin: Origin | None) -> bool:
+    """Whether a host has one entry of its own: what overrides another says nothing of others."""
+    return origin is not None and sum(not group for group, _ in origin.layers) == 1
 
 
 def _one_by_one(top: Mapping, findings: list[Finding], folder: Path) -> Loaded:

@@ -18,6 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pydantic
+import yaml
+
 from threerc.compiler import cache as kept
 from threerc.compiler.findings import Rejected
 from threerc.compiler.source import alike, document
@@ -147,12 +150,15 @@ def _digest(piece: str) -> str:
     return hashlib.blake2b(piece.encode(), digest_size=16, key=_reader()).hexdigest()
 
 
+_READERS: Final = ("document.py", "alike.py", "pieces.py", "ranges.py", "../model/types.py")
+
+
 @cache
 def _reader() -> bytes:
     """What tells one version of all that reads a piece from another."""
-    found = hashlib.blake2b(digest_size=16)
-    for name in ("document.py", "alike.py", "pieces.py"):
-        found.update(Path(__file__).with_name(name).read_bytes())
+    found = hashlib.blake2b(f"{yaml.__version__} {pydantic.VERSION}".encode(), digest_size=16)
+    for path in _READERS:
+        found.update(Path(__file__).parent.joinpath(path).read_bytes())
     return found.digest()
 
 

@@ -126,7 +126,22 @@ def singles(draw: st.DrawFn) -> str:
     return "".join(lines)
 
 
-nodes = st.lists(st.one_of(ranges(), singles()), min_size=1, max_size=4).map("".join)
+@st.composite
+def lists(draw: st.DrawFn) -> str:
+    """A range of two nodes that need not follow each other."""
+    first = draw(number)
+    second = first + draw(st.integers(1, 9))
+    at = draw(st.sampled_from([1, 60, 100]))
+    mac = f'"02:00:00:00:00:{first:02x}-02:00:00:00:00:{first + 1:02x}"'
+    address = f"10.0.0.{at + first}-10.0.0.{at + first + 1}"
+    return entry(f"wn[{first:02},{second:02}]", address, mac, draw(own))
+
+
+rows = st.lists(number, max_size=3, unique=True).map(
+    lambda found: "".join(f"wn{n:02},10.0.0.{n + 1},02:00:00:00:01:{n:02x},old\n" for n in found)
+)
+"""Lines of an inventory, which single entries can override."""
+nodes = st.lists(st.one_of(ranges(), singles(), lists()), min_size=1, max_size=4).map("".join)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,11 +149,20 @@ nodes = st.lists(st.one_of(ranges(), singles()), min_size=1, max_size=4).map("".
     nodes,
     st.sampled_from(["", "defaults: {worker_nodes: {os: old}}\n"]),
     st.sampled_from(["", "dhcp: {server: kea}\n", "dns: {hinfo: none}\n"]),
+    rows,
 )
 def test_nobody_can_tell_how_nodes_were_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, defaults: str, more: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    defaults: str,
+    more: str,
+    csv: str,
 ) -> None:
     path = tmp_path / "site.yaml"
+    if csv:
+        (tmp_path / "hosts.csv").write_text(f"name,address,mac,os\n{csv}")
+        more += "inventories: [{file: hosts.csv, section: worker_nodes}]\n"
     path.write_text(f"{HEAD}{defaults}{more}worker_nodes:\n{text}")
     with monkeypatch.context() as patch:
         patch.setattr(load, "_together", lambda *_: None)
@@ -182,3 +206,51 @@ def test_a_node_with_an_entry_of_its_own_leaves_its_range(tmp_path: Path) -> Non
     assert site.worker_nodes["wn07"].os == "old"
     assert str(site.worker_nodes["wn07"].address) == "10.0.0.107"
     assert list(site.worker_nodes)[6] == "wn07"
+
+
+def alike_nodes(first: int, last: int) -> str:
+    """Single entries that are alike."""
+    return "".join(
+        entry(f"wn{n:02}", f"10.0.0.{n}", f'"02:00:00:00:00:{n:02x}"', [])
+        for n in range(first, last + 1)
+    )
+
+
+def test_what_an_inventory_says_of_one_node_is_not_said_of_others(tmp_path: Path) -> None:
+    (tmp_path / "hosts.csv").write_text("name,os,boot\nwn02,old,install\n")
+    inventory = "inventories: [{file: hosts.csv, section: worker_nodes}]\n"
+    path = tmp_path / "site.yaml"
+    path.write_text(f"{HEAD}{inventory}worker_nodes:\n{alike_nodes(2, 40)}")
+    site = load.load(path).site
+    assert site is not None
+    assert [name for name, host in site.worker_nodes.items() if host.os] == ["wn02"]
+
+
+def test_a_range_in_another_piece_keeps_its_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pieces, "SMALLEST", 0)
+    mac = '"02:00:00:00:01:01-02:00:00:00:01:02"'
+    pair = entry("wn[02,60]", "10.0.0.101-10.0.0.102", mac, ["os: by-hand"])
+    path = tmp_path / "site.yaml"
+    for cut in (1, 2, 10**9):
+        monkeypatch.setattr(pieces, "_ENTRIES", cut)
+        path.write_text(f"{HEAD}worker_nodes:\n{pair}{alike_nodes(2, 40)}")
+        for _ in ("read", "recalled"):
+            site = load.load(path).site
+            assert site is not None
+            assert len(site.worker_nodes) == 40
+            own = [name for name, host in site.worker_nodes.items() if host.os == "by-hand"]
+            assert sorted(own) == ["wn02", "wn60"]
+
+
+def test_a_name_that_is_none_is_a_finding_in_a_large_file_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pieces, "SMALLEST", 0)
+    path = tmp_path / "site.yaml"
+    path.write_text(f"{HEAD}worker_nodes:\n{alike_nodes(2, 40)}".replace("  wn05:", '  "wn 05":'))
+    for _ in ("read", "recalled"):
+        assert [finding.rule for finding in load.load(path).findings] == ["host-name"]
