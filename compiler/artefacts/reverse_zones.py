@@ -47,6 +47,7 @@ class _Area:
 
     @property
     def zone(self) -> str:
+        """The name of its zone."""
         return f"{self.label}.{_zone_name(self.parent)}" if self.parent else _zone_name(self.prefix)
 
 

@@ -31,6 +31,7 @@ class _Name(NamedTuple):
                 return f"alias `{self.text}` of {self.host.name}"
 
     def problem(self, message: str) -> Problem:
+        """What is wrong with it, at its place."""
         match self.of:
             case None:
                 return Problem(path_of(self.host), f"{self} {message}", key=True)
