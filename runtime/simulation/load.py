@@ -14,7 +14,7 @@ from threerc.runtime import records
 from threerc.runtime.config import ConfigError, ControllerConfig
 from threerc.runtime.config import load as load_config
 from threerc.runtime.simulation import brief
-from threerc.runtime.simulation.faults import FAULTS, SITE
+from threerc.runtime.simulation.faults import FAULTS, HOST, SITE, SWITCH
 from threerc.runtime.simulation.faults.base import kinds
 from threerc.runtime.simulation.operators import COMMANDS
 from threerc.runtime.simulation.scenario import CommandEntry, FaultEntry, Scenario
@@ -117,15 +117,18 @@ def strangers(scenario: Scenario, config: ControllerConfig) -> Iterator[tuple[Lo
 
 
 def _fault(entry: FaultEntry, config: ControllerConfig) -> Iterator[str]:
-    found = [FAULTS[entry.fault, SITE]] if (entry.fault, SITE) in FAULTS else []
-    for name in entry.of if not found else ():
+    site = FAULTS.get((entry.fault, SITE))
+    found = [site] if site else []
+    for name in entry.of:
         there = kinds(config, name)
         fault = next((FAULTS[entry.fault, k] for k in there if (entry.fault, k) in FAULTS), None)
-        if fault is None:
+        if site and entry.fault != SWITCH:
+            yield f"{entry.fault} strikes the whole site, and takes no `of`: {name}"
+        elif fault is None and not (site and HOST in there):
             yield f"{entry.fault} cannot strike {name}" if there else f"{name} is none of the site"
-        else:
+        elif fault is not None:
             found.append(fault)
-    if not entry.of and not found:
+    if not entry.of and (not site or entry.fault == SWITCH):
         yield f"{entry.fault} needs `of`"
     for fault in found[:1]:
         known = {*fault.options, *(("mode",) if fault.modes else ())}

@@ -11,10 +11,10 @@ from threerc.runtime.simulation.faults.base import CONTROLLER, HOST, SITE, VM, F
 from threerc.runtime.simulation.faults.controller import CONTROLLER_FAULTS
 from threerc.runtime.simulation.faults.host import HOST_FAULTS
 from threerc.runtime.simulation.faults.monitor import MONITOR_FAULTS
-from threerc.runtime.simulation.faults.site import SITE_FAULTS
+from threerc.runtime.simulation.faults.site import SITE_FAULTS, SWITCH
 from threerc.runtime.simulation.faults.vm import VM_FAULTS
 
-__all__ = ["CONTROLLER", "FAULTS", "HOST", "NAMES", "SITE", "VM", "Fault"]
+__all__ = ["CONTROLLER", "FAULTS", "HOST", "NAMES", "SITE", "SWITCH", "VM", "Fault"]
 
 _ALL: Final = (*VM_FAULTS, *HOST_FAULTS, *MONITOR_FAULTS, *CONTROLLER_FAULTS, *SITE_FAULTS)
 FAULTS: Final = {(fault.name, fault.of): fault for fault in _ALL}

@@ -8,6 +8,9 @@ from threerc.runtime.simulation.faults.base import SITE, Begin, End, Fault, Opti
 from threerc.runtime.simulation.guests import DEAD, EMPTY, NO_BOOT, OK, STALE
 from threerc.runtime.simulation.simulation import Simulation
 
+SWITCH: Final = "switch"
+"""The one of them that strikes hosts: those of which it is the switch."""
+
 
 def _service(name: str) -> tuple[Begin, End]:
     def begin(simulation: Simulation, _name: str, options: Options) -> None:
@@ -74,7 +77,7 @@ SITE_FAULTS: Final = (
         modes=("lost", "full"),
     ),
     Fault(
-        "switch",
+        SWITCH,
         SITE,
         "The hosts in `of` only reach one another.",
         _switch,

@@ -47,6 +47,19 @@ def test_a_brief_site_is_completed(tmp_path: Path) -> None:
         ("faults: [{at: noon, fault: panic, of: web}]", ": faults.0.at: not a time such as"),
         ("faults: [{at: '10:00:00', fault: panic, of: p1}]", ": faults.0: panic cannot strike p1"),
         ("faults: [{at: '10:00:00', fault: panic}]", ": faults.0: panic needs `of`"),
+        ("faults: [{at: '10:00:00', fault: switch}]", ": faults.0: switch needs `of`"),
+        (
+            "faults: [{at: '10:00:00', fault: switch, of: sw1}]",
+            ": faults.0: sw1 is none of the site",
+        ),
+        (
+            "faults: [{at: '10:00:00', fault: switch, of: web}]",
+            ": faults.0: switch cannot strike web",
+        ),
+        (
+            "faults: [{at: '10:00:00', fault: dns, of: p1}]",
+            ": faults.0: dns strikes the whole site, and takes no `of`: p1",
+        ),
         (
             "faults: [{at: '10:00:00', fault: panic, of: web, until: '10:05:00'}]",
             ": faults.0: panic does not end by itself",
