@@ -67,7 +67,10 @@ class Keeper:
         return None if self._process is None else self._process.status
 
     async def start(self) -> None:
-        """Start it and wait until it serves; TestbedError if it does not, with its log's end."""
+        """Start it and wait until it serves; TestbedError if it does not, with its log's end.
+
+        Who stops it meanwhile ends the waiting.
+        """
         async with self._starting:
             if not self.running:
                 await self._start()
@@ -77,11 +80,13 @@ class Keeper:
             await self._prepare(command)
         offset = self.log.stat().st_size if self.log.exists() else 0
         await self._unwatch()
+        if self.stays_off:
+            return
         self._process = self._launch()
         self._watch = asyncio.create_task(self._watched(self._process))
         try:
             async with asyncio.timeout(self.daemon.seconds):
-                while not await self._serves(offset):
+                while not (self.stays_off or await self._serves(offset)):
                     self._must_run(self._process)
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
@@ -90,7 +95,13 @@ class Keeper:
             raise TestbedError(f"{self._name}: {what}\n{tail(self.log)}") from None
 
     async def permit(self, instead: Mapping[str, str]) -> None:
-        """Let it start again after `stop`, with other words in place of some of its command's."""
+        """Let it start again after `stop`, with other words in place of some of its command's.
+
+        TestbedError where its command has no such word.
+        """
+        unknown = sorted(instead.keys() - {*self.daemon.command})
+        if unknown:
+            raise TestbedError(f"{self._name}: its command has no {unknown[0]}")
         if instead != self._instead:
             await self.stop()
             self._instead = dict(instead)

@@ -174,6 +174,22 @@ def test_who_switches_on_what_comes_up_already_waits_for_that(lab: LabSpec) -> N
         assert (testbed.run.logs / "lab.log").read_text() == ""
 
 
+def test_who_stops_a_daemon_that_starts_ends_the_waiting_for_it(lab: LabSpec) -> None:
+    once = "echo >>/var/times; test $(wc -l </var/times) = 2 || touch /run/ready; exec sleep 1000"
+    ready = Ready("path", "/run/ready")
+    daemon = replace(SLEEP, command=("sh", "-c", once), ready=ready, seconds=60.0)
+    with tiny.running(tiny.with_daemons(lab, daemon)) as testbed, ThreadPoolExecutor() as pool:
+        testbed.power(FIRST, "off")
+        comes_up = pool.submit(testbed.power, FIRST, "on")
+        until(lambda: testbed.status()["capsules"][0]["power"] == "on")
+        until(lambda: testbed.execute(FIRST, "pgrep", "-f", "sleep 1000").rc == 0)
+        testbed.daemon(FIRST, "sleep", "off")
+        comes_up.result(10)
+        assert not runs_there(testbed, FIRST, "sleep")
+        testbed.daemon(FIRST, "sleep", "on")
+        assert runs_there(testbed, FIRST, "sleep")
+
+
 def test_power_is_cut_while_a_host_comes_up(lab: LabSpec) -> None:
     slow = "echo >>/var/times; test $(wc -l </var/times) != 2 || { touch /var/slow; sleep 60; }"
     daemon = replace(SLEEP, start=(("sh", "-c", slow),))
@@ -432,6 +448,11 @@ def test_what_nobody_knows_is_refused_in_words(testbed: Testbed) -> None:
             "daemon",
             {"capsule": FIRST, "daemon": "x", "state": "on", "instead": {}},
             "alfa01 has no daemon x",
+        ),
+        (
+            "daemon",
+            {"capsule": FIRST, "daemon": "sshd", "state": "on", "instead": {"/etc/x": "/etc/y"}},
+            "alfa01: sshd: its command has no /etc/x",
         ),
         ("switch", {"name": "x", "state": "up"}, r"no switch x \(there are: a, b\)"),
         ("card", {"host": FIRST, "card": "x", "state": "cut"}, "alfa01 has no cable to x"),
