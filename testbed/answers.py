@@ -26,13 +26,13 @@ _FEW: Final = 10
 """So many hosts are looked at: where the files are wrong, they are for all."""
 _ORIGIN: Final = re.compile(r"^\$ORIGIN (\S+)\.$", re.MULTILINE)
 _SERIAL: Final = re.compile(r"^\s*(\d+)\s*; serial$", re.MULTILINE)
-_RECORD: Final = re.compile(r"^([\w-]\S*)\s+(A|HINFO)\s+(\S.*)$", re.MULTILINE)
+_RECORD: Final = re.compile(r"^([\w-]\S*)\s+(A|AAAA|HINFO|PTR)\s+(\S.*)$", re.MULTILINE)
 _HOST: Final = re.compile(
     r'hardware ethernet ([0-9A-Fa-f:]{17}); fixed-address ([0-9.]+);|"hw-address": "'
     r'([0-9a-f:]{17})",\s*"ip-address": "([0-9.]+)"'
 )
-_BOOTS: Final = re.compile(r'filename "[^"]|"boot-file-name": "[^"]')
-_TYPES: Final = {"A": 1, "HINFO": 13}
+_BOOTS: Final = re.compile(r'(?:filename |"boot-file-name": )"([^"]+)"')
+_TYPES: Final = {"A": 1, "PTR": 12, "HINFO": 13, "AAAA": 28}
 _BOOT_FILE, _END, _PAD = 67, 255, 0
 _LARGE: Final = 1 << 17
 """Bytes: what is larger comes in as many blocks, and takes its time."""
@@ -66,14 +66,17 @@ def _records(zone: str, text: str) -> Iterator[str]:
 def _data(kind: str, value: str) -> bytes:
     if kind == "A":
         return socket.inet_aton(value)
+    if kind == "AAAA":
+        return socket.inet_pton(socket.AF_INET6, value)
+    if kind == "PTR":  # of a name in another zone, which nothing before it could shorten
+        return _labels(value.rstrip("."))
     words = [word.encode() for word in re.findall(r'"([^"]*)"', value)]
     return b"".join(bytes([len(word)]) + word for word in words)
 
 
 def _ask(name: str, kind: str) -> bytes:
     """All that named answers; nothing where it does not."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    question = labels + b"\0" + struct.pack(">HH", _TYPES[kind], 1)
+    question = _labels(name) + struct.pack(">HH", _TYPES[kind], 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker, suppress(OSError):
         asker.settimeout(asking.SECONDS)
         head = os.urandom(2) + struct.pack(">5H", 0, 1, 0, 0, 0)
@@ -82,11 +85,15 @@ def _ask(name: str, kind: str) -> bytes:
     return b""
 
 
+def _labels(name: str) -> bytes:
+    return b"".join(bytes([len(each)]) + each.encode() for each in name.split(".")) + b"\0"
+
+
 def dhcp(path: Path) -> Iterator[str]:
     """Of the hosts that it has reservations for: the address, and what to boot."""
     text = path.read_text(encoding="utf-8")
     hosts = [(mac or kea, address or other) for mac, address, kea, other in _HOST.findall(text)]
-    boots = _BOOTS.search(text) is not None
+    boots = {each.encode() for each in _BOOTS.findall(text)}
     for mac, address in islice(((m, a) for m, a in hosts if asking.is_near(a)), _FEW):
         message = next(asking.offers(mac, address), None)
         if message is None:
@@ -95,8 +102,11 @@ def dhcp(path: Path) -> Iterator[str]:
         told = socket.inet_ntoa(message[16:20])
         if told != address:
             yield f"DHCP offers {mac} {told}, not {address}"
-        if boots and not _boot_file(message):
+        file = _boot_file(message)
+        if boots and not file:
             yield f"DHCP tells {mac} no file to boot"
+        elif file and file not in boots:
+            yield f"DHCP tells {mac} to boot {file.decode(errors='replace')}, which no file says"
 
 
 def _boot_file(message: bytes) -> bytes:
