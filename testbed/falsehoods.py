@@ -1,10 +1,11 @@
 """A DHCP, TFTP or DNS server that lies: what it reads in place of its compiled files.
 
-    python -m threerc.testbed.falsehoods DAEMON MODE PATH
+    python -m threerc.testbed.falsehoods DAEMON MODE|off PATH
 
 Run in the server's capsule. It lays altered copies beside PATH, which the daemon is told in its
-command, and prints where they are. The daemon is the real one, and the compiled files stay as they
-are: controllers, operators and installers go on to change them, and the daemon says otherwise.
+command, and prints where they are; `off` takes them away. The daemon is the real one, and the
+compiled files stay as they are: controllers, operators and installers go on to change them, and the
+daemon says otherwise.
 """
 
 from __future__ import annotations
@@ -106,13 +107,31 @@ def formerly(address: str, network: IPv4Network, taken: set[str]) -> str:
 
 def lay(daemon: str, mode: str, path: Path) -> Path:
     """Lay what a daemon is to read in place of a path; where that is. Raises OSError."""
+    take_away(daemon, path)
     return _LAID[daemon](path, mode)
+
+
+def take_away(daemon: str, path: Path) -> None:
+    """Leave nothing of what `lay` has laid, if it has. Raises OSError."""
+    copy = _copy(daemon, path)
+    if copy.is_dir():
+        shutil.rmtree(copy)
+    else:
+        copy.unlink(missing_ok=True)
+
+
+def _copy(daemon: str, path: Path) -> Path:
+    """Where its lies are: a folder, or dhcpd's one file."""
+    return {
+        "named": path.parent / _LIE,
+        "dhcpd": path.with_name(f"{_LIE}-{path.name}"),
+        "tftpd": path.with_name(f"{path.name}.{_LIE}"),
+    }[daemon]
 
 
 def _named(path: Path, mode: str) -> Path:
     """All of its folder, since its files name one another by their paths."""
-    folder, copy = path.parent, path.parent / _LIE
-    shutil.rmtree(copy, ignore_errors=True)
+    folder, copy = path.parent, _copy("named", path)
     shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(_LIE))
     for file in _files(copy):
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
@@ -126,7 +145,7 @@ def _named(path: Path, mode: str) -> Path:
 
 
 def _dhcpd(path: Path, mode: str) -> Path:
-    copy = path.with_name(f"{_LIE}-{path.name}")
+    copy = _copy("dhcpd", path)
     shutil.copy2(path, copy)
     copy.write_text(dhcp(path.read_text(encoding="utf-8"), mode), encoding="utf-8")
     return copy
@@ -134,8 +153,7 @@ def _dhcpd(path: Path, mode: str) -> Path:
 
 def _tftpd(path: Path, mode: str) -> Path:
     """The tree as it is now, which is that of former times soon; or with nothing in its files."""
-    copy = path.with_name(f"{path.name}.{_LIE}")
-    shutil.rmtree(copy, ignore_errors=True)
+    copy = _copy("tftpd", path)
     shutil.copytree(path, copy, symlinks=True)
     for file in _files(copy) if mode == EMPTY else ():
         file.write_bytes(b"")
@@ -153,5 +171,13 @@ def _files(folder: Path) -> Iterator[Path]:
     return (each for each in folder.rglob("*") if each.is_file() and not each.is_symlink())
 
 
+def main(daemon: str, mode: str, path: Path) -> None:
+    """Lay them, and print where, or take them away."""
+    if mode == "off":
+        take_away(daemon, path)
+    else:
+        print(lay(daemon, mode, path))  # noqa: T201
+
+
 if __name__ == "__main__":
-    print(lay(sys.argv[1], sys.argv[2], Path(sys.argv[3])))  # noqa: T201
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -172,12 +172,20 @@ class Grip:
         words = ("end",) if mode is None else ("begin", mode, *silent)
         self._succeed(host, *program, *words)
 
-    def mislead(self, host: str, daemon: str, mode: str) -> None:
-        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py; `service` ends it."""
+    def mislead(self, host: str, daemon: str, mode: str | None) -> None:
+        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py, or not (None).
+
+        Its host has to be on; of one that is off, the lies are not read any more, and stay there.
+        """
         path = self._read_by(host, daemon)
-        program = (sys.executable, "-P", "-m", "threerc.testbed.falsehoods")
-        other = self._succeed(host, *program, daemon, mode, path).strip()
-        self.testbed.daemon(host, daemon, "on", {path: other})
+        program = (sys.executable, "-P", "-m", "threerc.testbed.falsehoods", daemon)
+        if mode is not None:
+            other = self._succeed(host, *program, mode, path).strip()
+            self.testbed.daemon(host, daemon, "on", {path: other})
+            return
+        self.testbed.daemon(host, daemon, "on")
+        if self.is_on(host):
+            self._succeed(host, *program, "off", path)
 
     def _read_by(self, host: str, daemon: str) -> str:
         """The file or folder of which a daemon's command says that it reads it."""
@@ -252,7 +260,7 @@ class Grip:
 
     def faults(self) -> list[tuple[str, str]]:
         """The faults that are not healed yet: whom each has struck, `*` for the site, and which."""
-        return unhealed(events.read(self.events_file))
+        return unhealed(self.own_events())
 
     def struck(self) -> set[str]:
         """Whatever a fault has struck that is not healed yet."""
@@ -336,8 +344,11 @@ class Grip:
         path = f"{self.state_directory}/{EVENTS}"
         told = self.run(self.controller, "tail", "-n", str(_LINES), path).out
         decided = [decision(json.loads(line)) for line in told.splitlines() if _is_whole(line)]
-        seen = events.read(self.events_file)
-        return sorted([*seen, *decided], key=lambda event: event.time)
+        return sorted([*self.own_events(), *decided], key=lambda event: event.time)
+
+    def own_events(self) -> list[Event]:
+        """Those of the testbed alone, for which no controller is asked."""
+        return events.read(self.events_file)
 
     def read_guest(self, vm: str, path: str) -> str:
         """A file of a virtual machine; empty where it has none."""

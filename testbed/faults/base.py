@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,8 +81,8 @@ class Hands(Protocol):
     def lie(self, host: str, daemon: str, mode: str | None, silent: tuple[str, ...] = ()) -> None:
         """Let a host's gmetad or gmond lie in one of the ways of lying.py, or not (None)."""
 
-    def mislead(self, host: str, daemon: str, mode: str) -> None:
-        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py; `service` ends it."""
+    def mislead(self, host: str, daemon: str, mode: str | None) -> None:
+        """Let a host's dhcpd, tftpd or named read the files of falsehoods.py, or not (None)."""
 
     @property
     def state_directory(self) -> str:
@@ -129,14 +129,26 @@ def on_each(hands: Hands, role: str, script: str) -> None:
 
     Raises TestbedError, which tells all that went wrong.
     """
+
+    def run(host: str) -> None:
+        done = hands.run(host, "sh", "-c", script)
+        if done.rc:
+            raise TestbedError(f"{host}: {done.err.strip()}")
+
+    for_each(filter(hands.is_on, hands.providers(role)), run)
+
+
+def for_each(hosts: Iterable[str], do: Callable[[str], None]) -> None:
+    """Do something to each host, also where it fails on one.
+
+    Raises TestbedError, which tells all that went wrong.
+    """
     wrong: list[str] = []
-    for host in filter(hands.is_on, hands.providers(role)):
+    for host in hosts:
         try:
-            done = hands.run(host, "sh", "-c", script)
+            do(host)
         except TestbedError as error:
             wrong.append(str(error))
-        else:
-            wrong += [f"{host}: {done.err.strip()}"] if done.rc else []
     if wrong:
         raise TestbedError("; ".join(wrong))
 

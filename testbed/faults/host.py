@@ -22,20 +22,20 @@ def _pair(change: _STOPPED) -> tuple[Begin, Begin]:
     return begin, heal
 
 
-def _powered(heal: Callable[[Hands, str], None]) -> Begin:
+def powered(heal: Callable[[Hands, str], None]) -> Begin:
     """Healing of a host that a controller may have fenced meanwhile: its power is on again."""
 
-    def powered(hands: Hands, host: str, _options: Options) -> None:
+    def heal_powered(hands: Hands, host: str, _options: Options) -> None:
         hands.power(host, on=True)
         heal(hands, host)
 
-    return powered
+    return heal_powered
 
 
-def stopped(name: str) -> tuple[Begin, Begin]:
+def _stopped(name: str) -> tuple[Begin, Begin]:
     """A daemon of a host is dead."""
     begin, _ = _pair(lambda hands, host, runs: hands.service(host, name, runs=runs))
-    return begin, _powered(lambda hands, host: hands.service(host, name, runs=True))
+    return begin, powered(lambda hands, host: hands.service(host, name, runs=True))
 
 
 def _begin_ssh(hands: Hands, host: str, options: Options) -> None:
@@ -65,7 +65,7 @@ def _monitor(daemon: str) -> tuple[Begin, Begin]:
         hands.service(host, daemon, runs=True)
         hands.lie(host, daemon, None)
 
-    return begin, _powered(heal)
+    return begin, powered(heal)
 
 
 def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
@@ -86,18 +86,18 @@ HOST_FAULTS: Final = (
         "hang",
         HOST,
         lambda hands, host, _: hands.freeze(host, frozen=True),
-        _powered(lambda hands, host: hands.freeze(host, frozen=False)),
+        powered(lambda hands, host: hands.freeze(host, frozen=False)),
         takes_machines=True,
     ),
     Fault(
         "network",
         HOST,
         lambda hands, host, _: hands.cable(host, plugged=False),
-        _powered(lambda hands, host: hands.cable(host, plugged=True)),
+        powered(lambda hands, host: hands.cable(host, plugged=True)),
         takes_machines=True,
     ),
-    Fault("ssh", HOST, _begin_ssh, _powered(_heal_ssh), options=("mode",), modes=("dead", "hang")),
-    Fault("libvirtd", HOST, *stopped("libvirtd")),
+    Fault("ssh", HOST, _begin_ssh, powered(_heal_ssh), options=("mode",), modes=("dead", "hang")),
+    Fault("libvirtd", HOST, *_stopped("libvirtd")),
     Fault(
         "board",
         HOST,
@@ -105,7 +105,7 @@ HOST_FAULTS: Final = (
         options=("mode",),
         modes=("dead",),
     ),
-    Fault("gmond", HOST, *stopped("gmond")),
+    Fault("gmond", HOST, *_stopped("gmond")),
     Fault(
         "gmetad",
         HOST,
@@ -121,5 +121,5 @@ HOST_FAULTS: Final = (
         modes=("dead", "frozen", "empty"),
     ),
     Fault("collector-restart", HOST, _restart_collector, nothing),
-    Fault("controller", CONTROLLER, *stopped("controller")),
+    Fault("controller", CONTROLLER, *_stopped("controller")),
 )

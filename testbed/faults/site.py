@@ -12,8 +12,8 @@ from typing import Final
 from threerc.runtime.simulation.guests import DEAD
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.falsehoods import MODES
-from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options
-from threerc.testbed.faults.host import stopped
+from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options, for_each
+from threerc.testbed.faults.host import powered
 
 SERVICES: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
 """The daemon of each role that a fault can strike, as the testbed calls it."""
@@ -32,17 +32,24 @@ def _hurt(role: str, hands: Hands, host: str, options: Options) -> None:
 
 
 def _service(role: str) -> tuple[Begin, Begin]:
-    """Of the whole site: on each host that has it, be it on or off."""
+    """Of the whole site: on each host that has it. One that is off can be dead, and not lie."""
 
     def begin(hands: Hands, _name: str, options: Options) -> None:
-        for host in hands.providers(role):
+        hosts = hands.providers(role)
+        off = [host for host in hosts if not hands.is_on(host)]
+        if off and options.get("mode", DEAD) != DEAD:
+            raise TestbedError(f"{role} of {', '.join(off)} cannot lie: the power is off")
+        for host in hosts:
             _hurt(role, hands, host, options)
 
     def heal(hands: Hands, _name: str, _options: Options) -> None:
-        for host in hands.providers(role):
-            hands.service(host, SERVICES[role], runs=True)
+        for_each(hands.providers(role), lambda host: _mend(role, hands, host))
 
     return begin, heal
+
+
+def _mend(role: str, hands: Hands, host: str) -> None:
+    hands.mislead(host, SERVICES[role], None)
 
 
 def _services() -> Iterator[Fault]:
@@ -51,7 +58,7 @@ def _services() -> Iterator[Fault]:
         options, modes = ("mode",), (DEAD, *MODES[daemon])
         begin, heal = _service(role)
         yield Fault(role, SITE, begin, heal, options=options, modes=modes)
-        begin, heal = partial(_hurt, role), stopped(daemon)[1]
+        begin, heal = partial(_hurt, role), powered(partial(_mend, role))
         yield Fault(role, HOST, begin, heal, options=options, modes=modes)
 
 

@@ -21,7 +21,7 @@ from threerc.compiler.tree import Output, Tree
 from threerc.compiler.verify.base import Checker
 from threerc.compiler.verify.dhcpd import CHECKER as DHCPD
 from threerc.compiler.verify.kea import CHECKERS as KEAS
-from threerc.testbed.falsehoods import MODES, dhcp, formerly, lay, zone
+from threerc.testbed.falsehoods import MODES, dhcp, formerly, lay, take_away, zone
 
 ZONE = """\
 $ORIGIN ci.example.org.
@@ -156,3 +156,18 @@ def test_a_tree_of_former_times_and_one_of_empty_files(tmp_path: Path) -> None:
     assert (then / "pxelinux.cfg/C0A81E15").read_text() == "default local\n"
     assert (lay("tftpd", "empty", root) / "pxelinux.cfg/local").read_text() == ""
     assert (root / "pxelinux.cfg/local").read_text() == "default local\n"
+
+
+@pytest.mark.parametrize("daemon", MODES)
+def test_of_lies_that_are_over_nothing_is_left(tmp_path: Path, daemon: str) -> None:
+    path = tmp_path / "etc/path"
+    path.parent.mkdir()
+    if daemon == "tftpd":
+        path.mkdir()
+    else:
+        path.write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    assert lay(daemon, "stale", path).exists()
+    for _ in range(2):
+        take_away(daemon, path)
+    assert sorted(tmp_path.rglob("*")) == before
