@@ -6,6 +6,7 @@ judged by what becomes of the machine.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,29 +16,40 @@ from threerc.testbed.grip import Grip
 
 _LATELY: Final = 2 * TMAX
 """Seconds: who was heard since is heard, also by a gmetad, which asks now and then."""
-_WRITE: Final = 'f=$(mktemp -p "$1") && echo written >"$f" && rm "$f"'
+_WRITE: Final = """f=$(mktemp -p "$1") && trap 'rm -f "$f"' EXIT && echo written >"$f\""""
+_BANNER: Final = 'exec 3<>"/dev/tcp/$1/22" && head -c 4 <&3'
 Check = Callable[[Grip, str, float], Iterator[str]]
 
 
 def complaints(grip: Grip, fault: str, target: str, since: float) -> tuple[str, ...]:
-    """What is not right of what a fault strikes, a sentence each; controllers: not since then.
+    """What is not right of what a fault strikes, a sentence each. Raises TestbedError.
 
-    Raises TestbedError.
+    Who looks or is heard now and then has to have done so since `since`, in seconds since the
+    epoch: see `shows_after`.
     """
     check = CHECKS.get(fault)
     return () if check is None else tuple(check(grip, target, since))
 
 
+def shows_after(fault: str, period: float) -> float:
+    """Seconds after which a fault can be told from none; controllers look once in a `period`."""
+    return {"controller": period, "gmond": _LATELY}.get(fault, 0.0)
+
+
 def unreached(grip: Grip) -> tuple[str, ...]:
     """The hosts that are on and do not answer a ping of a controller's. Raises TestbedError."""
     asker = grip.controller
-    addresses = {
+    ping = ("ping", "-n", "-q", "-c", "1", "-W", "2")
+    return tuple(name for name, at in _addresses(grip).items() if grip.run(asker, *ping, at).rc)
+
+
+def _addresses(grip: Grip) -> dict[str, str]:
+    """Of the hosts that are on."""
+    return {
         each["name"]: each["addresses"][0]
         for each in grip.testbed.status()["capsules"]
         if each["kind"] in {"physical", "service"} and each["power"] == "on" and each["addresses"]
     }
-    ping = ("ping", "-n", "-q", "-c", "1", "-W", "2")
-    return tuple(name for name, at in addresses.items() if grip.run(asker, *ping, at).rc)
 
 
 def _answers(role: str) -> Check:
@@ -59,13 +71,17 @@ def _hears(grip: Grip, target: str, _since: float) -> Iterator[str]:
     yield from _missing(f"the collector on {target}", wanted, grip.heard().get(target, {}))
 
 
-def _is_heard(grip: Grip, target: str, _since: float) -> Iterator[str]:
+def _is_heard(grip: Grip, target: str, since: float) -> Iterator[str]:
+    """Lately and since then: a heartbeat from before a fault says nothing of its end."""
+    lately = min(_LATELY, time.time() - since)
     for collector, heard in grip.heard().items():
-        yield from _missing(f"the collector on {collector}", {target}, heard)
+        yield from _missing(f"the collector on {collector}", {target}, heard, lately)
 
 
-def _missing(who: str, wanted: set[str], heard: dict[str, int]) -> Iterator[str]:
-    silent = sorted(name for name in wanted if heard.get(name, _LATELY) >= _LATELY)
+def _missing(
+    who: str, wanted: set[str], heard: dict[str, int], lately: float = _LATELY
+) -> Iterator[str]:
+    silent = sorted(name for name in wanted if heard.get(name, lately) >= lately)
     if silent:
         yield f"{who} does not hear {', '.join(silent)}"
 
@@ -82,6 +98,20 @@ def _is_reached(grip: Grip, target: str, _since: float) -> Iterator[str]:
         yield f"{target} is off"
     elif target in unreached(grip):
         yield f"{target} cannot be reached"
+
+
+def _lives(grip: Grip, target: str, since: float) -> Iterator[str]:
+    """The network card of a host that hangs answers a ping, no program does."""
+    amiss = tuple(_is_reached(grip, target, since))
+    yield from amiss or _lets_in(grip, target, since)
+
+
+def _lets_in(grip: Grip, target: str, _since: float) -> Iterator[str]:
+    """Its sshd says what it is, to a controller."""
+    address = _addresses(grip).get(target, "")
+    ask = ("timeout", "3", "bash", "-c", _BANNER, "bash", address)
+    if grip.run(grip.controller, *ask).out != "SSH-":
+        yield f"the sshd of {target} does not answer"
 
 
 def _writes(grip: Grip, _target: str, _since: float) -> Iterator[str]:
@@ -102,6 +132,11 @@ def _takes_orders(grip: Grip, target: str, _since: float) -> Iterator[str]:
         yield f"{target} does not tell the controllers what it runs"
 
 
+def _ssh(grip: Grip, target: str, since: float) -> Iterator[str]:
+    yield from _lets_in(grip, target, since)
+    yield from _takes_orders(grip, target, since)
+
+
 def _says_power(grip: Grip, target: str, _since: float) -> Iterator[str]:
     if grip.boards().get(target) is None:
         yield f"the board of {target} does not say whether it is on"
@@ -116,8 +151,9 @@ CHECKS: Final[dict[str, Check]] = {
     SWITCH: _forwards,
     "state": _writes,
     "controller": _looks,
-    "ssh": _takes_orders,
+    "ssh": _ssh,
     "libvirtd": _takes_orders,
     "board": _says_power,
-    **dict.fromkeys(("power", "hang", "network"), _is_reached),
+    "hang": _lives,
+    **dict.fromkeys(("power", "network"), _is_reached),
 }

@@ -15,7 +15,7 @@ from threerc.runtime.config import VirtualMachine
 from threerc.testbed import events as writing
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, SWITCH, VM, Fault
+from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, SWITCH, VM, Fault, Options
 from threerc.testbed.grip import Grip
 from threerc.testbed.judging import Facts, Wanted, judge
 from threerc.testbed.splitting import most_copies, split
@@ -65,16 +65,49 @@ def find_fault(grip: Grip, target: str, name: str) -> Fault:
     raise TestbedError(f"{name} cannot happen to {target or 'the site'}; there are {there}")
 
 
-def begin(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
-    """Let it happen; when that was. What cannot be done is no event."""
+def begin(grip: Grip, fault: Fault, target: str, options: Options) -> float:
+    """Let it happen; when that was. Raises TestbedError.
+
+    What cannot be done is no event, and what of it was done is undone: an event only where that
+    fails, so that it can be healed later.
+    """
+    _must_know(fault, options)
     at = time.time()
-    detail = {"fault": fault.name, **options}
-    fault.begin(grip, target, options)
-    writing.append(grip.events_file, Event(at, Kind.FAULT, target or "*", detail))
+    event = Event(at, Kind.FAULT, target or "*", {"fault": fault.name, **options})
+    try:
+        fault.begin(grip, target, options)
+    except BaseException as error:
+        if not isinstance(error, TestbedError) or _is_partly_done(grip, fault, at):
+            _undo(grip, fault, event, options)
+        raise
+    writing.append(grip.events_file, event)
     return at
 
 
-def heal(grip: Grip, fault: Fault, target: str, options: dict[str, Any]) -> float:
+def _must_know(fault: Fault, options: Options) -> None:
+    """Raise TestbedError where a fault has no such key or mode."""
+    for key in sorted(options.keys() - set(fault.options)):
+        known = ", ".join(fault.options) or "none"
+        raise TestbedError(f"{fault.name} has no key {key} (there are: {known})")
+    if "mode" in options and options["mode"] not in fault.modes:
+        known = ", ".join(fault.modes)
+        raise TestbedError(f"{fault.name} has no mode {options['mode']}, only {known}")
+
+
+def _is_partly_done(grip: Grip, fault: Fault, at: float) -> bool:
+    """Whether anything may have been done: the lab notes what it does to hosts and switches."""
+    done = (event.kind is Kind.FAULT and event.time >= at for event in grip.own_events())
+    return fault.of == VM or any(done)
+
+
+def _undo(grip: Grip, fault: Fault, event: Event, options: Options) -> None:
+    try:
+        fault.heal(grip, "" if event.of == "*" else event.of, options)
+    except TestbedError:
+        writing.append(grip.events_file, event)
+
+
+def heal(grip: Grip, fault: Fault, target: str, options: Options) -> float:
     """Undo what is left of it; when that was."""
     fault.heal(grip, target, options)
     at = time.time()
@@ -119,8 +152,8 @@ class Crash:
         self.note_heartbeat()
         within = bound(grip, vm)
         undo = partial(heal, grip, self.fault, vm, self.options)
+        at = begin(grip, self.fault, vm, self.options)
         try:
-            at = begin(grip, self.fault, vm, self.options)
             say(f"{vm}: {self.fault.name} on {before}")
             recovered = self.await_recovery(at, within, say, undo)
         finally:

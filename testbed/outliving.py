@@ -6,14 +6,14 @@ looked at: what was struck, all daemons, all machines; and what was done to mach
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threerc.testbed import crashes
-from threerc.testbed.checks import complaints, unreached
+from threerc.testbed.checks import complaints, shows_after, unreached
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import SWITCH, Fault, Options
@@ -49,30 +49,30 @@ class Outlived:
 
 @dataclass
 class Outliving:
-    """One such fault. `stop` may be set meanwhile: then it is healed, and not judged."""
+    """One such fault."""
 
     grip: Grip
     target: str
     fault: Fault
     options: Options = field(default_factory=dict)
     profile: str = "thesis"
-    stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, say: Callable[[str], None]) -> Outlived:
-        """All of it. Raises TestbedError where the fault cannot be done, crashes.Interrupted."""
+        """All of it. Raises TestbedError where the fault cannot be done, or not be healed."""
         grip, name = self.grip, f"{self.target or 'the site'}: {self.fault.name}"
         before = self._copies()
         alive = {vm for vm in before if is_up(grip, vm)}
+        began = crashes.begin(grip, self.fault, self.target, self.options)
         try:
-            began = crashes.begin(grip, self.fault, self.target, self.options)
             say(name)
-            seen = self._looked_at()
+            seen = self._looked_at(began)
+            explained = self._explained(before)
+            self._await_reaction(began, say)
+            seen = seen or self._looked_at(began)
             for each in seen[:_FEW]:
                 say(f"{name}: {each}")
             if seen[_FEW:]:
                 say(f"{name}: and {len(seen) - _FEW} more of that kind")
-            explained = self._explained(before)
-            self._await_reaction(began, say)
         finally:
             healed = crashes.heal(grip, self.fault, self.target, self.options)
         say(f"{name} is healed after {healed - began:.0f} s")
@@ -90,10 +90,16 @@ class Outliving:
             for vm in self.grip.config.virtual_machines
         }
 
-    def _looked_at(self) -> tuple[str, ...]:
-        """What of the service is wrong now; a check may itself need what is struck."""
+    @property
+    def _shows_after(self) -> float:
+        return shows_after(self.fault.name, crashes.PERIODS[self.profile])
+
+    def _looked_at(self, began: float) -> tuple[str, ...]:
+        """What of the service is wrong by now; a check may itself need what is struck."""
+        if time.time() < began + self._shows_after:
+            return ()
         try:
-            return complaints(self.grip, self.fault.name, self.target, time.time())
+            return complaints(self.grip, self.fault.name, self.target, began)
         except TestbedError as error:
             return (f"cannot be asked: {error}",)
 
@@ -102,24 +108,32 @@ class Outliving:
         if self.grip.config.monitors.probe == "none" and self.options.get("silent"):
             return {*self.options["silent"]} & before.keys()
         if self.fault.name == SWITCH or self.fault.takes_machines:
-            away = {*unreached(self.grip), *self.target.split()}
+            away = {*self.target.split()}
+            with suppress(TestbedError):  # where no controller is left, nobody takes any for dead
+                away |= {*unreached(self.grip)}
             return {vm for vm, hosts in before.items() if away & {*hosts}}
         return set()
 
     def _await_reaction(self, began: float, say: Callable[[str], None]) -> None:
         """Until a controller has acted, or all have looked and what is silent counts as dead."""
         silent = self.grip.config.monitors.down_after * crashes.TMAX
-        seconds = crashes.PERIODS[self.profile] + silent
+        seconds = max(crashes.PERIODS[self.profile] + silent, self._shows_after)
         say(f"is healed in {seconds:.0f} s, or when a controller acts")
         end = time.time() + seconds
         while time.time() < end:
-            events = self.grip.events()
+            events = self._events()
             for vm in self.grip.config.virtual_machines:
                 for event in crashes.actions(events, vm, began):
                     say(f"{vm}: {event.detail['step']} on {event.detail['to']}")
                     return
-            if self.stop.wait(_POLL):
-                raise crashes.Interrupted("interrupted")
+            time.sleep(_POLL)
+
+    def _events(self) -> list[Event]:
+        """All so far; none where no controller is left that could have done anything."""
+        try:
+            return self.grip.events()
+        except TestbedError:
+            return []
 
     def _await_right(self, healed: float) -> tuple[str, ...]:
         """What is still not right when its time is over."""
@@ -127,8 +141,7 @@ class Outliving:
         while left := (*self._amiss(healed), *wrong(self.grip)):
             if time.time() > end:
                 return left
-            if self.stop.wait(_POLL):
-                raise crashes.Interrupted("interrupted")
+            time.sleep(_POLL)
         return ()
 
     def _amiss(self, healed: float) -> tuple[str, ...]:

@@ -84,8 +84,8 @@ class RunningSite:
         self._strike(_Begun(found, target, options), self._about_to_strike(found, target))
 
     def _strike(self, begun: _Begun, before: dict[str, str]) -> None:
-        self._begun.append(begun)
         at = crashes.begin(self.grip, begun.fault, begun.target, begun.options)
+        self._begun.append(begun)
         self.say(f"{begun.target or 'the site'}: {begun.fault.name}")
         self._struck |= {vm: _Struck(begun, at, host) for vm, host in before.items()}
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from tests.testbed import without_machines
 from threerc.testbed import checks, crashes
 from threerc.testbed.campaign import Asked, Campaign
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.events import Kind
+from threerc.testbed.events import Event, Kind
+from threerc.testbed.faults.base import nothing
 from threerc.testbed.grip import Grip
+from threerc.testbed.outliving import Outliving
 from threerc.testbed.site import RunningSite
 
 pytestmark = requires_real()
@@ -29,6 +32,7 @@ SECONDS = 45.0
 HOSTS = re.compile(r"<HOST [^>]*>")
 DUMP = "exec 3<>/dev/tcp/192.168.30.1/%d; cat <&3"
 GMETAD, COLLECTOR = 8651, 8649
+HOLDERS = ("one", "two")
 COMMAND = ("curl", "-sS", "--max-time", "3")
 
 
@@ -211,7 +215,12 @@ def told(grip: Grip, name: str, kind: str, server: str = "192.168.30.1") -> str:
         (
             "dns",
             "empty",
-            ["has serial 0 of ", "not say that vm1 is 192", 'that vm1 is "mini" "ce"'],
+            [
+                "has serial 0 of ",
+                "not say that vm1 is 192",
+                'that vm1 is "mini" "ce"',
+                "two: DNS does not say that 21 is vm1.ci.example.org.",
+            ],
         ),
         ("dhcp", "dead", ["one: DHCP offers 02:00:c0:a8:1e:01 nothing"]),
         ("dhcp", "stale", ["offers 02:00:c0:a8:1e:15 192.168.30.71, not 192.168.30.21"]),
@@ -235,6 +244,73 @@ def test_services_that_are_dead_or_lie_until_they_are_healed(
         assert amiss(grip, name, host) == found
     heal(grip, host, name)
     assert amiss(grip, name, host) == ()
+    lies = "ls -d /etc/bind/lie /etc/dhcp/lie-* /etc/kea/lie-* /srv/*.lie"
+    assert grip.run(host, "sh", "-c", lies).out == ""
+
+
+def struck(grip: Grip) -> list[Event]:
+    return [event for event in grip.own_events() if "fault" in event.detail]
+
+
+def test_a_service_lies_on_all_hosts_that_have_it_or_on_none(grip: Grip) -> None:
+    grip.power("two", on=False)
+    before = struck(grip)
+    with pytest.raises(TestbedError, match="dns of two cannot lie: the power is off"):
+        strike(grip, "", "dns", mode="stale")
+    grip.power("two", on=True)
+    grip.run("two", "mv", "/etc/bind", "/etc/away")
+    with pytest.raises(TestbedError, match="No such file or directory: '/etc/bind'"):
+        strike(grip, "", "dns", mode="stale")
+    grip.run("two", "mv", "/etc/away", "/etc/bind")
+    assert amiss(grip, "dns", "") == ()
+    assert struck(grip) == before
+
+
+def test_what_could_neither_be_done_nor_undone_can_be_healed_later(grip: Grip) -> None:
+    """Also on the other hosts, where the first one cannot be healed."""
+    grip.run("one", "mv", "/etc/bind/named.conf", "/etc/bind/away")
+    with pytest.raises(TestbedError, match="one: named: "):
+        strike(grip, "", "dns", mode="stale")
+    assert grip.faults() == [("*", "dns")]
+    grip.service("two", "named", runs=False)
+    with pytest.raises(TestbedError, match="one: named: "):
+        heal(grip, "", "dns")
+    assert daemons(grip, "two")["named"]
+    grip.run("one", "mv", "/etc/bind/away", "/etc/bind/named.conf")
+    heal(grip, "", "dns")
+    assert grip.faults() == []
+    assert amiss(grip, "dns", "") == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "stael"}, "dns has no mode stael, only dead, stale, empty"),
+        ({"silent": ["ph1"]}, r"dns has no key silent \(there are: mode\)"),
+    ],
+    ids=str,
+)
+def test_what_a_fault_does_not_know_is_refused(
+    grip: Grip, options: dict[str, object], said: str
+) -> None:
+    site = RunningSite(grip.testbed)
+    before = struck(grip)
+    with pytest.raises(TestbedError, match=said):
+        site.crash("two", "dns", **options)
+    site.heal()
+    assert amiss(grip, "dns", "two") == ()
+    assert struck(grip) == before
+
+
+def test_a_fault_that_is_refused_is_not_healed(grip: Grip) -> None:
+    """Healing would switch its host on."""
+    grip.power("two", on=False)
+    before = struck(grip)
+    with pytest.raises(TestbedError, match="two is off"):
+        RunningSite(grip.testbed).outlived("two", "dns", mode="stale")
+    assert not grip.is_on("two")
+    assert struck(grip) == before
+    grip.power("two", on=True)
 
 
 def test_what_dns_says_of_former_times(grip: Grip) -> None:
@@ -281,14 +357,15 @@ def test_a_host_that_is_off_is_struck_and_healed_by_what_its_daemons_do_when_it_
         ("gmetad", "one", {"mode": "empty"}, "the gmetad on one does not hear "),
         ("collector", "two", {}, "the collector on two does not hear "),
         ("collector", "one", {"silent": ["ph1"]}, "the collector on one does not hear ph1, vm1"),
-        ("gmond", "ph2", {}, ""),
         ("switch", "sw1", {}, "switch sw1 does not forward lan"),
         ("switch", "ph1 two", {}, "ph1 cannot be reached"),
         ("state", "", {}, "one: the shared state cannot be written: "),
         ("state", "", {"mode": "full"}, "the shared state cannot be written: "),
-        ("controller", "two", {}, "the controller on two has not looked at the site since"),
         ("libvirtd", "ph1", {}, "ph1 does not tell the controllers what it runs"),
         ("ssh", "ph2", {}, "ph2 does not tell the controllers what it runs"),
+        ("ssh", "two", {}, "the sshd of two does not answer"),
+        ("ssh", "two", {"mode": "hang"}, "the sshd of two does not answer"),
+        ("hang", "two", {}, "the sshd of two does not answer"),
         ("board", "ph1", {}, "the board of ph1 does not say whether it is on"),
         ("network", "two", {}, "two cannot be reached"),
         ("power", "two", {}, "two is off"),
@@ -305,11 +382,63 @@ def test_each_fault_is_seen_and_its_end_too(
 
     until(lambda: left(0.0) == [], f"all to be well before {name}")
     strike(grip, target, name, **options)
-    if seen:
-        assert any(seen in each for each in amiss(grip, name, target, time.time()))
+    assert any(seen in each for each in amiss(grip, name, target, time.time()))
     heal(grip, target, name)
     healed = time.time()
     until(lambda: left(healed) == [], f"{name} to be healed")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "happens", "seen"),
+    [
+        ("controller", "two", True, ["the controller on two has not looked at the site since"]),
+        ("controller", "two", False, []),
+        ("gmond", "ph2", True, [f"the collector on {each} does not hear ph2" for each in HOLDERS]),
+    ],
+)
+def test_who_is_missed_only_after_a_while_is_waited_for(
+    grip: Grip,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    target: str,
+    happens: bool,
+    seen: list[str],
+) -> None:
+    """What has not happened is not seen; and what was heard before the healing is no proof."""
+    until(lambda: amiss(grip, name, target, 0.0) == (), f"all to be well before {name}")
+    monkeypatch.setattr(crashes, "UP_SECONDS", 0.0)
+    fault = crashes.find_fault(grip, target, name)
+    fault = fault if happens else replace(fault, begin=nothing)
+    outlived = Outliving(grip, target, fault, {}, "fast").run(lambda _: None)
+    assert list(outlived.seen) == seen
+    until(lambda: amiss(grip, name, target, outlived.healed) == (), f"{name} to be healed")
+    assert amiss(grip, name, target, time.time() + 1) != ()
+
+
+def test_a_fault_of_the_last_controller_is_judged(
+    grip: Grip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it lasts nobody can be asked, and nobody can do anything."""
+    monkeypatch.setattr(crashes, "UP_SECONDS", 0.0)
+    grip.power("two", on=False)
+    outlived = RunningSite(grip.testbed).outlived("one", "power")
+    assert outlived.seen == ("one is off",)
+    assert "two: no power" in outlived.wrong
+    assert daemons(grip, "one")["controller"]
+    grip.power("two", on=True)
+
+
+def test_a_look_at_a_full_state_leaves_nothing_there(grip: Grip) -> None:
+    def files() -> str:
+        return grip.run("one", "ls", grip.state_directory).out
+
+    before = files()
+    strike(grip, "", "state", mode="full")
+    assert amiss(grip, "state", "") != ()
+    assert files() == before
+    heal(grip, "", "state")
+    assert amiss(grip, "state", "") == ()
+    assert files() == before
 
 
 @pytest.mark.parametrize("mode", ["lost", "full"])
