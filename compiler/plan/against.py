@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from threerc.compiler.build import check, compile_tree
-from threerc.compiler.findings import Rejected, ThreeRcError
+from threerc.compiler.findings import Rejected
 from threerc.compiler.generation import MANIFEST, manifest_lines
 from threerc.compiler.lock import Lock
+from threerc.compiler.plan.errors import PlanError
 from threerc.compiler.plan.files import Read, lines
 from threerc.compiler.plan.snapshot import SNAPSHOT, Snapshot, read, snapshot
 from threerc.compiler.source.load import folder_of
 from threerc.compiler.tree import Entry
 
 _GIT_SECONDS: Final = 60
-
-
-class PlanError(ThreeRcError):
-    """There is nothing to compare with; the text says why."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,8 @@ def _content(entry: Entry | None) -> bytes | None:
 
 def applied(out: Path) -> Side:
     """A tree on the disk, as `3rc build` wrote it. Raises PlanError."""
-    try:
-        taken = read((out / SNAPSHOT).read_text(encoding="utf-8"))
-        text = (out / MANIFEST).read_text(encoding="utf-8")
-    except OSError as error:
-        raise PlanError(
-            f"{out} is no tree of 3rc build: {error.strerror}: {error.filename}"
-        ) from None
-    except ValueError as error:
-        raise PlanError(f"{out / SNAPSHOT}: {error}") from None
+    taken = _read(out, SNAPSHOT, read)
+    manifest = _read(out, MANIFEST, lines)
 
     def read_path(full: str) -> bytes | None:
         path = out / full
@@ -75,7 +66,19 @@ def applied(out: Path) -> Side:
             return f"-> {os.readlink(path)}\n".encode()
         return path.read_bytes() if path.is_file() else None
 
-    return Side(str(out), taken, lines(text), read_path)
+    return Side(str(out), taken, manifest, read_path)
+
+
+def _read(out: Path, name: str, parse: Callable[[str], _T]) -> _T:
+    """What a file of a tree says. Raises PlanError."""
+    try:
+        return parse((out / name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(
+            f"{out} is no tree of 3rc build: {error.strerror}: {error.filename}"
+        ) from None
+    except ValueError as error:
+        raise PlanError(f"{out / name} is damaged: {error}") from None
 
 
 def built(site: Path) -> str:

@@ -13,7 +13,7 @@ from threerc.compiler.plan.snapshot import HOST, Snapshot
 
 @dataclass(frozen=True)
 class Comparison:
-    """All changes, the worst first; `total` is how many hosts the larger of both sites has."""
+    """All changes, the worst first; `total` is how many hosts either of both sites has."""
 
     changes: tuple[Change, ...]
     total: int
@@ -37,7 +37,7 @@ class Comparison:
 def compare(old: Snapshot, new: Snapshot) -> Comparison:
     """What changes from one site to the other."""
     changes = sorted(_changes(old, new), key=lambda each: -each.risk)
-    return Comparison(tuple(changes), max(old.count(HOST), new.count(HOST)))
+    return Comparison(tuple(changes), len(old.keys(HOST) | new.keys(HOST)))
 
 
 def _changes(old: Snapshot, new: Snapshot) -> Iterator[Change]:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from threerc.compiler.plan.errors import PlanError
 from threerc.compiler.services import BELOW, Order, orders, reader
 
 _MOST_LINES: Final = 400
 """Of one file's diff."""
+_HEAD, _FOOT = "{\n", "\n}\n"
+_EMPTY: Final = _HEAD + _FOOT
 _FILE: Final = re.compile(r'"([^"/]+)(/[^"]+)":')
 """A host and a path on it, in a line of a manifest."""
 Read = Callable[[str], bytes | None]
@@ -66,7 +69,10 @@ def _by_host(paths: Iterable[str]) -> dict[str, set[str]]:
 
 
 def compare(old: Sequence[str], new: Sequence[str]) -> FileChanges:
-    """The changes from one manifest's lines to another's. Most are the same, and are not read."""
+    """The changes from one manifest's lines to another's. Most are the same, and are not read.
+
+    Raises PlanError.
+    """
     before, after = set(old), set(new)
     gone = {_path(line) for line in before - after}
     come = {_path(line) for line in after - before}
@@ -76,14 +82,28 @@ def compare(old: Sequence[str], new: Sequence[str]) -> FileChanges:
 
 
 def lines(manifest: str) -> list[str]:
-    """The lines of a manifest's text, a path each."""
-    inner = manifest.removeprefix("{\n").removesuffix("}\n").removesuffix("\n")
-    return inner.split(",\n") if inner else []
+    """The lines of a manifest's text, a path each. Raises ValueError where it is none.
+
+    That is also what is no longer as it was written: cut off, or the same JSON in another form.
+    """
+    if manifest == _EMPTY:
+        return []
+    found = manifest[len(_HEAD) : -len(_FOOT)].split(",\n")
+    whole = manifest.startswith(f'{_HEAD}"') and manifest.endswith(f'"}}{_FOOT}')
+    if not whole or not manifest.count("\n") - 1 == manifest.count('"},\n"') + 2 == len(found) + 1:
+        raise ValueError("no manifest as 3rc build writes it")
+    return found
 
 
 def _path(line: str) -> str:
-    path: str = json.JSONDecoder().raw_decode(line)[0]
-    return path
+    """The path that a line is about. Raises PlanError."""
+    try:
+        path, _ = json.JSONDecoder().raw_decode(line)
+    except ValueError:
+        path = ""
+    if "/" not in path:
+        raise PlanError(f"no line of a manifest: {line[:60]}")
+    return str(path)
 
 
 def diffs(changes: FileChanges, old: Read, new: Read) -> Iterator[str]:

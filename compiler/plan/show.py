@@ -15,6 +15,7 @@ _MOST: Final = 60_000
 """Characters of Markdown: GitHub takes 65,536 in a comment, GitLab a million."""
 _FEW: Final = 12
 """Lines of a risk that are shown unfolded."""
+_LEAST: Final = 0.01
 _MARKS: Final = {"may lose data": "🔴", "touches a running VM": "🟠", "restarts a daemon": "🟡"}
 
 
@@ -25,9 +26,16 @@ def head(plan: Plan) -> str:
     found = plan.comparison
     count, hosts = len(found.changes), len(found.hosts)
     return (
-        f"{plan.site} against {plan.against}: {counted(count, 'change')}, {hosts} of "
-        f"{counted(found.total, 'host')} ({found.share:.0%}), worst: {found.risk.words}"
+        f"{plan.site} against {plan.against}: {counted(count, 'change')}, {hosts:,} of "
+        f"{counted(found.total, 'host')} ({_percent(found.share)}), worst: {found.risk.words}"
     )
+
+
+def _percent(share: float) -> str:
+    """A share in words; neither a few nor all but a few are rounded away."""
+    if 0 < share < _LEAST:
+        return "<1%"
+    return ">99%" if 1 - _LEAST < share < 1 else f"{share:.0%}"
 
 
 def _folded(changes: Iterable[Change]) -> Iterator[str]:
@@ -45,9 +53,7 @@ def _folded(changes: Iterable[Change]) -> Iterator[str]:
 
 def _consent(plan: Plan) -> Iterator[str]:
     if plan.needs_consent:
-        names = ", ".join(plan.needs_consent[:_FEW])
-        more = f" and {len(plan.needs_consent) - _FEW} more" * (len(plan.needs_consent) > _FEW)
-        yield f"to be allowed by name when it is applied: {names}{more}"
+        yield f"to be allowed by name when it is applied: {fold(plan.needs_consent)}"
     if plan.needs_force:
         yield f"to be forced: it changes more than {MOST_HOSTS:.0%} of the hosts"
 

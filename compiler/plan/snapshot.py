@@ -37,9 +37,10 @@ class Snapshot:
         found: dict[str, Any] = json.loads(self.lines[key])
         return found
 
-    def count(self, kind: str) -> int:
-        """How many nouns of a kind there are."""
-        return sum(key.startswith(f"{kind}/") for key in self.lines)
+    def keys(self, kind: str) -> set[str]:
+        """The keys of the nouns of a kind."""
+        start = f"{kind}/"
+        return {key for key in self.lines if key.startswith(start)}
 
 
 def snapshot(site: Site, lock: LockData) -> Snapshot:

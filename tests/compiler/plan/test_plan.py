@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,9 @@ from tests.compiler.test_cli import threerc
 from threerc.compiler.findings import Rejected
 from threerc.compiler.generation import manifest, manifest_lines
 from threerc.compiler.plan import show
-from threerc.compiler.plan.against import PlanError
 from threerc.compiler.plan.change import Change, Risk
 from threerc.compiler.plan.compare import Comparison
+from threerc.compiler.plan.errors import PlanError
 from threerc.compiler.plan.files import FileChanges, compare, lines
 from threerc.compiler.plan.plan import Plan, plan, told
 from threerc.compiler.tree import Entry
@@ -207,6 +208,61 @@ def test_a_tree_of_another_version_is_compared_as_far_as_it_is_known(folder: Pat
     found = plan(folder / "site.yaml", None, TODAY).comparison.changes
     told = {each.subject: each.what for each in found}
     assert told == {"x": "host is gone", "setting x": "1 -> none", "farm x": "gone"}
+
+
+def test_a_tree_with_a_damaged_manifest_is_refused(folder: Path) -> None:
+    """Whatever is left of it, or if it is the same JSON in another form."""
+    assert threerc("build", "site.yaml", "--no-verify", cwd=folder).returncode == 0
+    file = folder / "out/manifest.json"
+    good = file.read_text()
+    reformatted = json.dumps(json.loads(good), indent=4) + "\n"
+    half = good[: len(good) // 2]
+    for text in ("", "{}", "[]", "{\n}\n", half, reformatted, f"{half}\n}}\n", good + "\n"):
+        file.write_text(text)
+        with pytest.raises(PlanError, match=r"manifest.json is damaged: no manifest as 3rc build"):
+            plan(folder / "site.yaml", None, TODAY)
+    file.write_bytes(b"\xff")
+    with pytest.raises(PlanError, match=r"manifest.json is damaged: 'utf-8' codec"):
+        plan(folder / "site.yaml", None, TODAY)
+    for line in (r'"b\x": "}', '"b": {"x": "y"}'):
+        file.write_text(good.replace("{\n", f"{{\n{line},\n", 1))
+        with pytest.raises(PlanError, match=f"no line of a manifest: {re.escape(line)}"):
+            plan(folder / "site.yaml", None, TODAY)
+    done = threerc("plan", "site.yaml", cwd=folder)
+    assert done.stderr == '3rc: no line of a manifest: "b": {"x": "y"}\n'
+
+
+def test_the_share_is_of_the_hosts_of_both_sites(folder: Path) -> None:
+    """All that are renamed are new and gone at once."""
+    edit(
+        folder,
+        "wn[1-3]: {address: 192.168.1.21-192.168.1.23",
+        "wn[01-60]: {address: 192.168.1.101-192.168.1.160",
+    )
+    edit(folder, "02:00:00:00:03:03", "02:00:00:00:03:3c")
+    (folder / "old.yaml").write_text((folder / "site.yaml").read_text())
+    edit(folder, "wn[01-60]", "node[01-60]")
+    found = plan(folder / "site.yaml", str(folder / "old.yaml"), TODAY)
+    assert found.comparison.total == 126
+    assert "120 changes, 120 of 126 hosts (95%)" in show.head(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "total", "words"),
+    [
+        (1, 4006, "1 of 4,006 hosts (<1%)"),
+        (4005, 4006, "4,005 of 4,006 hosts (>99%)"),
+        (4006, 4006, "4,006 of 4,006 hosts (100%)"),
+        (0, 4006, "0 of 4,006 hosts (0%)"),
+    ],
+)
+def test_no_share_is_rounded_away(changed: int, total: int, words: str) -> None:
+    changes = tuple(
+        Change(f"wn{n}", "x", Risk.HARMLESS, (), "", (f"wn{n}",)) for n in range(changed)
+    )
+    setting = Change("setting dns", "x", Risk.HARMLESS)
+    found = Plan("s", "o", Comparison((*changes, setting), total), FileChanges((), (), ()))
+    assert words in show.head(found)
 
 
 def test_nothing_was_built_yet(folder: Path) -> None:
