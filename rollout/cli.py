@@ -39,7 +39,10 @@ def _consents(command: Callable[..., None]) -> Callable[..., None]:
         _ROOT,
         _STATE,
         click.option(
-            "--allow", metavar="SUBJECT", multiple=True, help="Agree to what is at stake."
+            "--allow",
+            metavar="SUBJECT",
+            multiple=True,
+            help="Agree to what is at stake, as the plan names it: gridce, or wn[001-040].",
         ),
         click.option("--force", is_flag=True, help="Agree to a change of many hosts."),
         click.option(
@@ -157,7 +160,7 @@ def _roll_out(
     from threerc.compiler.plan.show import head
     from threerc.rollout import show
     from threerc.rollout.apply import Rollout
-    from threerc.rollout.consent import check_paths, plan_of, refuse, told
+    from threerc.rollout.consent import check_allowed, check_paths, plan_of, refuse, told
     from threerc.rollout.fleet import Fleet, Folders, Roads
     from threerc.rollout.tree import Ways
 
@@ -166,8 +169,9 @@ def _roll_out(
     if not history.has(tree):
         plan = plan_of(tree, history, back_to)
         click.echo(told(plan))
+        allowed = check_allowed(options["allow"], plan)
         if not options["dry_run"]:
-            refuse(plan, options["allow"], force=options["force"])
+            refuse(plan, allowed, force=options["force"])
     seconds = options["deadline"]
     opener = Folders(root) if root else Roads(Ways(tree.snapshot()), seconds, options["key"])
     with Fleet(opener, seconds) as fleet:

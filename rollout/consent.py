@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 
+from threerc.compiler.artefacts.node_sets import fold
 from threerc.compiler.plan.against import Side, applied
 from threerc.compiler.plan.change import Risk
 from threerc.compiler.plan.compare import compare
@@ -12,6 +13,7 @@ from threerc.compiler.plan.files import compare as compare_files
 from threerc.compiler.plan.plan import MOST_HOSTS, Plan
 from threerc.compiler.plan.show import head, text
 from threerc.compiler.plan.snapshot import Snapshot
+from threerc.compiler.source.ranges import RangeError, listed
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.history import History
 from threerc.rollout.tree import Tree
@@ -32,6 +34,23 @@ def check_paths(overwrite: Collection[str], tree: Tree, history: History) -> Non
             raise RolloutError(f"--overwrite {each}: the tree has nothing there")
 
 
+def check_allowed(allow: Collection[str], plan: Plan) -> set[str]:
+    """The subjects that are allowed, by sets of their names: `wn[001-040],volume gridse`.
+
+    Raises RolloutError where one is not at stake.
+    """
+    found: set[str] = set()
+    for each in allow:
+        try:
+            named = listed(each)
+        except RangeError as error:
+            raise RolloutError(f"--allow: {error}") from None
+        if unknown := set(named).difference(plan.needs_consent):
+            raise RolloutError(f"--allow {each}: nothing is at stake there: {fold(unknown)}")
+        found.update(named)
+    return found
+
+
 def plan_of(tree: Tree, history: History, name: str = "") -> Plan:
     """What changes from what was applied last to a tree, called so. Raises PlanError."""
     last = history.applied()
@@ -43,7 +62,7 @@ def plan_of(tree: Tree, history: History, name: str = "") -> Plan:
     return Plan(name or new.name, against, compare(before.snapshot, new.snapshot), files)
 
 
-def refuse(plan: Plan, allow: Collection[str], *, force: bool) -> None:
+def refuse(plan: Plan, allowed: Collection[str], *, force: bool) -> None:
     """Raise RolloutError where a change needs consent that was not given.
 
     Where nothing was applied yet everything is new: only what may lose data is asked about.
@@ -53,10 +72,11 @@ def refuse(plan: Plan, allow: Collection[str], *, force: bool) -> None:
     if first:
         worst = (c.subject for c in plan.comparison.changes if c.risk is Risk.LOSES_DATA)
         needed = tuple(dict.fromkeys(worst))
-    missing = [f"--allow {shlex.quote(each)}" for each in needed if each not in allow]
+    missing = set(needed).difference(allowed)
     if missing:
+        named = shlex.quote(fold(missing))
         raise RolloutError(
-            f"not applied: running VMs or data are at stake; to agree: {' '.join(missing)}"
+            f"not applied: running VMs or data are at stake; to agree: --allow {named}"
         )
     if plan.needs_force and not first and not force:
         raise RolloutError(

@@ -76,6 +76,32 @@ def test_what_is_at_stake_needs_its_name(site: Rolling) -> None:
     assert os.readlink(site.root / "bibe" / LINK) == "debian"
 
 
+def test_what_is_at_stake_is_named_as_the_plan_shows_it(site: Rolling) -> None:
+    """Equal names folded, in what is asked for as in what is given."""
+    site.build(SITE.replace("os: debian}", "os: debian, boot: install}"))
+    said = refused(site, "--force")
+    assert "to be allowed by name when it is applied: wn[1-3]\n" in said
+    assert said.endswith("to agree: --allow 'wn[1-3]'")
+    assert refused(site, "--force", "--allow", "wn[1-2]").endswith("to agree: --allow wn3")
+    site.good("--force", "--allow", "wn[1-2],wn3")
+    assert os.readlink(site.root / "bibe" / LINK) == "debian"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nonsense", "--allow nonsense: nothing is at stake there: nonsense"),
+        ("wn[1-9]", "--allow wn[1-9]: nothing is at stake there: wn[2-9]"),
+        ("wn2", "--allow wn2: nothing is at stake there: wn2"),
+        ("wn[1", "--allow: `wn[1` has a bracket without its partner"),
+    ],
+)
+def test_what_is_not_at_stake_cannot_be_allowed(site: Rolling, given: str, said: str) -> None:
+    site.build(SITE.replace('01:01", os: debian}', '01:01", os: debian, boot: install}'))
+    for more in ((), ("--dry-run",)):
+        assert str(site.apply("--allow", "wn1", "--allow", given, *more).exception) == said
+
+
 def test_many_hosts_need_force(site: Rolling) -> None:
     text = SITE
     for number in (1, 2, 3):
