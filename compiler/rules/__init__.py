@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from threerc.compiler.rules import (
 )
 from threerc.compiler.rules.base import Facts, Problem, Rule, collect, concerned
 from threerc.compiler.source.load import Loaded
+from threerc.compiler.source.ranges import is_range
 from threerc.compiler.wording import counted
 
 ALL: tuple[Rule, ...] = collect(
@@ -56,9 +58,23 @@ def findings(loaded: Loaded, locked: Mapping[str, tuple[int, int]] | None = None
         return []
     broken = {path[0] for path in loaded.spoilt} | (set() if loaded.complete else set(KINDS))
     asked = [each for each in ALL if broken.isdisjoint(each.needs)]
-    facts = Facts(loaded.site, loaded.folder, loaded.lost, loaded.complete, locked or {})
+    facts = Facts(
+        loaded.site,
+        loaded.folder,
+        loaded.lost,
+        loaded.complete,
+        locked or {},
+        loaded.place,
+        partial(_of_range, loaded),
+    )
     fresh = (pair for pair in _ask(asked, facts) if pair[1].path[:2] not in loaded.spoilt)
     return _merged(fresh, loaded)
+
+
+def _of_range(loaded: Loaded, name: str) -> bool:
+    """Whether a host has its entry together with others."""
+    origin = loaded.explainer.origin(name)
+    return origin is not None and is_range(str(origin.at[1]))
 
 
 def _ask(rules: Iterable[Rule], facts: Facts) -> Iterator[tuple[Rule, Problem]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from threerc.compiler.model import Alike, Network
 from threerc.compiler.rules.base import Facts, Problem, path_of, rule
@@ -13,6 +13,22 @@ _POINT_TO_POINT = {4: 31, 6: 127}
 """Prefixes so long that every address is a host's (RFC 3021, RFC 6164)."""
 _Key = tuple[int, int]
 """IP version and address, as numbers."""
+
+
+class _Owner(NamedTuple):
+    """Whose an address is, and its path.
+
+    Of two that are equal the one is told that is alone in its entry: a range is not written for
+    one host.
+    """
+
+    of: object
+    path: tuple[Any, ...]
+
+    def problem(self, facts: Facts, address: str, first: _Owner) -> Problem:
+        """It has the address of another one, which came first."""
+        where = facts.where(self.path, first.path)
+        return Problem(self.path, f"{address} of {self.of} is also that of {first.of}{where}")
 
 
 @rule(
@@ -184,22 +200,23 @@ def address_in_pool(facts: Facts) -> Iterator[Problem]:
 )
 def unique_address(facts: Facts) -> Iterator[Problem]:
     """No two interfaces or management boards share an address."""
-    seen: dict[_Key, str] = {}
+    seen: dict[_Key, _Owner] = {}
     for name, host in facts.site.physical_hosts.items():
         board = host.power.address if host.power is not None else None
         if board is not None:
-            key, what = (board.version, int(board)), f"the management board of {name}"
-            first = seen.setdefault(key, what)
-            if first is not what:
-                path = path_of(host, "power", "address")
-                yield Problem(path, f"{board} of {what} is also that of {first}")
+            path = path_of(host, "power", "address")
+            owner = _Owner(f"the management board of {name}", path)
+            first = seen.setdefault((board.version, int(board)), owner)
+            if first is not owner:
+                yield owner.problem(facts, str(board), first)
     if _differ(facts, set(seen)):
         return
-    owners: dict[_Key, Any] = dict(seen)
-    for place in facts.locations():
-        first = owners.setdefault((place.version, place.bits), place.seat)
-        if first is not place.seat:
-            yield Problem(place.path, f"{place} of {place.seat} is also that of {first}")
+    every = sorted(facts.locations(), key=lambda each: not facts.of_range(each.seat.host.name))
+    for place in every:
+        owner = _Owner(place.seat, place.path)
+        first = seen.setdefault((place.version, place.bits), owner)
+        if first is not owner:
+            yield owner.problem(facts, str(place), first)
 
 
 def _differ(facts: Facts, taken: set[_Key]) -> bool:
@@ -227,13 +244,14 @@ def unique_mac(facts: Facts) -> Iterator[Problem]:
     macs += [mac for part in facts.site.parts if isinstance(part, Alike) for mac in part.macs]
     if len(set(macs)) == len(macs):
         return
-    seen: dict[str, Any] = {}
-    for seat in facts.seats():
+    seen: dict[str, _Owner] = {}
+    for seat in sorted(facts.seats(), key=lambda each: not facts.of_range(each.host.name)):
         mac = seat.interface.mac
         if mac is not None:
-            first = seen.setdefault(mac, seat)
-            if first is not seat:
-                yield Problem(seat.path("mac"), f"{mac} of {seat} is also that of {first}")
+            owner = _Owner(seat, seat.path("mac"))
+            first = seen.setdefault(mac, owner)
+            if first is not owner:
+                yield owner.problem(facts, mac, first)
 
 
 RULES = (

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from threerc.compiler.findings import Place
 from threerc.compiler.model import Alike, Host, Interface, Site, VirtualMachine
 from threerc.compiler.rules.plant import Plant
 
@@ -70,7 +71,8 @@ class Facts:
     `folder` is where its side files are. `lost` names what the reader has already found wrong and
     left out; without `complete` there are hosts whose names even the reader does not know. A
     reference to what was lost is no news. `locked` has the minor and port of each volume that
-    site.lock keeps.
+    site.lock keeps. `place` tells where a path of the model is written, and `of_range` which hosts
+    are of a range.
     """
 
     site: Site
@@ -78,7 +80,17 @@ class Facts:
     lost: frozenset[str] = frozenset()
     complete: bool = True
     locked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    place: Callable[[tuple[Any, ...]], Place] | None = None
+    of_range: Callable[[str], bool] = lambda _name: False
     _suggested: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def where(self, path: tuple[Any, ...], other: tuple[Any, ...]) -> str:
+        """The words for where the `other` path is, for who looks at `path`; none if unknown."""
+        if self.place is None:
+            return ""
+        here, there = self.place(path), self.place(other)
+        line = f"line {there.line}" if here.file == there.file else f"{there.file}:{there.line}"
+        return f" ({line})" if here != there else ""
 
     def seats(self, unless: Callable[[Alike], bool] = _never) -> Iterator[Seat]:
         """All interfaces of all hosts, in the YAML's order; without those of nodes that are

@@ -9,6 +9,7 @@ import pytest
 from tests.compiler.rules.checking import Case
 
 BARE = "site: test\ndomain: example.org\n"
+_RANGE = 'wn[1-6]: {address: 192.168.1.1-192.168.1.6, mac: "02:00:00:00:00:01-02:00:00:00:00:06"}'
 
 CASES = [
     Case(
@@ -208,7 +209,7 @@ CASES = [
             address: 192.168.1.1  # !
             address6: fd00::1  # !
         """,
-        "192.168.1.9 of p1 is also that of the management board of p1",
+        "192.168.1.9 of p1 is also that of the management board of p1 (line 9)",
     ),
     Case(
         "unique-address",
@@ -231,7 +232,35 @@ CASES = [
               eth1:
                 mac: 02:00:00:00:00:0a  # !
         """,
-        "02:00:00:00:00:0a of b-eth1 is also that of a",
+        "02:00:00:00:00:0a of b-eth1 is also that of a (line 7)",
+    ),
+    *(
+        Case(
+            rule,
+            f"of a range and an entry of its own that {order}",
+            f"""
+            worker_nodes:
+              {first}
+              {then}
+            """,
+            says,
+        )
+        for rule, single, says in (
+            (
+                "unique-mac",
+                'wn2: {address: 192.168.1.9, mac: "02:00:00:00:00:04"}  # !',
+                "02:00:00:00:00:04 of wn2 is also that of wn4 (line ",
+            ),
+            (
+                "unique-address",
+                'wn2: {address: 192.168.1.4, mac: "02:00:00:00:00:09"}  # !',
+                "192.168.1.4 of wn2 is also that of wn4 (line ",
+            ),
+        )
+        for order, (first, then) in (
+            ("comes later", (_RANGE, single)),
+            ("comes first", (single, _RANGE)),
+        )
     ),
     Case(
         "unique-mac",
