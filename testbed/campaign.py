@@ -213,7 +213,9 @@ class Campaign:
             self._repair(vm)
 
     def keep(self, trial: Trial) -> None:
-        """Write a crash down, the marks first: whoever is killed after it has them too."""
+        """Write a crash down that is over, the marks first: whoever is killed then has them too."""
+        if trial.crash.total is None:
+            trial = replace(trial, given_up=time.time())
         with self._changed:
             self._mark()
             trials.append(self.history, trial)
@@ -300,8 +302,8 @@ def write_reports(
     about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
     data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    ended = [trial.crash.at + (trial.crash.total or 0.0) for trial in history]
-    others = campaign_spans(events.read(asked.folder / MARKS), ended)
+    marks = events.read(asked.folder / MARKS)
+    others = campaign_spans(marks, [trial.end for trial in history])
     page = report.html(history, foretold, about, others)
     (asked.folder / REPORT).write_text(page, encoding="utf-8")
     return data

@@ -226,7 +226,7 @@ def over_the_run(trials: Sequence[Trial], others: Sequence[Span] = ()) -> str:
     One that did not recover has a cross at the bottom. `others` are the faults of hosts and
     services meanwhile: a lane below for each.
     """
-    lasting = [(t.crash.at, t.crash.at + (t.crash.total or 0.0)) for t in trials]
+    lasting = [(trial.crash.at, trial.end) for trial in trials]
     clock = Clock([*lasting, *((each.begin, each.end) for each in others)])
     drawing = Drawing("Each crash of the run", "minutes of the run", "recovery time, seconds")
     for (fault, all_of_it), (colour, shape) in zip(_by_fault(trials).items(), cycle(_FAULTS)):

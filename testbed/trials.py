@@ -33,9 +33,18 @@ class Trial:
     after: str = ""
     reacted: float | None = None
     """Seconds from the crash to the controllers' first action."""
+    given_up: float | None = None
+    """When nobody waited for it any more, where it did not recover: seconds since the epoch."""
     wrong: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
     logs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def end(self) -> float:
+        """When it was back, or given up, in seconds since the epoch."""
+        if self.crash.total is not None:
+            return self.crash.at + self.crash.total
+        return self.crash.at if self.given_up is None else self.given_up
 
     @property
     def good(self) -> bool:

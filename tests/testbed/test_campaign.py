@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -33,7 +34,7 @@ from threerc.testbed.faults import FAULTS, VM
 from threerc.testbed.grip import Grip
 from threerc.testbed.runs import Run
 from threerc.testbed.spans import Span, campaign_spans
-from threerc.testbed.trials import Trial, append
+from threerc.testbed.trials import Trial, append, resume
 
 NOBODY = cast("Grip", None)
 
@@ -186,6 +187,17 @@ def test_a_campaign_that_is_killed_keeps_the_marks_of_its_crashes(tmp_path: Path
         Span("alfa1: ssh", 110.0, 180.0),
         Span("alfa1: ssh", 410.0, 455.0),
     ]
+
+
+def test_a_crash_that_did_not_recover_lasts_until_it_is_given_up(tmp_path: Path) -> None:
+    """Of that time nothing is left out of the report's picture."""
+    begun = time.time()
+    campaign = resumed(tmp_path, "aa", begun - 9000.0)
+    campaign.keep(replace(lost(0), crash=Crash("vrt1", begun - 8000.0)))
+    campaign.keep(crashed(begun - 7000.0, 1))
+    given_up, recovered = resume(tmp_path / HISTORY)
+    assert begun <= given_up.end <= time.time()
+    assert (recovered.given_up, recovered.end) == (None, begun - 6950.0)
 
 
 def test_a_campaign_without_a_crash_begins_anew(tmp_path: Path) -> None:
