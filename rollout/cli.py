@@ -75,14 +75,15 @@ def apply_command(tree: Path, state: Path | None, root: Path | None, **options: 
     Files are staged and checked on each host, then switched; daemons take them and are asked for
     them. If anything fails anywhere, all hosts go back. Exits 4 if hosts were not reached.
     """
-    from threerc.rollout.history import commit_of
+    from threerc.rollout.commits import commit_of
     from threerc.rollout.tree import Tree
 
     gc.disable()  # a run builds much, drops little and ends soon
     found = Tree.read(tree)
     history = _history(state, root, found)
     with history.exclusive():
-        sys.exit(_roll_out(found, history, root, options, commit_of(tree)))
+        commit = "" if options["dry_run"] else commit_of(found)
+        sys.exit(_roll_out(found, history, root, options, commit))
 
 
 @click.command("rollback", cls=Command, example="3rc rollback 12")

@@ -12,7 +12,6 @@ import getpass
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +25,6 @@ from threerc.rollout.tree import Tree
 
 KEPT: Final = 20
 """How many trees are kept; the entries of all times are."""
-_GIT_SECONDS: Final = 20
 Result = Literal["begun", "applied", "rolled back"]
 
 
@@ -163,26 +161,3 @@ def who() -> str:
     """Who does this, from where."""
     user = os.environ.get("SUDO_USER") or getpass.getuser()
     return f"{user}@{os.uname().nodename}"
-
-
-def commit_of(tree: Path) -> str:
-    """The git commit that a tree was built beside, with `+` where something is not committed.
-
-    Nothing outside a repository. The tree itself, and those before it, are of no account.
-    """
-    folder = tree.absolute().parent
-    head = _git(folder, "rev-parse", "--short=12", "HEAD")
-    if head is None:
-        return ""
-    apart = [f":(exclude,literal){each}" for each in (tree.name, f".{tree.name}.generations")]
-    return head + ("+" if _git(folder, "status", "--porcelain", "--", ":/", *apart) else "")
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(folder), *arguments]
-    with suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
-    return None

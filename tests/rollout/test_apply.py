@@ -253,7 +253,7 @@ def test_what_is_to_go_can_be_overwritten(site: Rolling) -> None:
 
 
 def test_the_history_names_the_commit_and_what_is_not_committed(site: Rolling) -> None:
-    """What was built itself is ignored, or not even that; a rollback has the commit of old."""
+    """By what was built, not by what is there now; a rollback has the commit of old."""
 
     def git(*words: str) -> str:
         who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
@@ -263,7 +263,6 @@ def test_the_history_names_the_commit_and_what_is_not_committed(site: Rolling) -
     git("init", "-q")
     git("add", "site.yaml", "site.lock")
     git("commit", "-qm", "first")
-    (site.folder / ".git/info/exclude").write_text("/root\n")
     first = git("rev-parse", "--short=12", "HEAD")
     site.build(SITE + MORE)
     site.good()
@@ -272,8 +271,20 @@ def test_the_history_names_the_commit_and_what_is_not_committed(site: Rolling) -
     second = git("rev-parse", "--short=12", "HEAD")
     site.good()
     invoke("rollback", "2", "--root", str(site.root), "--out", str(site.out), "--force")
+    # Built, and only then changed and committed: the tree is not of that commit.
+    site.build(SITE + MORE)
+    (site.folder / "site.yaml").write_text(SITE + MORE.replace("104", "105"))
+    git("commit", "-qam", "third")
+    third = git("rev-parse", "--short=12", "HEAD")
+    site.good("--force")
+    # Edited since it was built: the tree still is of its commit.
+    site.build((site.folder / "site.yaml").read_text())
+    git("commit", "-qam", "fourth")
+    fourth = git("rev-parse", "--short=12", "HEAD")
+    (site.folder / "site.yaml").write_text(SITE)
+    site.good("--force")
     commits = [each.commit for each in History(site.root / ".3rc").times()]
-    assert commits == ["", f"{first}+", second, f"{first}+"]
+    assert commits == ["", f"{first}+", second, f"{first}+", f"{third}+", fourth]
 
 
 def test_a_tree_that_is_damaged_is_told(site: Rolling) -> None:
