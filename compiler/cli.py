@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _SITE = click.argument("site", type=_PATH)
-_PLACE: Final = re.compile(r"[^\s:][^:\n]*:[0-9]+:([0-9]+:)? ")
+_PLACE: Final = re.compile(r"[^\s:]+:[0-9]+:([0-9]+:)? ")
 """How a complaint begins that says where: `dhcpd.conf:7: `."""
 _CHANGES: Final = 3
 """Exit status of a plan by which something changes."""

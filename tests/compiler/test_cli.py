@@ -122,6 +122,8 @@ def test_what_has_a_place_begins_with_it(folder: Path) -> None:
     assert unread.stderr.startswith("controller.yaml:1:")
     absent = threerc("apply", "out", cwd=folder)
     assert absent.stderr == "3rc: there is no tree out: `3rc build` writes one\n"
+    like_one = threerc("apply", "10.0.0.1:80: x", cwd=folder)
+    assert like_one.stderr.startswith("3rc: there is no tree 10.0.0.1:80: x: ")
 
 
 def test_one_of_a_thing_is_no_plural(folder: Path) -> None:
