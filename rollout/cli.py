@@ -81,7 +81,7 @@ def apply_command(tree: Path, state: Path | None, root: Path | None, **options: 
     gc.disable()  # a run builds much, drops little and ends soon
     found = Tree.read(tree)
     history = _history(state, root, found)
-    with history.exclusive():
+    with history.exclusive(dry=options["dry_run"]):
         commit = "" if options["dry_run"] else commit_of(found)
         sys.exit(_roll_out(found, history, root, options, commit))
 
@@ -100,7 +100,7 @@ def rollback_command(
     from threerc.rollout.tree import Tree
 
     history = _history(state, root, None if state else Tree.read(tree))
-    with history.exclusive():
+    with history.exclusive(dry=options["dry_run"]):
         number = history.before() if generation is None else generation
         found = Tree.read(history.tree(number))
         commit = next((each.commit for each in history.times() if each.number == number), "")
@@ -173,17 +173,18 @@ def _roll_out(
         allowed = check_allowed(options["allow"], plan)
         if not options["dry_run"]:
             refuse(plan, allowed, force=options["force"])
-    seconds = options["deadline"]
-    opener = Folders(root) if root else Roads(Ways(tree.snapshot()), seconds, options["key"])
-    with Fleet(opener, seconds) as fleet:
+    seconds, dry = options["deadline"], options["dry_run"]
+    folders = Folders(root, dry=dry) if root else None
+    opener = folders or Roads(Ways(tree.snapshot()), seconds, options["key"])
+    with Fleet(opener, seconds, dry) as fleet:
         rollout = Rollout(fleet, tree, history, _progress)
         survey = rollout.survey(options["overwrite"])
         _say(show.survey(survey))
-        if survey.conflicts and not options["dry_run"]:
+        if survey.conflicts and not dry:
             raise click.ClickException(
                 "not applied: others have written there; to replace it: --overwrite HOST[/PATH]"
             )
-        if survey.empty or options["dry_run"]:
+        if survey.empty or dry:
             if survey.empty:
                 click.echo("nothing to do")
             return _BEHIND if survey.down else 0

@@ -62,24 +62,31 @@ class Roads:
 
 
 class Folders:
-    """Sessions with hosts whose file systems are folders below one."""
+    """Sessions with hosts whose file systems are folders below one; in a `dry` run none is made."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, dry: bool = False) -> None:
         self._root = root
+        self._dry = dry
 
     def __call__(self, host: str) -> Session:
         """A session with a host."""
         folder = self._root / host
-        folder.mkdir(parents=True, exist_ok=True)
+        if not self._dry:
+            folder.mkdir(parents=True, exist_ok=True)
         return Folder(host, str(folder))
 
 
 @dataclass
 class Fleet:
-    """Sessions with hosts. `lost` are those that were lost on the way, with why."""
+    """Sessions with hosts. `lost` are those that were lost on the way, with why.
+
+    In a `dry` run nothing is changed on the hosts, but what an apply that was killed had left half
+    done is undone.
+    """
 
     open: Opener
     seconds: float
+    dry: bool = False
     sessions: dict[str, Session] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
 
@@ -101,7 +108,8 @@ class Fleet:
         def start(host: str) -> Answer:
             session = self.open(host)
             self.sessions[host] = session
-            return session.ask("begin", self.seconds, who=who, serve=self.seconds * _TO_SERVE)
+            serve = self.seconds * _TO_SERVE
+            return session.ask("begin", self.seconds, who=who, serve=serve, dry=self.dry)
 
         found = self._together({host: partial(start, host) for host in hosts})
         for host in [name for name, said in found.items() if isinstance(said, Exception)]:

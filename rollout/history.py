@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TextIO
 
 from threerc.compiler.generation import MANIFEST, replace_file
 from threerc.rollout.errors import RolloutError
@@ -54,15 +54,19 @@ class History:
         self._applied = folder / "applied"
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Be the only one who applies from here. Raises RolloutError, also for a full disk."""
+    def exclusive(self, *, dry: bool = False) -> Iterator[None]:
+        """Be the only one who applies from here; in a `dry` run without making the folder.
+
+        Raises RolloutError, also for a full disk.
+        """
+        if dry and not self.folder.exists():
+            yield
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (self.folder / "lock").open("w") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with (self.folder / "lock").open("a+", encoding="utf-8") as handle:
+                _take(handle)
                 yield
-        except BlockingIOError:
-            raise RolloutError("another apply of this site is under way") from None
         except OSError as error:
             raise RolloutError(f"{error.filename or self.folder}: {error.strerror}") from None
 
@@ -155,6 +159,19 @@ class History:
         for number in sorted(set(self._kept()) - {self.current()}, reverse=True):
             if number not in useful or len([n for n in useful if n > number]) >= KEPT:
                 shutil.rmtree(self._generations / str(number), ignore_errors=True)
+
+
+def _take(handle: TextIO) -> None:
+    """Lock a file and write into it who has it. Raises RolloutError, OSError."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.seek(0)
+        by = handle.read() or "somebody"
+        raise RolloutError(f"another apply of this site is under way, by {by}") from None
+    handle.truncate(0)
+    handle.write(f"{who()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
+    handle.flush()
 
 
 def who() -> str:

@@ -41,13 +41,15 @@ class Host:
 
     # -- steps
 
-    def begin(self, who: str, serve: float) -> Answer:
+    def begin(self, who: str, serve: float, dry: bool = False) -> Answer:
         """Take the right to change this host, and undo what somebody has left half done.
 
-        A daemon that is told has to serve within so many seconds. Answers with the applied
-        generation: its digest, and what was noted with it.
+        A daemon that is told has to serve within so many seconds. Where nothing was ever applied
+        a `dry` run leaves no lock. Answers with the applied generation: its digest, and what was
+        noted with it.
         """
-        self.state.lock(who)
+        if not dry or self.state.exists:
+            self.state.lock(who)
         self._serve = serve
         recovered = self._recover()
         self._current = self.state.read(CURRENT) or {"entries": {}, "about": {}}

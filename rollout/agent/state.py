@@ -36,6 +36,11 @@ class State:
         """Where the new generation is, as a tree, until it is switched to."""
         return f"{self.folder}/staged"
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever applied here."""
+        return os.path.isdir(self.folder)
+
     def lock(self, who: str) -> None:
         """Take the right to change this host. Raises AgentError where somebody else has it."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)

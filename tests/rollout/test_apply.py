@@ -14,7 +14,7 @@ from threerc.compiler.findings import ThreeRcError
 from threerc.rollout.apply import Rollout
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.fleet import Fleet
-from threerc.rollout.history import History
+from threerc.rollout.history import History, who
 from threerc.rollout.sessions import Session
 from threerc.rollout.tree import Tree
 from threerc.runtime.errors import Unreachable
@@ -171,6 +171,16 @@ def test_a_dry_run_changes_nothing(site: Rolling) -> None:
     assert History(site.root / ".3rc").current() == 1
 
 
+def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
+    """Neither a history nor a host; nor, where a host's folder is there, anything below it."""
+    site = Rolling(tmp_path / "site")
+    site.build(SITE)
+    for _ in range(2):
+        assert "files change on bibe, bussolo" in site.good("--dry-run")
+        assert [*site.folder.glob("root/**/*")] == [*site.folder.glob("root/bibe")]
+        (site.root / "bibe").mkdir(parents=True, exist_ok=True)
+
+
 def test_a_file_that_its_daemon_refuses_is_never_switched_to(site: Rolling) -> None:
     old = site.text("bibe/etc/hosts")
     broken = "bibe/etc/dhcp/dhcpd.conf"
@@ -192,8 +202,12 @@ def test_a_tree_that_was_edited_is_not_applied(site: Rolling) -> None:
 
 
 def test_two_at_once_exclude_each_other(site: Rolling) -> None:
-    with History(site.root / ".3rc").exclusive():
-        assert "another apply of this site is under way" in refused(site)
+    """The second is told of the first, and does not take its name away."""
+    history = History(site.root / ".3rc")
+    with history.exclusive():
+        for _ in range(2):
+            said = refused(site)
+            assert f"another apply of this site is under way, by {who()} since 20" in said
 
 
 def test_where_the_history_cannot_be_written_nothing_is_applied(site: Rolling) -> None:
