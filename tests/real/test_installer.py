@@ -191,6 +191,27 @@ def test_a_host_whose_name_servers_are_dead_is_not_done(
     assert ran == []
 
 
+def test_a_host_without_a_tool_to_ask_with_is_not_done(net: Namespace, tmp_path: Path) -> None:
+    without("dig host", tmp_path)
+    hook = tmp_path / "web/post/install.sh"
+    hook.write_text(hook.read_text().replace("nslookup", "no-such"))
+    status, log, ran = install(net, tmp_path)
+    assert status == 1
+    assert "FAILED: neither dig nor host" in log
+    assert ran == []
+
+
+def test_a_name_server_that_is_up_late_is_asked_again(net: Namespace, tmp_path: Path) -> None:
+    """It is down when the host asks for its HINFO, and up when it asks whether anybody answers."""
+    hook = tmp_path / "web/post/install.sh"
+    text = hook.read_text()
+    text = text.replace("\nanswer=$(hinfo)\n", f"\nservers={DEAD}\nanswer=$(hinfo)\n", 1)
+    hook.write_text(text.replace("\nanswered() {\n", f"\nanswered() {{\nservers={SERVER}\n"))
+    status, log, ran = install(net, tmp_path)
+    assert status == 0, log
+    assert ran == ["base", "ce"]
+
+
 def without(missing: str, folder: Path) -> None:
     """Let the hook not find some tools."""
     hook = folder / "web/post/install.sh"

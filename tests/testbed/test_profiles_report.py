@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -72,7 +73,11 @@ class Installer:
         script = re.sub(r"(?<=[ >])/(tmp|root|target)\b", rf"{self.root}/\1", script)
         for name in missing.split():
             script = script.replace(f"command -v {name} ", "command -v no-such ")
-        environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
+        path = f"{self.root}/bin:{os.environ['PATH']}"
+        # GNU's wget tries a connection that is dropped again for minutes.
+        once = self.root / "wgetrc"
+        once.write_text("tries = 1\n")
+        environment = {"PATH": path, "ROOT": str(self.root), "WGETRC": str(once)}
         result = subprocess.run(["dash"], input=script, env=environment, text=True, check=False)
         return result.returncode
 
@@ -90,10 +95,18 @@ class Installer:
 class Server(InstallServer):
     """An install server to which whoever asks on this computer is the machine."""
 
+    down: Path
+    """While this file is there, nobody is answered."""
+
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         """Take a request."""
         link, (_, port) = super().get_request()
         return link, (MACHINE, port)
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Whether to answer."""
+        del request, client_address
+        return not self.down.exists()
 
 
 @contextmanager
@@ -104,7 +117,7 @@ def booted(folder: Path, profile: str, kind: str = REPORTS) -> Iterator[Installe
     server = report.out / "server"
     for name in ("tmp", "root", "target/root", "bin"):
         (folder / "installer" / name).mkdir(parents=True)
-    with listening(server, kind) as port:
+    with listening(server, kind, folder / "installer/down") as port:
         installer = Installer(folder / "installer", server, port)
         installer.hook(0)
         # Debian's installer has these; the new system is at /target.
@@ -115,12 +128,13 @@ def booted(folder: Path, profile: str, kind: str = REPORTS) -> Iterator[Installe
 
 
 @contextmanager
-def listening(server: Path, kind: str) -> Iterator[int]:
+def listening(server: Path, kind: str, down: Path) -> Iterator[int]:
     """A web server over a compiled folder; its port."""
     documents = server / "srv/install"
     web: HTTPServer
     if kind == REPORTS:
         web = Server(ADDRESS, 0, documents, server)
+        web.down = down
     else:
         web = HTTPServer((ADDRESS, 0), partial(SimpleHTTPRequestHandler, directory=str(documents)))
     with web:
@@ -226,16 +240,67 @@ def test_who_got_no_token_at_first_gets_one_at_the_end(profile: str, tmp_path: P
         assert installer.boots == "local"
 
 
-@pytest.mark.parametrize("profile", ["deb", "el"])
-def test_a_server_that_takes_no_reports_stops_nobody(profile: str, tmp_path: Path) -> None:
+MISSING = pytest.mark.parametrize(
+    ("profile", "missing"),
+    [("deb", ""), ("deb", "curl"), ("el", ""), ("el", "curl"), ("el", "curl wget")],
+)
+
+
+def ends(installer: Installer, profile: str, missing: str) -> int:
+    """What the end of an installation comes to if the server is down from after the hook on."""
+    if profile == "el":
+        (installer.root / "down").touch()
+        return installer.run(sections(installer)[2], missing)
+    program(installer, "in-target", 'touch "$ROOT/down"')
+    return installer.run((installer.documents / "post/preseed.sh").read_text(), missing)
+
+
+@MISSING
+def test_a_server_that_is_not_reached_is_not_one_that_takes_no_reports(
+    profile: str, missing: str, tmp_path: Path
+) -> None:
+    with booted(tmp_path, profile) as installer:
+        assert ends(installer, profile, missing) == 1
+        assert installer.boots == profile
+
+
+@MISSING
+def test_who_has_no_token_asks_for_one_again(profile: str, missing: str, tmp_path: Path) -> None:
+    with booted(tmp_path, profile) as installer:
+        program(installer, "sleep", '[ -e "$ROOT/once" ] && rm -f "$ROOT/down"; touch "$ROOT/once"')
+        assert ends(installer, profile, missing) == 0
+        assert installer.boots == "local"
+
+
+@MISSING
+def test_a_server_that_takes_no_reports_stops_nobody(
+    profile: str, missing: str, tmp_path: Path
+) -> None:
     with booted(tmp_path, profile, PLAIN) as installer:
         if profile == "deb":
             assert installer.run(answer(installer, "preseed/early_command")) == 0
-            assert installer.run((installer.documents / "post/preseed.sh").read_text()) == 0
+            assert (
+                installer.run((installer.documents / "post/preseed.sh").read_text(), missing) == 0
+            )
         else:
-            installer.run(sections(installer)[0])
-            assert [installer.run(each) for each in sections(installer)[1:]] == [0, 0]
+            installer.run(sections(installer)[0], missing)
+            assert [installer.run(each, missing) for each in sections(installer)[1:]] == [0, 0]
         assert installer.hooked
+
+
+@pytest.mark.skipif(shutil.which("busybox") is None, reason="busybox is not installed")
+@pytest.mark.parametrize(("kind", "down", "status"), [(PLAIN, False, 0), (REPORTS, True, 1)])
+def test_busybox_tells_them_apart_as_well(
+    kind: str, down: bool, status: int, tmp_path: Path
+) -> None:
+    with booted(tmp_path, "deb", kind) as installer:
+        program(installer, "wget", 'exec busybox wget "$@"')
+        program(installer, "grep", 'exec busybox grep "$@"')
+        if down:
+            assert ends(installer, "deb", "curl") == status
+        else:
+            end = (installer.documents / "post/preseed.sh").read_text()
+            assert installer.run(end, "curl") == status
 
 
 @pytest.mark.parametrize("there", [True, False])

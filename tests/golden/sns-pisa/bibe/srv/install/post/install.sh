@@ -37,7 +37,8 @@ fetch() {
     if command -v curl >/dev/null 2>&1; then
         curl -fsS ${2+-d "$2"} "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -O - ${2+--post-data="$2"} "$1"
+        # A quiet one would not say what was answered.
+        wget $([ $# -gt 1 ] || echo -q) -O - ${2+--post-data="$2"} "$1"
     else
         "$(command -v python3 || command -v python || echo /usr/libexec/platform-python)" -c '
 import sys
@@ -162,10 +163,15 @@ else
 fi
 share cron-updates /etc/cron.d/3rc-updates
 
+{ command -v dig || command -v host || command -v nslookup; } >/dev/null ||
+    fail "neither dig nor host nor nslookup is there to ask DNS with"
 answer=$(hinfo)
 [ -n "$answer" ] || {
-    # Who is not answered is not told that there is nothing.
+    # Who is not answered is not told that there is nothing; and it may answer only now.
     [ -z "$servers" ] || answered || fail "no name server answers: $servers"
+    answer=$(hinfo)
+}
+[ -n "$answer" ] || {
     say "DNS ($servers) has no HINFO for this host: no middleware is installed"
     exit 0
 }

@@ -10,7 +10,8 @@ fetch() {
     if command -v curl >/dev/null 2>&1; then
         curl -fsS ${2+-d "$2"} "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -O - ${2+--post-data="$2"} "$1"
+        # A quiet one would not say what was answered.
+        wget $([ $# -gt 1 ] || echo -q) -O - ${2+--post-data="$2"} "$1"
     else
         "$(command -v python3 || command -v python || echo /usr/libexec/platform-python)" -c '
 import sys
@@ -25,13 +26,16 @@ getattr(sys.stdout, "buffer", sys.stdout).write(urlopen(sys.argv[1], *texts).rea
 
 # Tell the install server that this machine is installed, with the token that it gave when the
 # installation began: it turns the boot link, or the installer would be booted again, for ever. A
-# server that gives no token takes no reports, and somebody else turns the link.
+# server that knows no tokens (404, 405, 501) takes no reports, and somebody else turns the link.
 report() {
-    [ -s /tmp/3rc-token ] || fetch http://192.168.1.10/3rc/begin '' >/tmp/3rc-token || return 0
     for try in 1 2 3 4 5; do
-        fetch "http://192.168.1.10/3rc/installed/$(cat /tmp/3rc-token)" '' && return
+        [ -s /tmp/3rc-token ] || fetch http://192.168.1.10/3rc/begin '' >/tmp/3rc-token 2>/tmp/3rc-said ||
+            ! grep -Eiq 'error:? (HTTP/[0-9.]+ )?(404|405|501)' /tmp/3rc-said || return 0
+        [ ! -s /tmp/3rc-token ] ||
+            ! fetch "http://192.168.1.10/3rc/installed/$(cat /tmp/3rc-token)" '' || return 0
         sleep 5
     done
+    [ -s /tmp/3rc-token ] || cat /tmp/3rc-said >&2
     return 1
 }
 

@@ -6,7 +6,8 @@ fetch() {
     if command -v curl >/dev/null 2>&1; then
         curl -fsS ${2+-d "$2"} "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -O - ${2+--post-data="$2"} "$1"
+        # A quiet one would not say what was answered.
+        wget $([ $# -gt 1 ] || echo -q) -O - ${2+--post-data="$2"} "$1"
     else
         "$(command -v python3 || command -v python || echo /usr/libexec/platform-python)" -c '
 import sys
