@@ -5,15 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 
-from threerc.compiler.artefacts.node_sets import fold
 from threerc.compiler.plan.against import Side, applied
 from threerc.compiler.plan.change import Risk
 from threerc.compiler.plan.compare import compare
 from threerc.compiler.plan.files import compare as compare_files
+from threerc.compiler.plan.naming import folded, unfolded
 from threerc.compiler.plan.plan import MOST_HOSTS, Plan
 from threerc.compiler.plan.show import head, text
 from threerc.compiler.plan.snapshot import Snapshot
-from threerc.compiler.source.ranges import RangeError, listed
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.history import History
 from threerc.rollout.tree import Tree
@@ -42,11 +41,11 @@ def check_allowed(allow: Collection[str], plan: Plan) -> set[str]:
     found: set[str] = set()
     for each in allow:
         try:
-            named = listed(each)
-        except RangeError as error:
+            named = unfolded(each)
+        except ValueError as error:
             raise RolloutError(f"--allow: {error}") from None
         if unknown := set(named).difference(plan.needs_consent):
-            raise RolloutError(f"--allow {each}: nothing is at stake there: {fold(unknown)}")
+            raise RolloutError(f"--allow {each}: nothing is at stake there: {folded(unknown)}")
         found.update(named)
     return found
 
@@ -74,7 +73,7 @@ def refuse(plan: Plan, allowed: Collection[str], *, force: bool) -> None:
         needed = tuple(dict.fromkeys(worst))
     missing = set(needed).difference(allowed)
     if missing:
-        named = shlex.quote(fold(missing))
+        named = shlex.quote(folded(missing))
         raise RolloutError(
             f"not applied: running VMs or data are at stake; to agree: --allow {named}"
         )

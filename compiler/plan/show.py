@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Final
 
-from threerc.compiler.artefacts.node_sets import fold
 from threerc.compiler.plan.change import Change
+from threerc.compiler.plan.naming import folded
 from threerc.compiler.plan.plan import MOST_HOSTS, Plan, told
 from threerc.compiler.wording import counted
 
@@ -46,14 +46,14 @@ def _folded(changes: Iterable[Change]) -> Iterator[str]:
     for (what, where, note), group in groups.items():
         hosts = [each.subject for each in group if each.hosts == (each.subject,)]
         others = [each.subject for each in group if each.hosts != (each.subject,)]
-        subject = ", ".join([*([fold(hosts)] if hosts else []), *others])
+        subject = ", ".join([*([folded(hosts)] if hosts else []), *others])
         shows = f": {', '.join(where)}" if where else ""
         yield f"{subject}: {what}{shows}{f'; {note}' if note else ''}"
 
 
 def _consent(plan: Plan) -> Iterator[str]:
     if plan.needs_consent:
-        yield f"to be allowed by name when it is applied: {fold(plan.needs_consent)}"
+        yield f"to be allowed by name when it is applied: {folded(plan.needs_consent)}"
     if plan.needs_force:
         yield f"to be forced: it changes more than {MOST_HOSTS:.0%} of the hosts"
 

@@ -122,7 +122,7 @@ worker_nodes:
     )
     (finding,) = found_in(tmp_path, text)
     assert told([finding]) == [(11, "unique-mac")]
-    assert finding.message == "02:00:00:00:00:0a of wn250 is also that of wn010"
+    assert finding.message == "02:00:00:00:00:0a of wn250 is also that of wn010 (line 9)"
 
 
 def test_findings_of_an_inventory_point_at_its_own_line(tmp_path: Path) -> None:
