@@ -50,7 +50,9 @@ class _State:
 
 
 def read(name: str, path: Path, facts: Facts) -> None:
-    """Add the zone that a file is. Raises ThreeRcError where the file or the name is none."""
+    """Add the zone that a file is. Raises ThreeRcError where the file or the name is none, or where
+    the file is another zone's: then none of its records would be compared.
+    """
     try:
         origin = dns.name.from_text(name)
     except dns.exception.DNSException as error:
@@ -59,7 +61,14 @@ def read(name: str, path: Path, facts: Facts) -> None:
     if zone.name in facts.zones:
         raise ThreeRcError(f"zone {zone.name} is given twice")
     facts.zones[zone.name] = zone
-    _Reader(zone, origin, facts).file(path, _State(origin), 0)
+    lost = len(facts.lost)
+    reader = _Reader(zone, origin, facts)
+    reader.file(path, _State(origin), 0)
+    if reader.outside and not zone.records:
+        del facts.lost[lost:]
+        raise ThreeRcError(
+            f"{path}:1:1: no record of the file is in the zone {zone.name}: {reader.outside}"
+        )
 
 
 class _Reader:
@@ -67,6 +76,8 @@ class _Reader:
         self.zone = zone
         self.origin = origin
         self.facts = facts
+        self.outside = ""
+        """Where the first record is that is not in the zone."""
 
     def file(self, path: Path, state: _State, depth: int) -> None:
         for entry in self._entries(path):
@@ -135,10 +146,13 @@ class _Reader:
                 if isinstance(rdata, SOA):
                     self._apex(rdata, rrset.ttl, state)
                     continue
-                self._add(rrset, rdata.to_text(), entry)
+                self._add(rrset, rdata.to_text(), entry, state)
 
-    def _add(self, rrset: dns.rrset.RRset, data: str, entry: _Entry) -> None:
+    def _add(self, rrset: dns.rrset.RRset, data: str, entry: _Entry, state: _State) -> None:
         if not rrset.name.is_subdomain(self.origin):
+            told = state.origin != self.origin
+            says = f"its $ORIGIN says {state.origin}" if told else f"its first is of {rrset.name}"
+            self.outside = self.outside or says
             self.facts.lose(entry.place, f"outside the zone {self.zone.name}", entry.text.strip())
             return
         kind = dns.rdatatype.to_text(rrset.rdtype)

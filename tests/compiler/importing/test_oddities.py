@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.compiler.importing.trees import imported, told, written
 from tests.compiler.support import TODAY
 from threerc.compiler.build import check
+from threerc.compiler.findings import ThreeRcError
 from threerc.compiler.importing import run
 from threerc.compiler.importing.facts import IPXE, LOADERS
 from threerc.compiler.importing.networks import NEW_AUTHORITY
@@ -432,3 +435,21 @@ def test_where_no_host_can_be_the_dhcp_server_that_is_told(tmp_path: Path) -> No
     said = "no file names a host that could be the DHCP server: give one the role `dhcp`"
     assert f"dhcpd.conf:1: {said}" in told(facts)
     assert len(compared.differences) == 1
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ("$ORIGIN 0.10.in-addr.arpa.\n", "its $ORIGIN says 0.10.in-addr.arpa."),
+        ("", "its first is of 1.0.10.in-addr.arpa."),
+    ],
+)
+def test_a_file_of_another_zone_is_refused(records: str, why: str, tmp_path: Path) -> None:
+    """Or nothing of it would be compared, and so no difference found."""
+    owner = "1" if records else "1.0.10.in-addr.arpa."
+    text = records + f"$TTL 86400\n{owner} PTR srv.example.org.\n"
+    path = written(tmp_path, reverse=text)["reverse"]
+    with pytest.raises(ThreeRcError) as caught:
+        run.read(Sources(zones=[("1.168.192.in-addr.arpa", path)]))
+    said = f"{path}:1:1: no record of the file is in the zone 1.168.192.in-addr.arpa: {why}"
+    assert str(caught.value) == said
