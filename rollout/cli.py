@@ -82,8 +82,7 @@ def apply_command(tree: Path, state: Path | None, root: Path | None, **options: 
     found = Tree.read(tree)
     history = _history(state, root, found)
     with history.exclusive(dry=options["dry_run"]):
-        commit = "" if options["dry_run"] else commit_of(found)
-        sys.exit(_roll_out(found, history, root, options, commit))
+        sys.exit(_roll_out(found, history, root, options, lambda: commit_of(found)))
 
 
 @click.command("rollback", cls=Command, example="3rc rollback 12")
@@ -104,7 +103,7 @@ def rollback_command(
         number = history.before() if generation is None else generation
         found = Tree.read(history.tree(number))
         commit = next((each.commit for each in history.times() if each.number == number), "")
-        sys.exit(_roll_out(found, history, root, options, commit, f"generation {number}"))
+        sys.exit(_roll_out(found, history, root, options, lambda: commit, f"generation {number}"))
 
 
 @click.command("history", cls=Command, example="3rc history --json")
@@ -151,11 +150,12 @@ def _roll_out(
     history: History,
     root: Path | None,
     options: dict[str, Any],
-    commit: str,
+    commit: Callable[[], str],
     back_to: str = "",
 ) -> int:
-    """Apply a tree of a commit by the given options; the exit status.
+    """Apply a tree by the given options; the exit status.
 
+    `commit` is asked which commit it is of if anything is done: it may have to compile it.
     `back_to` says which generation it was.
     """
     from threerc.compiler.plan.show import head
@@ -191,7 +191,7 @@ def _roll_out(
         summary = "hosts that were behind"
         if plan:
             summary = f"back to {head(plan)}" if back_to else head(plan)
-        done = rollout.run(survey, history.begin(tree, summary, commit))
+        done = rollout.run(survey, history.begin(tree, summary, commit()))
     _say(show.outcome(done))
     if done.failed:
         click.echo("not applied: all hosts are as before", err=True)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.rollout.rolling import LINK, MORE, SITE, Rolling, invoke, leftovers, tamper
 from threerc.compiler.findings import ThreeRcError
+from threerc.rollout import commits
 from threerc.rollout.apply import Rollout
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.fleet import Fleet
@@ -341,3 +342,15 @@ def test_of_many_hosts_that_are_not_reached_some_are_told(site: Rolling) -> None
         pytest.raises(RolloutError, match=r"ns2: no route; and 2 more$"),
     ):
         Rollout(fleet, tree, history, print).survey([])
+
+
+def test_who_has_nothing_to_do_compiles_nothing(
+    site: Rolling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit is looked up where there is something to write beside it."""
+
+    def asked(_tree: Tree) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr(commits, "commit_of", asked)
+    assert "nothing to do" in site.good()
