@@ -7,7 +7,7 @@ quote that is never closed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -16,10 +16,13 @@ import yaml
 from threerc.compiler.findings import Finding, Place
 
 _CONFLICT: Final = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
-_KEY: Final = re.compile(r":(?:\s|$)")
-_TIGHT: Final = re.compile(r"\s*(?:- +)?[^\s:]+:(?=\S)")
-"""A key whose colon touches its value."""
+_KEY: Final = re.compile(r":(?:[ \t]|$)")
+_TIGHT: Final = re.compile(r" *(?:- +)?[^\s:]+:(?=[^ \t])")
+"""A key whose colon touches its value; a no-break space is none to YAML."""
 _CLOSERS: Final = {"[": "]", "{": "}"}
+_OPENERS: Final = (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)
+_ENDS: Final = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+_UNEVEN: Final = "this line is not indented as those above it"
 _QUOTE: Final = "put it in quotes if it is text"
 
 
@@ -42,6 +45,13 @@ class _Stop(NamedTuple):
     opened: tuple[int, int]
 
 
+class _Read(NamedTuple):
+    """The last token before the stop, and where the innermost bracket that is open then is."""
+
+    last: Any
+    opened: Any
+
+
 def explained(error: yaml.MarkedYAMLError, text: str, file: str) -> Finding:
     """A parser's error as a finding."""
     mark: Any = error.problem_mark or error.context_mark
@@ -59,6 +69,7 @@ class _Text:
     def __init__(self, text: str) -> None:
         self._text = text
         self._lines = [*text.splitlines(), ""]
+        self._scanned: _Read | None = None
 
     def slip(self, stop: _Stop) -> _Slip:
         """What is wrong; the parser's own words where it is none of the usual slips."""
@@ -89,7 +100,7 @@ class _Text:
         """A quote that is not closed before the file ends, or where another one should open."""
         if "quoted scalar" in stop.context and "end of stream" in stop.problem:
             return _Slip(*stop.opened, "the quote that opens here is never closed")
-        last = self._tokens(stop)[-1]
+        last = self._read(stop).last
         if not isinstance(last, yaml.ScalarToken) or last.style not in {'"', "'"}:
             return None
         start, end = last.start_mark, last.end_mark
@@ -102,20 +113,26 @@ class _Text:
             return _Slip(stop.line, stop.column, told, hint)
         return None
 
-    def _tokens(self, stop: _Stop) -> list[Any]:
-        """All tokens before the stop; the first is the start of the stream."""
-        found: list[Any] = []
-        with suppress(yaml.YAMLError):  # it stops where the parser did
-            for token in yaml.scan(self._text, Loader=yaml.CSafeLoader):
-                if (token.start_mark.line, token.start_mark.column) >= (stop.line, stop.column):
-                    break
-                found.append(token)
-        return found or [yaml.StreamStartToken()]
+    def _read(self, stop: _Stop) -> _Read:
+        """What the parser had read when it stopped: the whole file is scanned, so once only."""
+        if self._scanned is None:
+            last, opened = None, list[Any]()
+            with suppress(yaml.YAMLError):  # it stops where the parser did
+                for token in yaml.scan(self._text, Loader=yaml.CSafeLoader):
+                    if (token.start_mark.line, token.start_mark.column) >= (stop.line, stop.column):
+                        break
+                    last = token
+                    if isinstance(token, _OPENERS):
+                        opened.append(token.start_mark)
+                    elif isinstance(token, _ENDS) and opened:
+                        opened.pop()
+            self._scanned = _Read(last, opened[-1] if opened else None)
+        return self._scanned
 
     def _colon(self, stop: _Stop) -> _Slip | None:
         """A second colon in a value; or, above, a colon that is missing or touches its value."""
         if "expected ':'" in stop.problem:
-            return _Slip(*stop.opened, "a key without its colon")
+            return self._unkeyed(*stop.opened)
         if "mapping values are not allowed" not in stop.problem:
             return None
         if _KEY.search(self._before(stop)):
@@ -124,23 +141,46 @@ class _Text:
         first = stop.line
         while first > 0 and _goes_on(self._lines[first - 1]):
             first -= 1
-        line = self._lines[first]
-        tight = _TIGHT.match(line)
-        if first == stop.line:
-            return None
+        if first < stop.line:
+            return self._unkeyed(first, _indentation(self._lines[first]))
+        column = _indentation(self._lines[first])
+        hint = self._where(first, column)
+        return _Slip(first, column, _UNEVEN, hint)
+
+    def _unkeyed(self, line: int, column: int) -> _Slip:
+        """A line that is no key: it has no colon, or no space after it."""
+        tight = _TIGHT.match(self._lines[line])
         if tight is not None:
-            return _Slip(first, tight.end() - 1, "there is no space after this colon")
-        return _Slip(first, _indentation(line), "a key without its colon")
+            blank = self._at(line, tight.end()).isspace()
+            hint = "what looks like one is another character: type it anew" if blank else ""
+            return _Slip(line, tight.end() - 1, "there is no space after this colon", hint)
+        return _Slip(line, column, "a key without its colon")
+
+    def _where(self, line: int, column: int) -> str:
+        """Where a line should begin: in the column nearest to its own of what it may belong to."""
+        open_columns: list[int] = []
+        for each in self._columns(line):
+            if not open_columns or each < open_columns[-1]:
+                open_columns.append(each)
+            if not each:
+                break
+        nearest = min(open_columns, key=lambda each: (abs(each - column), -each), default=0)
+        return f"what belongs together begins in one column, such as {nearest + 1}"
+
+    def _columns(self, line: int) -> Iterator[int]:
+        """The columns in which the lines above a line begin, the nearest first."""
+        for each in reversed(self._lines[:line]):
+            if each.strip() and not each.lstrip().startswith("#"):
+                yield _indentation(each)
 
     def _flow(self, stop: _Stop) -> _Slip | None:
         """A bracket that is not closed before a line that is not in it, or a missing comma."""
         if "while parsing a flow" not in stop.context:
             return None
-        tokens = self._tokens(stop)
-        opened = _open_bracket(tokens)
-        if opened is None:
+        read = self._read(stop)
+        if read.opened is None:
             return None
-        line, column = opened
+        line, column = read.opened.line, read.opened.column
         opener = self._at(line, column)
         closer = _CLOSERS.get(opener, "")
         outside = self._outside(line, stop.line, closer)
@@ -149,7 +189,7 @@ class _Text:
         if not any(self._lines[stop.line :]):
             return _Slip(line, column, f"`{opener}` is never closed")
         at = stop.line, stop.column
-        last = tokens[-1].start_mark.line
+        last = read.last.start_mark.line
         if last < stop.line:
             at = last, len(self._lines[last].rstrip())
         hint = f"`{opener}` was opened in line {line + 1}, column {column + 1}"
@@ -177,10 +217,9 @@ class _Text:
             return None
         above, comment, _ = self._lines[stop.line - 1].partition(" #")
         if comment and _goes_on(above):
-            return _Slip(stop.line - 1, _indentation(above), "a key without its colon")
-        hint = f"what belongs together begins in one column, such as {stop.opened[1] + 1}"
-        told = "this line is not indented as those above it"
-        return _Slip(stop.line, stop.column, told, hint)
+            return self._unkeyed(stop.line - 1, _indentation(above))
+        hint = self._where(stop.line, _indentation(self._lines[stop.line]))
+        return _Slip(stop.line, stop.column, _UNEVEN, hint)
 
     def _character(self, stop: _Stop) -> _Slip | None:
         """A character that no value begins with."""
@@ -201,17 +240,6 @@ class _Text:
 def _goes_on(line: str) -> bool:
     """Whether a line is text that the next one goes on with, and holds no key."""
     return bool(line.strip()) and not line.lstrip().startswith("#") and not _KEY.search(line)
-
-
-def _open_bracket(tokens: Iterable[Any]) -> tuple[int, int] | None:
-    """The innermost bracket that is open after these tokens."""
-    opened: list[Any] = []
-    for token in tokens:
-        if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
-            opened.append(token.start_mark)
-        elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken) and opened:
-            opened.pop()
-    return (opened[-1].line, opened[-1].column) if opened else None
 
 
 def _indentation(line: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import yaml
 
 from tests.compiler.support import HEAD, SNS_PISA
 from threerc.compiler.findings import Rejected
@@ -19,6 +22,11 @@ SLIPS = {
     "tab-within": ("hosts:\n  s:\n  \ta: 1\n", 3, 3, "a tab indents this line"),
     "no-space": ("hosts:\n  s:\n    a:1.2.3.4\n    roles: [dns]\n", 3, 6, TIGHT),
     "no-space-twice": ("hosts:\n  s:\n    a:1\n    b:1\n    c: 2\n", 3, 6, TIGHT),
+    "no-space-between": ("hosts:\n  s:\n    b: 1\n    a:1\n    c: 2\n", 4, 6, TIGHT),
+    "no-space-last": ("hosts:\n  s:\n    b: 1\n    a:1\n", 4, 6, TIGHT),
+    "no-space-comment": ("hosts:\n  s:\n    a:1  # mine\n    b: 1\n", 3, 6, TIGHT),
+    "no-break-space": ("hosts:\n  s:\n    a:\u00a01\n    b: 1\n", 3, 6, TIGHT),
+    "no-break-space-last": ("hosts:\n  s:\n    b: 1\n    a:\u00a01\n", 4, 6, TIGHT),
     "no-colon": ("hosts:\n  s\n    a: 1\n", 2, 3, BARE),
     "no-colon-in-between": ("hosts:\n  s:\n    a 1\n    b: 2\n", 3, 5, BARE),
     "no-colon-comment": ("hosts:\n  s  # mine\n    a: 1\n", 2, 3, BARE),
@@ -46,6 +54,7 @@ SLIPS = {
     "comma-of-items": ('a: [\n  "x"\n  "y"]\n', 2, 6, "`,` or `]` is missing here"),
     "closed-twice": ("a: {b: 1}}\n", 1, 10, "`}` closes nothing"),
     "deeper": ("a:\n  b: {c: 1}\n   d: {e: 1}\n", 3, 4, INDENT),
+    "deeper-than-text": ("a:\n  b: c\n    d: e\n  f: 1\n", 3, 5, INDENT),
     "shallower": ("a:\n  b: {c: 1}\n d: {e: 1}\n", 3, 2, INDENT),
     "dash": ("a:\n   - b\n  - c\n", 3, 3, INDENT),
     "key-in-list": ("a:\n  - b\n  c: 1\n", 3, 3, "this is no item of the list above"),
@@ -78,6 +87,38 @@ def test_hints() -> None:
     assert slip_of("a: {b: @c}\n").endswith("\n  hint: put it in quotes if it is text")
     assert slip_of("a: {b: {{ c }}}\n").endswith("hint: put text with such brackets in quotes")
     assert slip_of("a: [b c: d e: f]\n").endswith("`[` was opened in line 1, column 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("a:\n  s:\n    b: 1\n   c: 2\n", 5),
+        ("a:\n  s: {b: 1}\n c: {b: 1}\n", 3),
+        ("a:\n  s:\n    b: 1\n c: {b: 1}\n", 3),
+        ("a:\n  s:\n    b: x\n      c: 2\n", 5),
+        ("a:\n    # a remark\n  s: {b: 1}\n   c: {b: 1}\n", 3),
+    ],
+)
+def test_a_line_is_told_the_column_of_those_it_is_nearest_to(text: str, column: int) -> None:
+    assert slip_of(text).endswith(f"begins in one column, such as {column}")
+
+
+def test_a_no_break_space_is_told() -> None:
+    assert slip_of("a:\u00a0x\nb: 1\n").endswith("is another character: type it anew")
+
+
+def test_the_file_is_scanned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have 100,000 lines."""
+    scans: list[str] = []
+    scan = yaml.scan
+
+    def counted(text: str, Loader: Any) -> Any:  # noqa: N803 - it is called so
+        scans.append(text)
+        return scan(text, Loader=Loader)
+
+    monkeypatch.setattr(yaml, "scan", counted)
+    assert "is not closed before line 3" in slip_of("a:\n  b: [x, z\n  c: 1\n")
+    assert len(scans) == 1
 
 
 def test_a_bracket_or_quote_that_is_lost_is_missed_in_its_line() -> None:
