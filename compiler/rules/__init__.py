@@ -58,10 +58,12 @@ def findings(loaded: Loaded, locked: Mapping[str, tuple[int, int]] | None = None
         return []
     broken = {path[0] for path in loaded.spoilt} | (set() if loaded.complete else set(KINDS))
     asked = [each for each in ALL if broken.isdisjoint(each.needs)]
+    # What has a value at fault is there nevertheless, even if nothing is left of it to validate.
+    spoilt = {str(path[1]) for path in loaded.spoilt if len(path) > 1}
     facts = Facts(
         loaded.site,
         loaded.folder,
-        loaded.lost,
+        loaded.lost | spoilt,
         loaded.complete,
         locked or {},
         loaded.place,

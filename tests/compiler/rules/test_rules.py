@@ -181,6 +181,21 @@ monitoring: {trusted: [wn1]}
     assert told(found_in(tmp_path, text)) == [(6, "inventory-exists"), (8, "range")]
 
 
+def test_a_reference_to_an_entry_with_a_value_at_fault_is_no_finding(tmp_path: Path) -> None:
+    """Nor if nothing is left of the entry without that value."""
+    text = (
+        HEAD
+        + """
+physical_hosts: {p1: {address: 192.168.1.1}}
+virtual_machines:
+  a: {address: 192.168.1.3, home: p1, volume: files}
+volumes:
+  files: {peers: [p1], disk: /dev/a, size: 1GiB}
+"""
+    )
+    assert told(found_in(tmp_path, text)) == [(1, "service-missing"), (10, "value")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
