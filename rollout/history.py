@@ -7,7 +7,6 @@ applied             a link to the one that the site has; `3rc plan --against` ta
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final, Literal, TextIO
 
 from threerc.compiler.generation import MANIFEST, replace_file
+from threerc.rollout.agent import locks
 from threerc.rollout.errors import RolloutError
 from threerc.rollout.tree import Tree
 
@@ -163,12 +163,10 @@ class History:
 
 def _take(handle: TextIO) -> None:
     """Lock a file and write into it who has it. Raises RolloutError, OSError."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not locks.take(handle.fileno()):
         handle.seek(0)
         by = handle.read() or "somebody"
-        raise RolloutError(f"another apply of this site is under way, by {by}") from None
+        raise RolloutError(f"another apply of this site is under way, by {by}")
     handle.truncate(0)
     handle.write(f"{who()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
     handle.flush()

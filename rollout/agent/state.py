@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +9,7 @@ import shutil
 from contextlib import suppress
 from typing import Any
 
+from threerc.rollout.agent import locks
 from threerc.rollout.agent.disk import Entries, sync_folder
 from threerc.rollout.agent.errors import AgentError
 
@@ -45,12 +45,10 @@ class State:
         """Take the right to change this host. Raises AgentError where somebody else has it."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         handle = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not locks.take(handle):
             other = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
-            raise AgentError(f"another apply is under way, by {other or 'somebody'}") from None
+            raise AgentError(f"another apply is under way, by {other or 'somebody'}")
         self._lock = handle
         with suppress(OSError):  # a full disk: the lock itself is what counts
             os.ftruncate(handle, 0)

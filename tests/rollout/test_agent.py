@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.rollout.rolling import leftovers
 from threerc.compiler.services import DRBD, Order, orders
+from threerc.rollout.agent import locks
 from threerc.rollout.agent.disk import Entries
 from threerc.rollout.agent.errors import AgentError
 from threerc.rollout.agent.host import Host
@@ -99,3 +101,15 @@ def test_the_last_volume_that_goes_is_left_to_people_and_the_last_export_is_take
     assert [str(each) for each in orders(changed, changed, [])] == ["NFS exports reload"]
     kept = ["/etc/drbd.d/other.res"]
     assert orders(changed[:1], [*changed, *kept], kept) == [Order(DRBD, "adjust")]
+
+
+def test_a_lock_that_is_about_to_be_free_is_waited_for(tmp_path: Path) -> None:
+    """As that of a program that was just being started when an apply was killed."""
+    path = tmp_path / "lock"
+    with path.open("w") as first, path.open("w") as second:
+        assert locks.take(first.fileno())
+        threading.Timer(0.3, first.close).start()
+        assert locks.take(second.fileno())
+    with path.open("w") as first, path.open("w") as second:
+        assert locks.take(first.fileno())
+        assert not locks.take(second.fileno())
