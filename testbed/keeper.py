@@ -87,6 +87,8 @@ class Keeper:
         try:
             async with asyncio.timeout(self.daemon.seconds):
                 while not (self.stays_off or await self._serves(offset)):
+                    if self.stays_off:  # since it was asked
+                        return
                     self._must_run(self._process)
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:

@@ -105,9 +105,9 @@ def printed(log: Path) -> str:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process, at first politely, and then what is left of its group."""
-    if process.poll() is not None:
-        return
     process.terminate()
+    if process.returncode is not None:  # it had ended by itself, and is reaped
+        return
     deadline = time.monotonic() + _END_SECONDS
     while not _has_ended(process) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
