@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from threerc.compiler.findings import ThreeRcError
 from threerc.compiler.plan.against import other
+from threerc.compiler.plan.errors import PlanError
 from threerc.compiler.plan.files import lines
+from threerc.compiler.plan.git import git
 from threerc.rollout.tree import Tree
-
-_GIT_SECONDS: Final = 20
 
 
 def commit_of(tree: Tree) -> str:
@@ -45,10 +43,6 @@ def _builds(folder: Path, commit: str, name: str) -> Iterator[set[str]]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(folder), *arguments]
-    with suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
+    with suppress(PlanError):
+        return git(folder, *arguments, literal=False).decode().strip()
     return None

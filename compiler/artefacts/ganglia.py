@@ -73,7 +73,7 @@ def _served(site: Site, out: Output, server: str, own: dict[str, str]) -> None:
 
 def _shared(site: Site, out: Output, server: str, values: dict[str, Any]) -> None:
     """The file of the hosts without a folder: they only send."""
-    systems = {host.os for host in site.examples if not site.has_folder(host)}
+    systems = {host.os for host, _ in site.examples if not site.has_folder(host)}
     if not systems:
         return
     libraries = _libraries(site, systems)

@@ -97,10 +97,8 @@ def _sources(site: Site) -> Iterator[str]:
 def _members(site: Site) -> dict[str, dict[str, list[str]]]:
     """The members of each group of each source. A kind goes before a group of the same name."""
     alike: dict[tuple[HostKind, tuple[str, ...], str | None, str | None], list[str]] = {}
-    for part in site.parts:
-        host = part.example if isinstance(part, Alike) else part
-        key = (host.kind, host.groups, host.os, host.middleware)
-        alike.setdefault(key, []).extend(part.names if isinstance(part, Alike) else [part.name])
+    for host, names in site.examples:
+        alike.setdefault((host.kind, host.groups, host.os, host.middleware), []).extend(names)
     kinds: dict[str, list[str]] = {}
     groups: dict[str, list[str]] = {}
     systems: dict[str, list[str]] = {}

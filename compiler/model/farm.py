@@ -46,7 +46,7 @@ class Alike:
         own = {"name": self.names[at], "address": IPv4Address(self.bits[at]), "mac": self.macs[at]}
         return self.example.model_copy(update=own)
 
-    def cut(self, ends: Sequence[int]) -> Iterator[Alike]:
+    def _cut(self, ends: Sequence[int]) -> Iterator[Alike]:
         """The parts that end before these positions, in ascending order; the last is the length."""
         start = 0
         for end in ends:
@@ -63,7 +63,7 @@ class Alike:
         for name, found in groupby(networks):
             ends.append((ends[-1] if ends else 0) + sum(1 for _ in found))
             names.append(name)
-        for part, name in zip(self.cut(ends), names, strict=True):
+        for part, name in zip(self._cut(ends), names, strict=True):
             yield replace(part, network=name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
@@ -173,9 +173,10 @@ class Site(SiteSettings):
                 yield from self.each(part)
 
     @property
-    def examples(self) -> Iterator[Host]:
-        """One host of each part."""
-        return (part.example if isinstance(part, Alike) else part for part in self.parts)
+    def examples(self) -> Iterator[tuple[Host, Sequence[str]]]:
+        """One host of each part, and the names of all that it is an example of."""
+        for part in self.parts:
+            yield (part.example, part.names) if isinstance(part, Alike) else (part, (part.name,))
 
     def each(self, part: Alike | Host) -> Iterator[Host]:
         """The hosts of a part, one by one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from threerc.compiler.generation import MANIFEST, manifest_lines
 from threerc.compiler.lock import Lock
 from threerc.compiler.plan.errors import PlanError
 from threerc.compiler.plan.files import Read, lines
+from threerc.compiler.plan.git import git
 from threerc.compiler.plan.snapshot import SNAPSHOT, Snapshot, read, snapshot
 from threerc.compiler.source.load import folder_of
 from threerc.compiler.tree import Entry
@@ -132,9 +132,9 @@ def _checkout(site: Path, revision: str, work: Path) -> Path:
     commit = _commit(folder, revision)
     inside = folder.relative_to(top.resolve())
     name = inside / site.resolve().name
-    text = _git(top, "cat-file", "blob", f"{commit}:{name}", failing=f"{revision} has no {name}")
+    text = git(top, "cat-file", "blob", f"{commit}:{name}", failing=f"{revision} has no {name}")
     needed = "." if b"../" in text else f"{inside}/"  # an inventory may be shared by several sites
-    packed = _git(top, "archive", "--format=tar", commit, "--", needed)
+    packed = git(top, "archive", "--format=tar", commit, "--", needed)
     archive = work / "site.tar"
     archive.write_bytes(packed)
     with tarfile.open(archive) as tar:
@@ -145,7 +145,7 @@ def _checkout(site: Path, revision: str, work: Path) -> Path:
 def _top(folder: Path, revision: str) -> Path:
     """The top of the repository."""
     try:
-        return Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+        return Path(git(folder, "rev-parse", "--show-toplevel").decode().strip())
     except PlanError as error:
         if "not a git repository" not in str(error):
             raise
@@ -156,21 +156,8 @@ def _top(folder: Path, revision: str) -> Path:
 def _commit(folder: Path, revision: str) -> str:
     """The commit of a revision. CI systems tend to fetch the last one only."""
     unknown = f"{revision} is neither a tree, a file nor a git revision here"
-    if _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
+    if git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
         unknown += "; the clone is shallow: `git fetch --unshallow`, or fetch all when it is made"
     wanted = f"{revision}^{{commit}}"
-    found = _git(folder, "rev-parse", "--verify", "--quiet", wanted, failing=unknown)
+    found = git(folder, "rev-parse", "--verify", "--quiet", wanted, failing=unknown)
     return found.decode().strip()
-
-
-def _git(folder: Path, *arguments: str, failing: str = "") -> bytes:
-    """What git says. Raises PlanError where it fails, as `failing` or in git's own words."""
-    command = ["git", "--literal-pathspecs", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_GIT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlanError(f"git: {error}") from None
-    if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())
-        raise PlanError(failing or f"git {arguments[0]}: {said or 'failed'}")
-    return done.stdout

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from threerc.compiler.model import Alike, HostKind, Site
+from threerc.compiler.model import HostKind, Site
 from threerc.compiler.model.host import BareMetal
 from threerc.compiler.rules.topology import Names, Topology
 
@@ -33,10 +33,7 @@ class Plant:
     def __init__(self, site: Site) -> None:
         self._cabling = site.cabling
         bundles: dict[tuple[HostKind, tuple[str, ...], tuple[str, ...]], Bundle] = {}
-        for part in site.parts:
-            host, names = (
-                (part.example, part.names) if isinstance(part, Alike) else (part, [part.name])
-            )
+        for host, names in site.examples:
             if isinstance(host, BareMetal) and (host.switches or host.pdus):
                 key = (host.kind, host.switches, host.pdus)
                 if key not in bundles:
