@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -19,8 +20,11 @@ def git(folder: Path, *arguments: str, failing: str = "", literal: bool = True) 
     """
     pathspecs = "--literal-pathspecs" if literal else "--no-literal-pathspecs"
     command = ["git", pathspecs, "-C", str(folder), *arguments]
+    spoken = os.environ | {"LC_ALL": "C"}  # some of its words are looked at
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, timeout=_SECONDS, check=False, env=spoken
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PlanError(f"git: {error}") from None
     if done.returncode:
