@@ -7,7 +7,7 @@ judged by what becomes of the machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from threerc.runtime.observation import TMAX
@@ -37,10 +37,25 @@ def shows_after(fault: str, period: float) -> float:
 
 
 def unreached(grip: Grip) -> tuple[str, ...]:
-    """The hosts that are on and do not answer a ping of a controller's. Raises TestbedError."""
-    asker = grip.controller
+    """The hosts that are on and do not answer a ping of another one's. Raises TestbedError."""
+    there = _addresses(grip)
+    askers = _askers(grip, there)
     ping = ("ping", "-n", "-q", "-c", "1", "-W", "2")
-    return tuple(name for name, at in _addresses(grip).items() if grip.run(asker, *ping, at).rc)
+    return tuple(
+        name for name, at in there.items() if grip.run(_other(askers, name), *ping, at).rc
+    )
+
+
+def _askers(grip: Grip, hosts: Iterable[str]) -> list[str]:
+    """Who asks others first: whom no fault has hold of, then controllers, then those they ask."""
+    struck = grip.struck()
+    ranks = (grip.config.controllers, grip.config.physical_hosts)
+    return sorted(hosts, key=lambda host: (host in struck, *(host not in each for each in ranks)))
+
+
+def _other(askers: Iterable[str], than: str) -> str:
+    """Who asks a host; itself where there is no other."""
+    return next((host for host in askers if host != than), than)
 
 
 def _addresses(grip: Grip) -> dict[str, str]:
@@ -107,10 +122,10 @@ def _lives(grip: Grip, target: str, since: float) -> Iterator[str]:
 
 
 def _lets_in(grip: Grip, target: str, _since: float) -> Iterator[str]:
-    """Its sshd says what it is, to a controller."""
-    address = _addresses(grip).get(target, "")
-    ask = ("timeout", "3", "bash", "-c", _BANNER, "bash", address)
-    if grip.run(grip.controller, *ask).out != "SSH-":
+    """Its sshd says what it is, to another host."""
+    there = _addresses(grip)
+    ask = ("timeout", "3", "bash", "-c", _BANNER, "bash", there.get(target, ""))
+    if grip.run(_other(_askers(grip, there), target), *ask).out != "SSH-":
         yield f"the sshd of {target} does not answer"
 
 

@@ -444,6 +444,17 @@ def test_a_fault_of_the_last_controller_is_judged(
     grip.power("two", on=True)
 
 
+@pytest.mark.parametrize("name", ["network", "hang"])
+def test_a_fault_of_all_controllers_is_seen_from_elsewhere(grip: Grip, name: str) -> None:
+    """Who is cut off reaches himself still, and who hangs cannot be asked."""
+    for host in HOLDERS:
+        strike(grip, host, name)
+    for host in HOLDERS:
+        assert amiss(grip, name, host) != ()
+        heal(grip, host, name)
+    until(lambda: all(amiss(grip, name, host) == () for host in HOLDERS), f"{name} to be healed")
+
+
 def test_a_look_at_a_full_state_leaves_nothing_there(grip: Grip) -> None:
     def files() -> str:
         return grip.run("one", "ls", grip.state_directory).out
