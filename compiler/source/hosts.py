@@ -177,10 +177,12 @@ class _Resolver:
                     continue
                 for column in columns:
                     column.put(data[name], position)
+            if doubles:
+                self._double(
+                    doubles, origin, overlap=len(entry.names) > 1 and doubles[0] in from_range
+                )
             if entry.ranged:
                 from_range.update(entry.names)
-            if doubles:
-                self._double(doubles, origin)
         return data
 
     def _override(
@@ -201,7 +203,7 @@ class _Resolver:
             hint = "the key above is the host's name"
             self._report(place, "unknown key `name`", "unknown-key", hint)
 
-    def _double(self, names: list[str], origin: Origin) -> None:
+    def _double(self, names: list[str], origin: Origin, *, overlap: bool) -> None:
         first = self.hosts.origins[names[0]].place(())
         which = (
             f"host `{names[0]}` stands"
@@ -209,7 +211,9 @@ class _Resolver:
             else (f"host `{names[0]}` and {len(names) - 1:,} more stand")
         )
         message = f"{which} here again; it was given in {first.file}:{first.line}"
-        self._report(origin.place(()), message, "unique-name", "every host has one entry")
+        hint = "split the ranges: only an entry of a single host may stand beside a range with it"
+        hint = hint if overlap else "every host has one entry"
+        self._report(origin.place(()), message, "unique-name", hint)
 
     def _layers(self, section: HostKind, entry: _Entry) -> list[_Layer]:
         """What an entry inherits, nearest first; unknown groups are reported once an entry."""

@@ -130,6 +130,15 @@ def test_a_host_that_stands_twice_is_told_at_its_second_line(tmp_path: Path) -> 
     assert finding.rule == "unique-name"
     assert finding.place == (str(tmp_path / "nodes.csv"), 3, 1)
     assert finding.message.endswith("nodes.csv:2")
+    assert finding.hint == "every host has one entry"
+
+
+def test_a_range_over_a_part_of_another_is_told_how_to_say_it(tmp_path: Path) -> None:
+    farm = "worker_nodes:\n  wn[1-3]: {address: 192.168.1.1-192.168.1.3}\n  wn[2-3]: {cpus: 3}\n"
+    (finding,) = site_of(tmp_path, HEAD + farm).findings
+    assert finding.message.startswith("host `wn2` and 1 more stand here again")
+    assert finding.hint is not None
+    assert finding.hint.startswith("split the ranges")
 
 
 WRITTEN = {
