@@ -41,9 +41,7 @@ def unreached(grip: Grip) -> tuple[str, ...]:
     there = _addresses(grip)
     askers = _askers(grip, there)
     ping = ("ping", "-n", "-q", "-c", "1", "-W", "2")
-    return tuple(
-        name for name, at in there.items() if grip.run(_other(askers, name), *ping, at).rc
-    )
+    return tuple(name for name, at in there.items() if grip.run(_other(askers, name), *ping, at).rc)
 
 
 def _askers(grip: Grip, hosts: Iterable[str]) -> list[str]:

@@ -72,24 +72,30 @@ class Keeper:
         Who stops it meanwhile ends the waiting.
         """
         async with self._starting:
-            if not self.running:
-                await self._start()
+            # One that runs may have been started anew a moment ago, and not serve yet.
+            process, offset = (self._process, 0) if self.running else await self._start()
+            if process is not None:
+                await self._await_serving(process, offset)
 
-    async def _start(self) -> None:
+    async def _start(self) -> tuple[Process | None, int]:
+        """Its process, and where the log of that begins; no process where it was stopped."""
         for command in self.daemon.start:
             await self._prepare(command)
         offset = self.log.stat().st_size if self.log.exists() else 0
         await self._unwatch()
         if self.stays_off:
-            return
+            return None, offset
         self._process = self._launch()
         self._watch = asyncio.create_task(self._watched(self._process))
+        return self._process, offset
+
+    async def _await_serving(self, process: Process, offset: int) -> None:
         try:
             async with asyncio.timeout(self.daemon.seconds):
                 while not (self.stays_off or await self._serves(offset)):
                     if self.stays_off:  # since it was asked
                         return
-                    self._must_run(self._process)
+                    self._must_run(process)
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             wanted = self.daemon.ready

@@ -328,6 +328,19 @@ def test_a_daemon_is_started_again_where_an_init_would_do_so(lab: LabSpec) -> No
         assert testbed.execute(FIRST, "pgrep", "-f", "sleep 1000").rc == 1
 
 
+def test_who_starts_what_was_just_started_again_waits_until_it_serves(lab: LabSpec) -> None:
+    """Its first start serves at once, each later one only after a while."""
+    slow = "test -e /var/again && sleep 2; touch /var/again /run/ready; exec sleep 1000"
+    ready = Ready("path", "/run/ready")
+    daemon = replace(SLEEP, command=("sh", "-c", slow), ready=ready, restart=True)
+    with tiny.running(tiny.with_daemons(lab, daemon)) as testbed:
+        testbed.execute(FIRST, "rm", "/run/ready")
+        testbed.signal(FIRST, "sleep", "KILL")
+        until(lambda: testbed.execute(FIRST, "pgrep", "-f", "sleep 2").rc == 0)
+        testbed.daemon(FIRST, "sleep", "on")
+        assert testbed.execute(FIRST, "test", "-e", "/run/ready").rc == 0
+
+
 @pytest.mark.parametrize(
     ("daemon", "said"),
     [
