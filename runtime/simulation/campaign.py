@@ -13,13 +13,15 @@ from threerc.runtime import operators
 from threerc.runtime.config import ControllerConfig, Policy, Steps
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.records import Step
-from threerc.runtime.simulation.faults import FAULTS, VM
+from threerc.runtime.simulation.faults import FAULTS, HOST, VM, Fault
 from threerc.runtime.simulation.guests import Guest, Stage
 from threerc.runtime.simulation.simulation import Simulation, Start
 from threerc.runtime.simulation.sleep import Sleep
 
 PARTS: Final = ("detection", "schedule", "ladder", "order", "install", "boot")
 """What a recovery time is made of: see Crash."""
+HOST_CRASHES: Final = ("power", "hang", "network")
+"""The faults of a physical host that take its VMs away, or out of reach."""
 OWN_STEPS: Final = "as the site has them"
 _DESTRUCTIVE: Final = ("erase-boot",)
 _GIVE_UP: Final = 6 * 3600.0
@@ -77,7 +79,9 @@ def campaign(  # noqa: PLR0913 - all that a campaign is
 ) -> Campaign:
     """Crash a random VM at a random time, wait until it is back, and so on.
 
-    A destructive fault strikes those with INST 1 only: nothing could bring the others back.
+    A fault of HOST_CRASHES strikes a random host with VMs, and ends when all of them are back: each
+    is a crash of its own then. A destructive fault strikes those with INST 1 only: nothing could
+    bring the others back.
     `steps` overrides the site's policy: see `with_steps`. Raises CampaignError.
     """
     begin = start or Start()
@@ -85,7 +89,7 @@ def campaign(  # noqa: PLR0913 - all that a campaign is
     found = Campaign(fault, steps or OWN_STEPS, begin.seed)
     runner = _Runner(config, fault, begin)
     for done in range(crashes):
-        found.crashes.append(runner.crash())
+        found.crashes += runner.crash()
         if progress and done % _PROGRESS == 0:
             progress(done)
     return found
@@ -120,46 +124,70 @@ def with_steps(config: ControllerConfig, text: str) -> ControllerConfig:
     )
 
 
+@dataclass
+class _Watched:
+    """A crash that is not over: when each attempt began, and each start since the last of them."""
+
+    crash: Crash
+    attempts: list[float] = field(default_factory=list)
+    begins: list[float] = field(default_factory=list)
+
+
 class _Runner:
-    """Crashes VMs of one simulation, as a witness of what becomes of them."""
+    """Crashes VMs of one simulation, or hosts with theirs, as a witness of what becomes of them."""
 
     def __init__(self, config: ControllerConfig, fault: str, start: Start) -> None:
-        if (fault, VM) not in FAULTS:
-            raise CampaignError(f"no fault of a VM: {fault}")
-        self.fault = FAULTS[fault, VM]
+        self.fault = crash_of(fault)
         self.simulation = Simulation(config, start)
         self.timeline = self.simulation.timeline
         self.site = self.simulation.site
         self.site.store.quick = True
         self.site.witnesses.append(self)
         Sleep(self.simulation)
-        self.candidates = _candidates(config, fault)
+        self.machines = _candidates(config, fault)
         self.rest = max(_rest(config, vm) for vm in config.virtual_machines)
         self.chance = self.site.chance.of("crashes")
         self.limit = config.monitors.down_after * 20
-        self.current: Crash | None = None
-        self.attempts: list[float] = []
-        self.begins: list[float] = []
+        self.watched: dict[str, _Watched] = {}
 
-    def crash(self) -> Crash:
-        """The next crash, from its beginning to its end."""
-        vm = self.chance.choice(self.candidates)
+    def crash(self) -> list[Crash]:
+        """The next crash, from its beginning to its end: of a VM, or of all that are on a host."""
+        target = self.chance.choice(self._targets())
         at = self.timeline.now + self.rest + self.chance.uniform(0, _SPREAD)
-        crash = Crash(vm, at)
-        self.timeline.at(at, lambda: self._begin(crash))
+        gone = [vm for vm in self.machines if target in {vm, *self.site.guests[vm].copies}]
+        crashes = [Crash(vm, at) for vm in gone]
+        self.timeline.at(at, lambda: self._begin(target, crashes))
         self.timeline.run(at + _GIVE_UP)
-        self.current = None
-        if crash.total is None:
-            self._repair(vm)
+        self.watched.clear()
+        if self.fault.of == HOST:
+            self._heal(target)
+        for crash in crashes:
+            if crash.total is None:
+                self._repair(crash.vm)
         self._forget()
-        return crash
+        return crashes
 
-    def _begin(self, crash: Crash) -> None:
-        self.current, self.attempts, self.begins = crash, [], []
+    def _targets(self) -> Sequence[str]:
+        """The VMs, or the hosts on which any are."""
+        if self.fault.of == VM:
+            return self.machines
+        there = {host for vm in self.machines for host in self.site.guests[vm].copies}
+        return sorted(there)
+
+    def _begin(self, target: str, crashes: Sequence[Crash]) -> None:
         collector = next(iter(self.site.beats.ears))
-        last = self.site.beats.last(collector, crash.vm, self.timeline.now)
-        crash.detection = (last or crash.at) + self.limit - crash.at
-        self.fault.begin(self.simulation, crash.vm, {})
+        for crash in crashes:
+            self.watched[crash.vm] = _Watched(crash)
+            last = self.site.beats.last(collector, crash.vm, self.timeline.now)
+            crash.detection = (last or crash.at) + self.limit - crash.at
+        self.fault.begin(self.simulation, target, {})
+
+    def _heal(self, host: str) -> None:
+        """It is as before, and on, which a controller may have cut its power for."""
+        assert self.fault.end is not None  # noqa: S101 - each of a host has one
+        self.fault.end(self.simulation, host)
+        self.site.power_on(host)
+        self.timeline.run(self.timeline.now + self.site.timing.host_boot)
 
     def _repair(self, vm: str) -> None:
         """An operator sets right what no controller could."""
@@ -187,36 +215,49 @@ class _Runner:
 
     def attempted(self, vm: str, step: Step, controller: str) -> None:  # noqa: ARG002 - Witness's
         """An order was given; what happens from now on comes of it."""
-        if self.current is not None and vm == self.current.vm:
-            self.attempts.append(self.simulation.controllers[controller].began)
-            self.begins.clear()
+        if (own := self.watched.get(vm)) is not None:
+            own.attempts.append(self.simulation.controllers[controller].began)
+            own.begins.clear()
 
     def copies_changed(self, guest: Guest) -> None:
         """Note when the crashed VM begins to start or, installed, starts again; it may be back."""
-        crash = self.current
-        if crash is None or guest.name != crash.vm or not self.attempts:
+        own = self.watched.get(guest.name)
+        if own is None or not own.attempts:
             return
         if any(copy.stage is Stage.PXE for copy in guest.copies.values()):
-            self.begins.append(self.timeline.now)
+            own.begins.append(self.timeline.now)
         if guest.serving:
-            self._end(crash)
+            self._end(own)
 
-    def _end(self, crash: Crash) -> None:
-        now, first, last = self.timeline.now, self.begins[0], self.begins[-1]
+    def _end(self, own: _Watched) -> None:
+        crash, now, first, last = own.crash, self.timeline.now, own.begins[0], own.begins[-1]
         crash.total = now - crash.at
-        crash.schedule = self.attempts[0] - crash.at - crash.detection
-        crash.ladder = self.attempts[-1] - self.attempts[0]
-        crash.order = first - self.attempts[-1]
+        crash.schedule = own.attempts[0] - crash.at - crash.detection
+        crash.ladder = own.attempts[-1] - own.attempts[0]
+        crash.order = first - own.attempts[-1]
         crash.install = last - first
         crash.boot = now - last
-        self.current = None
-        self.timeline.stop()
+        del self.watched[crash.vm]
+        if not self.watched:
+            self.timeline.stop()
 
     def linked(self, vm: str, target: str, controller: str) -> None:
         """A boot link alone brings nothing back."""
 
     def fenced(self, host: str, controller: str) -> None:
-        """No host fails in a campaign."""
+        """What that brings back is told of its VMs."""
+
+
+def crash_of(name: str) -> Fault:
+    """The fault of that name that a campaign's crashes may be of. Raises CampaignError.
+
+    `network` is that of a host: against that of a VM nothing but healing helps.
+    """
+    of = HOST if name in HOST_CRASHES else VM
+    if (name, of) not in FAULTS:
+        known = ", ".join((*(each for each, of in FAULTS if of == VM), *HOST_CRASHES))
+        raise CampaignError(f"{name} takes no VM away; these do: {known}")
+    return FAULTS[name, of]
 
 
 def _candidates(config: ControllerConfig, fault: str) -> Sequence[str]:

@@ -52,14 +52,14 @@ def simulate(load_site: Loader) -> click.Command:
     )
     @click.option("--update", is_flag=True, help="Write expected.log anew, to be reviewed.")
     @click.option(
-        "--crashes", type=click.IntRange(1), metavar="N", help="Crash VMs so often, one by one."
+        "--crashes", type=click.IntRange(1), metavar="N", help="Crash VMs, or hosts, so often."
     )
     @click.option(
         "--fault",
         default="poweroff",
         show_default=True,
         callback=_fault,
-        help="How they crash, as in a scenario.",
+        help="How they crash, as in a scenario; power, hang or network: of a physical host.",
     )
     @click.option("--steps", help="Instead of the site's: restart, or reboot,restart=2,reinstall.")
     @click.option(
@@ -133,11 +133,12 @@ def _mode(context: click.Context) -> str:
 
 
 def _fault(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    from threerc.runtime.simulation.faults import FAULTS, VM
+    from threerc.runtime.simulation.campaign import CampaignError, crash_of
 
-    known = [fault for fault, of in FAULTS if of == VM]
-    if name not in known:
-        raise click.BadParameter(f"{name!r} strikes no VM; these do: {', '.join(known)}")
+    try:
+        crash_of(name)
+    except CampaignError as error:
+        raise click.BadParameter(str(error)) from None
     return name
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.runtime.simulation.support import sns_pisa
 from threerc.runtime.simulation.campaign import (
+    HOST_CRASHES,
     PARTS,
     Campaign,
     CampaignError,
@@ -103,8 +105,30 @@ def test_steps_are_those_of_every_vm() -> None:
 
 
 def test_faults_that_are_none() -> None:
-    with pytest.raises(CampaignError, match="no fault of a VM: tea"):
+    with pytest.raises(CampaignError, match=r"tea takes no VM away; these do: poweroff, .*power"):
         campaign(sns_pisa(), 1, "tea")
+
+
+@pytest.mark.parametrize("fault", HOST_CRASHES)
+def test_a_host_takes_all_its_machines_away(fault: str) -> None:
+    """They are back elsewhere, each a crash of its own, and so is the host for the next time."""
+    found = campaign(sns_pisa(), 30, fault, "restart")
+    together = Counter(crash.at for crash in found.crashes)
+    assert len(together) == 30
+    assert max(together.values()) > 1
+    assert figures(found)["unrecovered"] == 0
+    assert 100 < figures(found)["mean"] < 400
+    for crash in found.crashes:
+        assert crash.total == pytest.approx(sum(getattr(crash, part) for part in PARTS))
+        assert min(getattr(crash, part) for part in PARTS) >= 0
+
+
+@pytest.mark.parametrize("fault", HOST_CRASHES)
+def test_machines_that_no_step_helps_are_back_for_the_next_crash_of_a_host(fault: str) -> None:
+    """Their host cannot reboot them."""
+    found = campaign(sns_pisa(), 3, fault, "reboot")
+    assert len({crash.at for crash in found.crashes}) == 3
+    assert found.times == []
 
 
 def test_figures() -> None:

@@ -118,7 +118,7 @@ USAGE = (
     (("--search", 3, "--report", "r.html"), "--report does not go with --search"),
     (("--scenario", NIGHT, "--seed", 2), "--seed does not go with --scenario"),
     ((SNS_PISA, "--what-if", "kill bibe", "--crashes", 3), "not --what-if and --crashes: one of"),
-    ((SNS_PISA, "--crashes", 3, "--fault", "fire"), "'fire' strikes no VM; these do: poweroff, "),
+    ((SNS_PISA, "--crashes", 3, "--fault", "fire"), "fire takes no VM away; these do: poweroff, "),
     ((SNS_PISA, "--crashes", 3, "--steps", "pray"), "'pray' is none of the steps: reboot, "),
     ((SNS_PISA, "--crashes", 3, "--steps", "restart=0"), "'restart=0' leaves no step"),
     ((SNS_PISA, "--what-if", "burn alfa01"), "say kill, cut or hang, and a host or VM"),
