@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from threerc.compiler.services import Order
-from threerc.rollout.agent.programs import found, run
+from threerc.compiler.services import GMOND, Order, Service
+from threerc.rollout.agent.programs import found, run, runs
 
 _ELSEWHERE = {
     "isc-dhcp-server": "dhcpd",
     "ganglia-monitor": "gmond",
     "kea-dhcp4-server": "kea-dhcp4",
+    "named": "bind9",
 }
-"""What other distributions call Debian's units."""
+"""What other distributions, or older ones, call Debian's units."""
 _OUTLIVE = {"ganglia-monitor": "gmond", "gmetad": "gmetad"}
 """Daemons that Debian's scripts do not end: they look for a file with the id, that nobody has."""
+_TO_END = 5.0
+"""Seconds that gmond has to end. One that has no route to its group tries for ever to join it, and
+does not hear that it is to end: systemd would wait for 90 s."""
+
+
+_MASKS = ("/etc/systemd/system", "/run/systemd/system")
 
 
 class Told(NamedTuple):
-    """What came of it: `complaint` where it failed, `absent` where the host has no such daemon."""
+    """What came of it: `complaint` where it failed, `absent` where the host has no such daemon.
+
+    One that is `disabled` serves until the host is booted.
+    """
 
     complaint: str = ""
     absent: bool = False
+    disabled: bool = False
 
 
 def tell(order: Order) -> Told:
@@ -33,14 +45,48 @@ def tell(order: Order) -> Told:
     return _systemd(order) if os.path.isdir("/run/systemd/system") else _init(order)
 
 
+def idle(services: Iterable[Service]) -> list[str]:
+    """The names of those of these daemons that do not run here; each is that of its process."""
+    return [each.name for each in services if not each.program and not runs(each.name)]
+
+
+def stopping(given: Iterable[Order], names: Collection[str]) -> list[Order]:
+    """These orders, where the daemons of those names are to stop, before others start."""
+    found = [Order(each.service, "stop") if each.service.name in names else each for each in given]
+    return sorted(found, key=lambda order: order.verb != "stop")
+
+
 def _systemd(order: Order) -> Told:
     unit = order.service.unit
     for name in (unit, _ELSEWHERE.get(unit, unit)):
         if run("systemctl", "cat", "--", name) is None:
-            # Else systemd would not start again what the new files have made fail a few times.
-            run("systemctl", "reset-failed", "--", name)
-            return Told(run("systemctl", _verb(order), "--", name) or "")
+            return _unit(order, name)
     return Told(absent=True)
+
+
+def _unit(order: Order, name: str) -> Told:
+    verb = _verb(order)
+    if verb != "stop" and _is_masked(name):
+        return Told(f"{name} is masked")
+    if order.service == GMOND:
+        _end(name)
+    # Else systemd would not start again what the new files have made fail a few times.
+    run("systemctl", "reset-failed", "--", name)
+    said = run("systemctl", verb, "--", name)
+    if said is not None or verb == "stop":
+        return Told(said or "")
+    return Told(disabled=run("systemctl", "is-enabled", "--", name) is not None)
+
+
+def _is_masked(unit: str) -> bool:
+    """Whether somebody wants that it is never started. Source: systemctl(1), mask."""
+    return any(os.path.realpath(f"{place}/{unit}.service") == os.devnull for place in _MASKS)
+
+
+def _end(unit: str) -> None:
+    """End a daemon that has nothing to lose: if it does not, by force."""
+    if run("systemctl", "stop", "--", unit, seconds=_TO_END) is not None:
+        run("systemctl", "kill", "--signal=KILL", "--", unit)
 
 
 def _verb(order: Order) -> str:
@@ -55,6 +101,8 @@ def _init(order: Order) -> Told:
     if not os.access(script, os.X_OK):
         return Told(absent=True)
     verb = _verb(order)
+    if verb == "stop" and not runs(order.service.name):
+        return Told()
     if verb == "reload-or-restart":
         if run(script, "reload") is None:
             return Told()

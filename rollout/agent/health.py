@@ -6,11 +6,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from threerc.compiler.services import Service
 from threerc.rollout.agent import asking
 from threerc.rollout.agent.disk import Disk, Entries, beside
+from threerc.rollout.agent.programs import runs
 
 Complaint = str
 _BOOT_TABLE = "/etc/3rc/boot.hosts"
@@ -18,6 +18,7 @@ _ZONE = re.compile(r"^\$ORIGIN (\S+)\.\n.*?^\s*(\d+)\s*; serial", re.MULTILINE |
 _HOST = re.compile(r"hardware ethernet ([0-9A-Fa-f:]{17}); fixed-address ([0-9.]+);")
 _KEA_HOST = re.compile(r'"hw-address": "([0-9a-f:]{17})",\s*"ip-address": "([0-9.]+)"')
 _SOURCE = re.compile(r'^data_source "([^"]*)"', re.MULTILINE)
+_ACCEPT = re.compile(r"^tcp_accept_channel \{[^}]*?\bport = (\d+)", re.MULTILINE)
 _FEW = 200
 """Reservations that are looked at for one that is on a network of this host."""
 GMETAD_PORT = 8651
@@ -33,7 +34,7 @@ class Health:
             "named": self._named,
             "dhcpd": self._dhcp,
             "kea-dhcp4": self._dhcp,
-            "gmond": lambda: "" if _runs("gmond") else "gmond does not run",
+            "gmond": self._gmond,
             "gmetad": self._gmetad,
         }
 
@@ -80,7 +81,15 @@ class Health:
                 answer = asking.offer(mac, address)
                 if answer is not None:
                     return "" if answer else f"no DHCP server here offers {address} to {mac}"
-        return "" if _runs("dhcpd") or _runs("kea-dhcp4") else "no DHCP server runs"
+        return "" if runs("dhcpd") or runs("kea-dhcp4") else "no DHCP server runs"
+
+    def _gmond(self) -> Complaint:
+        """It runs, and answers if it is one that others ask: else it may be just about to die."""
+        for text in self._texts("^/etc/ganglia/gmond\\.conf$"):
+            port = _ACCEPT.search(text)
+            if port and asking.read_xml(int(port[1])) is None:
+                return "gmond does not answer"
+        return "" if runs("gmond") else "gmond does not run"
 
     def _gmetad(self) -> Complaint:
         """It has polled: its XML, to the end, has the clusters of its sources."""
@@ -132,16 +141,3 @@ def _first_link(table: str) -> tuple[str, str]:
 def _read(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as stream:
         return stream.read()
-
-
-def _runs(program: str) -> bool:
-    """Whether a process of that name runs here."""
-    return any(_name(process) == program for process in os.listdir("/proc") if process.isdigit())
-
-
-def _name(process: str) -> str:
-    """The name of a process; none of one that has ended. Source: proc(5), /proc/PID/stat."""
-    with suppress(OSError):
-        name, _, rest = _read(f"/proc/{process}/stat").rpartition(") ")
-        return "" if rest.startswith("Z") else name.partition("(")[2]
-    return ""

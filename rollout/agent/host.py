@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from threerc.compiler.services import Order, Service, orders
+from threerc.compiler.services import Order, Service, orders, reader
 from threerc.compiler.wording import counted
 from threerc.rollout.agent import changes, daemons
 from threerc.rollout.agent.changes import Changes
@@ -104,7 +104,10 @@ class Host:
     def prepare(self) -> Answer:
         """Put each new file beside the one whose place it takes."""
         self._served = self.alive and bool(self._health().boot_link())
-        self._switch = Switch.begin(self.disk, self.state, self.about["run"], self._changes.changes)
+        found, run = self._changes.changes, self.about["run"]
+        told = filter(None, {reader(change.path): None for change in found})
+        idle = daemons.idle(told) if self.alive else []
+        self._switch = Switch.begin(self.disk, self.state, run, found, idle)
         current = {"entries": self.new, "about": self.about}
         self._switch.prepare(f"{self.state.staged}/{self.name}", current)
         return {}
@@ -176,11 +179,11 @@ class Host:
         return told
 
     def _tell_again(self, left: Switch, entries: Entries) -> list[str]:
-        """Let the daemons take the old files; what is wrong with them then."""
+        """Let the daemons take the old files, or stop if they did not run; what is wrong then."""
         new = {change.path for change in left.changes if change.new is not None}
         old = {change.path for change in left.changes if change.old is not None}
         kept = entries.keys() - set(left.paths)
-        given = orders(left.paths, kept | new, kept | old)
+        given = daemons.stopping(orders(left.paths, kept | new, kept | old), left.journal["idle"])
         answer = _tell(given)
         serving = _serving(given, answer["absent"]) if entries else []
         complaints = Health(self.disk, entries).complaints(serving, self._serve)
@@ -241,5 +244,5 @@ def _tell(given: list[Order]) -> Answer:
         elif came.complaint:
             failures.append(f"{order.service.name}: {came.complaint}")
         else:
-            told.append(str(order))
+            told.append(f"{order} (disabled: not started at boot)" if came.disabled else str(order))
     return {"told": told, "absent": absent, "failures": failures}

@@ -30,13 +30,16 @@ class Switch:
         self.changes = [Change(*each) for each in journal["changes"]]
 
     @classmethod
-    def begin(cls, disk: Disk, state: State, run: str, changes: Iterable[Change]) -> Switch:
-        """The journal of a switch to come. Raises OSError."""
+    def begin(
+        cls, disk: Disk, state: State, run: str, changes: Iterable[Change], idle: list[str]
+    ) -> Switch:
+        """The journal of a switch to come; `idle` daemons do not run before it. Raises OSError."""
         folders: dict[str, None] = {}
         for change in changes:
             if change.new is not None:
                 folders.update(dict.fromkeys(disk.missing_folders(change.path)))
         journal = {"run": run, "phase": PREPARING, "boot": boot(), "folders": [*folders]}
+        journal["idle"] = idle
         switch = cls(disk, state, {**journal, "changes": [list(each) for each in changes]})
         state.write(JOURNAL, switch.journal)
         return switch

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ import dns.rdatatype
 import pytest
 
 from tests.lab import client, requires_real
+from tests.rollout.losing import end_of_ssh, losing
 from tests.rollout.machines import ADDRESSES, Land, land
 from tests.rollout.rolling import tamper
 from tests.runtime.hypervisors.capsule import inside
@@ -27,10 +28,7 @@ from threerc.compiler.services import DHCPD
 from threerc.rollout.agent import asking
 from threerc.rollout.agent.disk import Disk, Entries, beside
 from threerc.rollout.agent.health import Health
-from threerc.rollout.apply import Outcome, Rollout
-from threerc.rollout.fleet import Fleet, Opener, Roads
-from threerc.rollout.history import History
-from threerc.rollout.sessions import Answer, Pipe, Session
+from threerc.rollout.fleet import Fleet, Roads
 from threerc.rollout.tree import Tree, Ways
 
 pytestmark = requires_real()
@@ -150,6 +148,22 @@ def test_where_a_daemon_refuses_to_start_all_hosts_go_back(hosts: Land) -> None:
     assert offered(hosts, "02:00:00:00:01:01") == "192.168.1.101"
 
 
+def test_a_daemon_that_was_stopped_is_so_again_where_all_hosts_go_back(hosts: Land) -> None:
+    bussolo = hosts.machines["bussolo"]
+    bussolo.run("/etc/init.d/named", "stop")
+    hosts.build(mark="stopped")
+    zone = "bibe/etc/bind/db.example.org"
+    tamper(hosts.site.out, zone, (hosts.site.out / zone).read_text(), mode="0600")
+    said = hosts.apply("--deadline", "20")
+    assert said.returncode == 1
+    assert "undone: bussolo: named" not in said.stdout
+    assert hosts.serial("bussolo") == ""
+    assert "named" not in bussolo.run("ps", "ax")
+    hosts.build(mark="started")
+    hosts.good()
+    assert hosts.mark() == {'"started"'}
+
+
 def test_where_a_daemon_does_not_take_its_new_file_all_hosts_go_back(hosts: Land) -> None:
     before = hosts.serials()
     hosts.build(mark="unread")
@@ -188,60 +202,6 @@ def test_a_host_that_is_down_catches_up_with_the_next_apply(hosts: Land) -> None
     assert hosts.serial("bussolo") == before != hosts.serial("bibe")
     hosts.good()
     assert len(hosts.serials()) == 1
-
-
-@dataclass
-class Losing:
-    """Sessions by ssh, of which one host's is lost in the middle of a step."""
-
-    open: Opener
-    host: str
-    step: str
-    lose: Callable[[Pipe], None]
-
-    def __call__(self, host: str) -> Session:
-        session = self.open(host)
-        if host != self.host or not isinstance(session, Pipe):
-            return session
-        return _Lost(session, self.step, self.lose)
-
-
-@dataclass
-class _Lost:
-    session: Pipe
-    step: str
-    lose: Callable[[Pipe], None]
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.name = self.session.name
-
-    def ask(self, step: str, seconds: float, content: bytes | None = None, **given: Any) -> Answer:
-        if step == self.step:
-            self.lose(self.session)
-        return self.session.ask(step, seconds, content, **given)
-
-    def close(self) -> None:
-        self.session.close()
-
-
-def losing(
-    hosts: Land, host: str, step: str, lose: Callable[[Pipe], None], seconds: float
-) -> Outcome:
-    """An apply of what was built last, in which a connection is lost."""
-    tree = Tree.read(hosts.site.out)
-    history = History(hosts.site.folder / "state")
-    key = hosts.site.folder.parent / "user"
-    roads = Roads(Ways(tree.snapshot()), seconds, key)
-    with inside(hosts.net), Fleet(Losing(roads, host, step, lose), seconds) as fleet:
-        rollout = Rollout(fleet, tree, history, lambda _: None)
-        return rollout.run(rollout.survey(()), history.begin(tree, "a test", ""))
-
-
-def end_of_ssh(pipe: Pipe) -> None:
-    """The connection breaks, and both ends see it."""
-    pipe._process.kill()  # noqa: SLF001
-    pipe._process.wait()  # noqa: SLF001
 
 
 @pytest.mark.parametrize("step", ["put", "switch", "health"])

@@ -1,7 +1,8 @@
 """Hosts with real daemons that an apply reaches by ssh, in namespaces of their own.
 
 A host's disk is an overlay over this machine's own, so that it has Debian's daemons with Debian's
-scripts, and an empty history. There is no systemd in it.
+scripts and units, and an empty history. Process 1 is sshd, and then there is no systemd in it, or
+systemd, which has started what Debian's packages would have switched on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Final
 from tests.lab import LabError, Namespace, namespace
 from tests.lab.namespace import BRIDGE
 from tests.lab.process import call, program, running, tail, wait_until
+from tests.lab.systemd import BECOME, control_group, joining
 from tests.rollout.rolling import Rolling
 from threerc.testbed import inside
 
@@ -43,6 +45,8 @@ worker_nodes:
   wn2: {{address: 192.168.1.102, mac: "02:00:00:00:01:02", os: debian}}
   wn3: {{address: 192.168.1.103, mac: "02:00:00:00:01:03", os: debian}}
 """
+UNITS: Final = ("ssh", "isc-dhcp-server", "named", "ganglia-monitor", "gmetad", "tftpd-hpa")
+"""What is switched on where there is systemd."""
 _READY_SECONDS: Final = 20
 _SSHD: Final = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
@@ -51,6 +55,18 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 """
+_DEBIANS_SSHD: Final = Path("/usr/share/openssh/sshd_config")
+"""What Debian's package configures sshd with, PAM included."""
+_RUN_SSHD: Final = ("/usr/sbin/sshd", "-D", "-e")
+_FOLDERS: Final = [
+    inside.Folder(path=path, owner=owner, mode=0o755)
+    for path, owner in {
+        "/var/lib/ganglia/rrds": "ganglia",
+        **dict.fromkeys(("/run/sshd", "/run/kea", "/var/lib/kea", "/run/lock/subsys"), "root"),
+    }.items()
+]
+"""What there would be if process 1 were an init."""
+_APART: Final = ("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
 _START: Final = (
     'mount -t tmpfs none "$0" && mkdir -p "$0/upper" "$0/work" "$0/root" && '
     'exec "$1" -P -m threerc.testbed.inside'
@@ -172,12 +188,14 @@ class Land:
 
 
 @contextmanager
-def land(work: Path) -> Iterator[Land]:
+def land(work: Path, *, systemd: bool = False) -> Iterator[Land]:
     """The hosts, switched on, with nothing applied to them yet."""
     work.mkdir(parents=True, exist_ok=True)
     pair = {name: _key(work / name) for name in ("user", "host")}
     with namespace(work, "192.168.1.1/24") as net, ExitStack() as stack:
-        machines = {name: stack.enter_context(_machine(net, name, work)) for name in ADDRESSES}
+        machines = {
+            name: stack.enter_context(_machine(net, name, work, systemd)) for name in ADDRESSES
+        }
         text = SITE.format(host_key=pair["host"])
         found = Land(Rolling(work / "site"), net, machines, text)
         found.build()
@@ -185,7 +203,7 @@ def land(work: Path) -> Iterator[Land]:
 
 
 @contextmanager
-def _machine(net: Namespace, name: str, work: Path) -> Iterator[Machine]:
+def _machine(net: Namespace, name: str, work: Path, systemd: bool) -> Iterator[Machine]:
     space = f"{net.name}-{name}"
     call("ip", "netns", "add", space)
     try:
@@ -195,8 +213,13 @@ def _machine(net: Namespace, name: str, work: Path) -> Iterator[Machine]:
         for words in ("link set lo up", "link set eth0 up"):
             call("ip", "-n", space, *words.split())
         call("ip", "-n", space, "address", "add", f"{ADDRESSES[name]}/24", "dev", "eth0")
-        with _switched_on(space, name, work) as init:
-            yield Machine(name, net, init)
+        with ExitStack() as stack:
+            orders = _orders(name, work, systemd)
+            command = [program("ip"), "netns", "exec", space, *_APART]
+            if systemd:
+                group = stack.enter_context(control_group(name))
+                command = [*joining(group), *command, "--cgroup"]
+            yield Machine(name, net, stack.enter_context(_switched_on(space, orders, command)))
     finally:
         call("ip", "netns", "delete", space)
 
@@ -206,14 +229,14 @@ def _port(name: str) -> str:
 
 
 @contextmanager
-def _switched_on(space: str, name: str, work: Path) -> Iterator[int]:
-    root, orders, log = work / f"{name}.disk", work / f"{name}.json", work / f"{name}.log"
+def _switched_on(space: str, orders: inside.Orders, command: list[str]) -> Iterator[int]:
+    """Process 1 of a host; `command` is what sets it apart."""
+    name, root = orders["name"], Path(orders["root"])
+    file, log = root.with_suffix(".json"), root.with_suffix(".log")
     root.mkdir()
-    orders.write_text(json.dumps(_orders(name, root, work)))
-    apart = ("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
-    start = ("sh", "-c", f"{_START} < {orders}", str(root), sys.executable)
-    command = [program("ip"), "netns", "exec", space, *apart, *start]
-    with running(command, log) as process:
+    file.write_text(json.dumps(orders))
+    start = ("sh", "-c", f"{_START} < {file}", str(root), sys.executable)
+    with running([*command, *start], log) as process:
         try:
             wait_until(lambda: _listens(space), "sshd listened", process, _READY_SECONDS)
         except LabError as error:
@@ -228,33 +251,34 @@ def _listens(space: str) -> bool:
     return any(words[1].endswith(":0016") and words[3] == "0A" for words in map(str.split, sockets))
 
 
-def _orders(name: str, root: Path, work: Path) -> inside.Orders:
+def _orders(name: str, work: Path, systemd: bool) -> inside.Orders:
+    return inside.Orders(
+        name=name,
+        root=str(work / f"{name}.disk"),
+        first=True,
+        disks=[],
+        tree=None,
+        folders=[] if systemd else _FOLDERS,
+        files=_files(name, work, _DEBIANS_SSHD.read_text() if systemd else _SSHD),
+        binds=[],
+        devices=[],
+        settings={},
+        command=[*BECOME, *UNITS] if systemd else [program("tini"), "--", *_RUN_SSHD],
+    )
+
+
+def _files(name: str, work: Path, sshd_config: str) -> list[inside.File]:
     texts = {
-        "/etc/ssh/sshd_config": _SSHD,
+        "/etc/hostname": f"{name}\n",
+        "/etc/ssh/sshd_config": sshd_config,
         "/etc/ssh/ssh_host_ed25519_key": (work / "host").read_text(),
         "/root/.ssh/authorized_keys": (work / "user.pub").read_text(),
         "/etc/default/isc-dhcp-server": "INTERFACESv4=eth0\n",
     }
-    files = [
+    return [
         inside.File(path=path, text=text, source=None, mode=0o600, owner="root")
         for path, text in texts.items()
     ]
-    folders = {"/var/lib/ganglia/rrds": "ganglia"}
-    made = ("/run/sshd", "/run/kea", "/var/lib/kea", "/run/lock/subsys")
-    folders |= dict.fromkeys(made, "root")
-    return inside.Orders(
-        name=name,
-        root=str(root),
-        first=True,
-        disks=[],
-        tree=None,
-        folders=[inside.Folder(path=p, owner=o, mode=0o755) for p, o in folders.items()],
-        files=files,
-        binds=[],
-        devices=[],
-        settings={},
-        command=[program("tini"), "--", "/usr/sbin/sshd", "-D", "-e"],
-    )
 
 
 def _key(path: Path) -> str:
