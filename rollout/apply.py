@@ -44,13 +44,15 @@ class Survey:
 class Outcome:
     """What came of a roll-out. `why` says what failed where it was undone.
 
-    `links` are the boot links that were switched while it went on, and were kept.
+    `amiss` are the hosts that are not known to be as before then, as `undone` says. `links` are the
+    boot links that were switched while it went on, and were kept.
     """
 
     survey: Survey
     time: Time | None = None
     why: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
+    amiss: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     told: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
@@ -186,8 +188,10 @@ class Rollout:
             if isinstance(answer, Exception):
                 told = f"{host}: {answer}: it undoes by itself, at the latest by the next apply"
                 outcome.undone.append(told)
+                outcome.amiss.append(host)
             else:
                 outcome.undone += [f"{host}: {each}" for each in answer["recovered"]]
+                outcome.amiss += [host] if answer["recovered"][1:] else []
 
     @staticmethod
     def _all(said: Mapping[str, Any]) -> dict[str, Answer]:

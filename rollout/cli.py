@@ -194,7 +194,7 @@ def _roll_out(
         done = rollout.run(survey, history.begin(tree, summary, commit()))
     _say(show.outcome(done))
     if done.failed:
-        click.echo("not applied: all hosts are as before", err=True)
+        click.echo(show.failure(done), err=True)
         return 1
     click.echo(f"applied as generation {done.time.number}" if done.time else "")
     return _BEHIND if survey.down or done.behind else 0

@@ -44,6 +44,12 @@ def outcome(done: Outcome) -> Iterator[str]:
         yield f"lost at the very end, catches up with the next apply: {host} ({_after(why)})"
 
 
+def failure(done: Outcome) -> str:
+    """What an apply that failed has left."""
+    but = f", but for {', '.join(sorted(done.amiss))}: see above" if done.amiss else ""
+    return f"not applied: all hosts are as before{but}"
+
+
 def times(found: Iterable[Time], current: int | None) -> Iterator[str]:
     """The history, a line for each time."""
     for time in found:

@@ -102,10 +102,10 @@ def test_each_daemon_reloads_or_restarts_as_the_plan_says(hosts: Land) -> None:
 
 
 def test_rollback(hosts: Land) -> None:
-    hosts.build(mark="a")
+    hosts.build(WN4, mark="a")
     hosts.good()
     before = runs(hosts)
-    hosts.build(mark="b")
+    hosts.build(WN4, mark="b")
     hosts.good()
     assert hosts.mark() == {'"b"'}
     back = hosts.run("rollback", "--out", str(hosts.site.out), *hosts.key)
@@ -120,7 +120,7 @@ def refused(hosts: Land, *arguments: str) -> str:
     done = hosts.apply(*arguments)
     assert done.returncode == 1, done.stdout + done.stderr
     assert served(hosts) == before
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def of_no_network(hosts: Land) -> None:
@@ -131,17 +131,18 @@ def of_no_network(hosts: Land) -> None:
 
 
 def test_where_a_unit_does_not_come_up_all_hosts_go_back(hosts: Land) -> None:
-    hosts.build(mark="refused")
+    hosts.build(WN4, mark="refused")
     of_no_network(hosts)
     said = refused(hosts, "--force")
     assert "failed: bibe: dhcpd: systemctl restart -- isc-dhcp-server: Job for" in said
     assert "undone: bibe: dhcpd" not in said
+    assert "not applied: all hosts are as before\n" in said
     assert state(hosts, "bibe", "isc-dhcp-server") == "active"
     assert hosts.machines["bibe"].run("pgrep", "-c", "dhcpd") == "1\n"
 
 
 def test_a_daemon_that_was_stopped_is_so_again_where_all_hosts_go_back(hosts: Land) -> None:
-    hosts.build(mark="stopped")
+    hosts.build(WN4, mark="stopped")
     of_no_network(hosts)
     for host, unit in (("bussolo", "named"), ("bibe", "isc-dhcp-server")):
         systemctl(hosts, host, "stop", unit)
@@ -151,20 +152,20 @@ def test_a_daemon_that_was_stopped_is_so_again_where_all_hosts_go_back(hosts: La
     assert state(hosts, "bibe", "isc-dhcp-server") == "inactive"
     hosts.build(WN4, mark="started")
     said = told(hosts)
-    assert "bussolo: named reload\n" in said
-    assert "bibe: dhcpd restart, named reload\n" in said
+    assert "bibe: named reload\nbussolo: named reload\n" in said
     assert hosts.mark() == {'"started"'}
+    systemctl(hosts, "bibe", "start", "isc-dhcp-server")
 
 
 def test_a_unit_that_systemd_would_try_again_and_again_is_stopped(hosts: Land) -> None:
-    hosts.build(mark="again")
+    hosts.build(WN4, mark="again")
     path = "bussolo/etc/bind/named.conf.options"  # root's named-checkconf can read it
     tamper(hosts.site.out, path, (hosts.site.out / path).read_text(), mode="0600")
     systemctl(hosts, "bussolo", "stop", "named")
     said = refused(hosts)
     assert "failed: bussolo: named: systemctl reload-or-restart -- named: Job for" in said
     assert state(hosts, "bussolo", "named") == "inactive"
-    hosts.build(mark="once")
+    hosts.build(WN4, mark="once")
     hosts.good()
     assert hosts.mark() == {'"once"'}
 
@@ -172,9 +173,10 @@ def test_a_unit_that_systemd_would_try_again_and_again_is_stopped(hosts: Land) -
 def test_a_masked_unit_refuses_and_is_left_alone(hosts: Land) -> None:
     systemctl(hosts, "bussolo", "mask", "ganglia-monitor")
     before = runs(hosts)["bussolo ganglia-monitor"]
-    with_metadata(hosts, 20).build(mark="masked")
+    with_metadata(hosts, 20).build(WN4, mark="masked")
     said = refused(hosts)
     assert "failed: bussolo: gmond: ganglia-monitor is masked" in said
+    assert "not applied: all hosts are as before, but for bussolo: see above\n" in said
     assert runs(hosts)["bussolo ganglia-monitor"] == before
     assert hosts.machines["bussolo"].run("pgrep", "-c", "gmond") == "1\n"
     systemctl(hosts, "bussolo", "unmask", "ganglia-monitor")
@@ -182,7 +184,7 @@ def test_a_masked_unit_refuses_and_is_left_alone(hosts: Land) -> None:
 
 
 def test_a_daemon_that_dies_after_its_start_is_noticed(hosts: Land) -> None:
-    hosts.build(mark="dies")
+    hosts.build(WN4, mark="dies")
     path = "bibe/etc/ganglia/gmond.conf"
     text = (hosts.site.out / path).read_text()  # of an address that the host does not have
     bound = text.replace("tcp_accept_channel {", 'tcp_accept_channel {\n  bind = "192.168.77.7"')
@@ -201,7 +203,7 @@ def test_a_unit_of_another_name_is_found(hosts: Land) -> None:
     systemctl(hosts, "bussolo", "daemon-reload")
     systemctl(hosts, "bussolo", "enable", "--now", "bind9")
     before = shown(hosts, "bussolo", "bind9", "InvocationID")
-    hosts.build(mark="alias")
+    hosts.build(WN4, mark="alias")
     said = told(hosts)
     assert "bussolo: named reload" in said
     assert DISABLED not in said
@@ -213,15 +215,29 @@ def test_a_unit_of_another_name_is_found(hosts: Land) -> None:
 def test_a_connection_that_is_lost_brings_all_hosts_back(hosts: Land, step: str) -> None:
     """The agent outlives its session, though sshd and logind have ended that."""
     before = served(hosts)
-    hosts.build(mark=step)
+    hosts.build(WN4, mark=step)
     done = losing(hosts, "bussolo", step, end_of_ssh, 30)
     assert done.failed
     assert hosts.settled(SETTLED_SECONDS)
     assert served(hosts) == before
 
 
+def test_a_server_that_has_taken_the_place_of_another_gives_it_back(hosts: Land) -> None:
+    before = runs(hosts)["bibe isc-dhcp-server"]
+    replace(hosts, text=f"dhcp: {{server: kea}}\n{hosts.text}").build(WN4)
+    path = "bibe/etc/kea/kea-dhcp4.conf"  # root's kea-dhcp4 -t can read it
+    tamper(hosts.site.out, path, (hosts.site.out / path).read_text(), mode="0600")
+    said = refused(hosts, "--deadline", "20", "--overwrite", "bibe/etc/kea")
+    assert "failed: bibe: no DHCP server here offers" in said
+    assert "undone: bibe: kea-dhcp4" not in said
+    assert "undone: bibe: dhcpd" not in said
+    assert state(hosts, "bibe", "kea-dhcp4-server") == "inactive"
+    assert state(hosts, "bibe", "isc-dhcp-server") == "active"
+    assert runs(hosts)["bibe isc-dhcp-server"] != before
+
+
 def test_a_daemon_that_moves_stops_where_it_was_and_what_is_disabled_is_told(hosts: Land) -> None:
-    replace(hosts, text=f"dhcp: {{server: kea}}\n{hosts.text}").build()
+    replace(hosts, text=f"dhcp: {{server: kea}}\n{hosts.text}").build(WN4)
     said = told(hosts, "--overwrite", "bibe/etc/kea")
     assert f"bibe: dhcpd stop, kea-dhcp4 restart {DISABLED}" in said
     assert state(hosts, "bibe", "isc-dhcp-server") == "inactive"
