@@ -151,9 +151,11 @@ class Capsule:
     async def freeze(self, *, frozen: bool) -> None:
         """Stop all that runs in it where it is, or let it go on. TestbedError if its power is off.
 
-        Not its process 1, which only waits, and no network card: it still answers a ping.
+        Not its process 1, which only waits. Its cards answer nobody, or it would be pinged: their
+        kernel is the machine's, which goes on.
         """
         await self.call(("sh", "-c", f"kill -{'STOP' if frozen else 'CONT'} -1"), b"", {})
+        await self._around.network.still(self.name, frozen=frozen)
         if not frozen:
             self._go_on()
 

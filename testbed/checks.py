@@ -114,7 +114,7 @@ def _is_reached(grip: Grip, target: str, _since: float) -> Iterator[str]:
 
 
 def _lives(grip: Grip, target: str, since: float) -> Iterator[str]:
-    """The network card of a host that hangs answers a ping, no program does."""
+    """It is reached and, since cards may answer where no program does, lets people in."""
     amiss = tuple(_is_reached(grip, target, since))
     yield from amiss or _lets_in(grip, target, since)
 

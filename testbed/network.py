@@ -46,6 +46,7 @@ class Network:
         self.cables: list[Cable] = []
         self._cut: set[tuple[str, str]] = set()
         self._apart: dict[str, str] = {}
+        self._still: set[str] = set()
         self._count = 0
 
     async def build(self, bridges: Iterable[Bridge]) -> None:
@@ -110,6 +111,7 @@ class Network:
 
     async def disconnect(self, owner: str) -> None:
         """Take away the cables of a host, which may be gone already."""
+        self._still.discard(owner)
         gone = [cable for cable in self.cables if cable.owner == owner]
         async with _netlink(owner) as links:
             for cable in gone:
@@ -183,9 +185,18 @@ class Network:
                 (self._cut.add if cut else self._cut.discard)((owner, cable.card))
                 await self._plug(links, cable)
 
+    async def still(self, owner: str, *, frozen: bool) -> None:
+        """Let a host's cards answer nobody, as those of one whose kernel hangs, or work again."""
+        (self._still.add if frozen else self._still.discard)(owner)
+        async with _netlink(owner) as links:
+            for cable in self.cables:
+                if cable.owner == owner:
+                    await self._plug(links, cable)
+
     async def _plug(self, links: AsyncIPRoute, cable: Cable) -> None:
         works = (bridge for bridge in cable.bridges if bridge not in self.down)
-        cable.bridge = None if cable.cut else next(works, None)
+        dead = cable.cut or cable.owner in self._still
+        cable.bridge = None if dead else next(works, None)
         if cable.bridge is None:
             await _set(links, cable.end, state="down")
             return

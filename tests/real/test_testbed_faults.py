@@ -105,10 +105,14 @@ def test_a_cut_outlives_the_power_of_a_host(grip: Grip) -> None:
 def test_a_host_that_hangs_answers_nobody(grip: Grip) -> None:
     ssh = f"timeout 3 bash -c '{DUMP % 22}'".replace("cat <&3", "head -c 4 <&3")
     assert grip.run("two", "sh", "-c", ssh).out == "SSH-"
+    ping = ("ping", "-c1", "-W2", "192.168.30.1")
+    assert grip.run("two", *ping).rc == 0
     strike(grip, "one", "hang")
     assert grip.run("two", "sh", "-c", ssh).out == ""
+    assert grip.run("two", *ping).rc == 1
     heal(grip, "one", "hang")
     assert grip.run("two", "sh", "-c", ssh).out == "SSH-"
+    assert grip.run("two", *ping).rc == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"mode": "hang"}], ids=str)
@@ -380,7 +384,7 @@ def test_a_host_that_is_off_is_struck_and_healed_by_what_its_daemons_do_when_it_
         ("ssh", "ph2", {}, "ph2 does not tell the controllers what it runs"),
         ("ssh", "two", {}, "the sshd of two does not answer"),
         ("ssh", "two", {"mode": "hang"}, "the sshd of two does not answer"),
-        ("hang", "two", {}, "the sshd of two does not answer"),
+        ("hang", "two", {}, "two cannot be reached"),
         ("board", "ph1", {}, "the board of ph1 does not say whether it is on"),
         ("network", "two", {}, "two cannot be reached"),
         ("power", "two", {}, "two is off"),
