@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from threerc.compiler.generation import replace_file
 from threerc.compiler.wording import counted
@@ -27,14 +27,15 @@ from threerc.runtime.simulation import campaign as simulated
 from threerc.runtime.simulation.simulation import Start
 from threerc.runtime.simulation.timing import Timing
 from threerc.testbed import events, report, trials
-from threerc.testbed.crashes import PERIODS, Crash, Interrupted
+from threerc.testbed.crashes import PERIODS, Interrupted
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import FAULTS, VM, Fault
+from threerc.testbed.faults import CRASHES, HOST, Fault
 from threerc.testbed.grip import Grip
 from threerc.testbed.machines import Machines
 from threerc.testbed.overlay import FAST_HEARTBEAT
+from threerc.testbed.site import RunningSite
 from threerc.testbed.spans import campaign_spans, struck
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
@@ -64,6 +65,20 @@ class Asked:
     folder: Path
     profile: Profile = "thesis"
     seed: int = 1
+
+
+class Taken(NamedTuple):
+    """A crash that is to be done: of whom, and which machines that takes away.
+
+    `held` are those that nobody else may crash meanwhile; `chance` is when.
+    """
+
+    number: int
+    fault: Fault
+    target: str
+    machines: Sequence[str]
+    held: Sequence[str]
+    chance: random.Random
 
 
 def claim(asked: Asked, site: str) -> None:
@@ -96,6 +111,8 @@ class Campaign:
         self.asked = asked
         self.say = say
         self.history = asked.folder / HISTORY
+        self.machines: tuple[str, ...] = ()
+        """Those that run when it begins: others are not crashed."""
         self._changed = threading.Condition()
         self._stop = threading.Event()
 
@@ -111,16 +128,18 @@ class Campaign:
         if done:
             have = counted(len(done), "crash", "crashes")
             self.say(f"{self.history} has {have} already, {len(todo)} to go")
-        free = [vm for vm in self.grip.config.virtual_machines if self.grip.copies(vm)]
-        if not free:
+        self.machines = tuple(
+            vm for vm in self.grip.config.virtual_machines if self.grip.copies(vm)
+        )
+        if not self.machines:
             raise TestbedError(f"{self.grip.config.site}: no virtual machine runs")
         for fault in {fault.name: fault for _, fault in todo}.values():
-            if not any(self._may(vm, fault) for vm in free):
+            if not any(self._may(vm, fault) for vm in self.machines):
                 raise TestbedError(f"{fault.name}: no machine may be crashed so")
-        workers = min(len(free), most_at_once(self.grip.config))
+        workers = min(len(self.machines), most_at_once(self.grip.config))
         self.come(time.time())
         try:
-            self._side_by_side(partial(self._work, todo, free), workers)
+            self._side_by_side(partial(self._work, todo, [*self.machines]), workers)
         finally:
             self._mark()
         return trials.resume(self.history)
@@ -162,55 +181,71 @@ class Campaign:
         """The numbers and faults of the crashes that are not in the history yet."""
         numbers = {trial.number for trial in done}
         wanted = [
-            (index * len(self.asked.faults) + offset, FAULTS[name, VM])
+            (index * len(self.asked.faults) + offset, CRASHES[name])
             for index in range(self.asked.crashes)
             for offset, name in enumerate(self.asked.faults)
         ]
         return [(number, fault) for number, fault in wanted if number not in numbers]
 
     def _work(self, todo: list[tuple[int, Fault]], free: list[str]) -> None:
-        """Take the next crash that can be done and a machine that nobody has, until all is done."""
+        """Take the next crash that can be done and machines that nobody has, until all is done."""
         while (taken := self._take(todo, free)) is not None:
-            number, fault, vm, chance = taken
             try:
-                self._one(number, fault, vm, chance)
+                self._one(taken)
             except Interrupted:
                 return
             finally:
                 with self._changed:
-                    free.append(vm)
+                    free += taken.held
                     self._changed.notify_all()
 
-    def _take(
-        self, todo: list[tuple[int, Fault]], free: list[str]
-    ) -> tuple[int, Fault, str, random.Random] | None:
-        """A crash and its machine; waits while those that may be crashed so are busy."""
+    def _take(self, todo: list[tuple[int, Fault]], free: list[str]) -> Taken | None:
+        """A crash and its machines; waits while those that may be crashed so are busy."""
         with self._changed:
             while todo and not self._stop.is_set():
                 for number, fault in todo:
-                    able = [vm for vm in free if self._may(vm, fault)]
+                    able = self._able(fault, free)
                     if able:
                         chance = random.Random(f"{self.asked.seed}/{number}")  # noqa: S311
-                        vm = chance.choice(able)
+                        target = chance.choice([*able])
+                        held = [*free] if fault.of == HOST else [target]
                         todo.remove((number, fault))
-                        free.remove(vm)
-                        return number, fault, vm, chance
+                        free[:] = [vm for vm in free if vm not in held]
+                        return Taken(number, fault, target, able[target], held, chance)
+                    if fault.of == HOST:
+                        break  # or it would never have all of them
                 self._changed.wait(_POLL)
         return None
+
+    def _able(self, fault: Fault, free: Sequence[str]) -> dict[str, Sequence[str]]:
+        """Whom a fault may strike now, with the machines that are gone then.
+
+        These are machines that are free or, while all are, hosts.
+        """
+        if fault.of != HOST:
+            return {vm: [vm] for vm in free if self._may(vm, fault)}
+        if {*free} != {*self.machines}:
+            return {}
+        running = self.grip.running().items()
+        there = {host: [vm for vm in self.machines if vm in vms] for host, vms in running}
+        return {host: machines for host, machines in there.items() if machines}
 
     def _may(self, vm: str, fault: Fault) -> bool:
         return not fault.destructive or self.grip.config.virtual_machines[vm].inst == 1
 
-    def _one(self, number: int, fault: Fault, vm: str, chance: random.Random) -> None:
-        """One crash at a random moment; afterwards the machine is as if nothing had been."""
-        if self._stop.wait(chance.uniform(0.0, PERIODS[self.asked.profile])):
+    def _one(self, taken: Taken) -> None:
+        """One crash at a random moment; afterwards its machines are as if nothing had been."""
+        if self._stop.wait(taken.chance.uniform(0.0, PERIODS[self.asked.profile])):
             return
-        trial = self._trial(number, fault, vm)
-        self.keep(trial)
-        for wrong in trial.wrong:
-            self.say(f"[{number + 1}] {vm}: WRONG: {wrong}")
-        if trial.crash.total is None:
-            self._repair(vm)
+        found = self._trials(taken)
+        for trial in found:
+            self.keep(trial)
+        for trial in found:
+            vm = trial.crash.vm
+            for wrong in trial.wrong:
+                self.say(f"[{taken.number + 1}] {vm}: WRONG: {wrong}")
+            if trial.crash.total is None:
+                self._repair(vm)
 
     def keep(self, trial: Trial) -> None:
         """Write a crash down that is over, the marks first: whoever is killed then has them too."""
@@ -220,19 +255,24 @@ class Campaign:
             self._mark()
             trials.append(self.history, trial)
 
-    def _trial(self, number: int, fault: Fault, vm: str) -> Trial:
-        crash = Crash(self.grip, vm, fault, profile=self.asked.profile, stop=self._stop)
+    def _trials(self, taken: Taken) -> list[Trial]:
+        """What comes of a crash: a trial of each machine that it takes away."""
+        site = RunningSite(self.grip.testbed, lambda line: self.say(f"[{taken.number + 1}] {line}"))
+        site.stop = self._stop
         try:
-            crash.await_up()
             # Each crash is its first for a long time, or after the fifth it were left to a human.
-            self.grip.errand("forget", vm)
-            return crash.run(number, lambda line: self.say(f"[{number + 1}] {line}"))
+            site.wait_up(taken.held)
+            found = site.trials(taken.target, taken.fault.name)
+            return [replace(trial, number=taken.number) for trial in found]
         except Interrupted:
             raise
         except TestbedError as error:
             wrong = (f"it could not be done: {error}",)
-            lost = simulated.Crash(vm, time.time())
-            return Trial(number, fault.name, self.asked.profile, lost, wrong=wrong)
+            name, profile, now = taken.fault.name, self.asked.profile, time.time()
+            return [
+                Trial(taken.number, name, profile, simulated.Crash(vm, now), wrong=wrong)
+                for vm in taken.machines
+            ]
 
     def _repair(self, vm: str) -> None:
         """Install a machine anew that nobody has brought back."""

@@ -155,7 +155,12 @@ def heal(target: str, fault: str, run_id: str | None) -> None:
 @click.argument("site", type=_PATH, required=False)
 @click.option("--crashes", type=click.IntRange(1), default=10, show_default=True, metavar="N")
 @click.option(
-    "--fault", "faults", multiple=True, default=("poweroff",), show_default=True, help="Of a VM."
+    "--fault",
+    "faults",
+    multiple=True,
+    default=("poweroff",),
+    show_default=True,
+    help="Of a VM; power, hang or network: of a physical host with its VMs.",
 )
 @click.option("-o", "--out", type=_PATH, default=Path("campaign"), show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Of which machine, and when.")
@@ -176,7 +181,7 @@ def campaign(
     as_json: bool,
     run_id: str | None,
 ) -> None:
-    """Crash the machines of a testbed again and again, and report on it.
+    """Crash the machines of a testbed, or their hosts, again and again, and report on it.
 
     With a SITE it is brought up before, and down after; else a running testbed is taken. The
     history is written as it goes: the same command goes on where it was interrupted. Faults of
@@ -185,13 +190,12 @@ def campaign(
     from threerc.compiler.build import check
     from threerc.runtime.simulation.pictures import can_write
     from threerc.testbed.campaign import REPORT, Asked, claim
-    from threerc.testbed.faults import FAULTS, VM
+    from threerc.testbed.faults import CRASHES
     from threerc.testbed.prepare import wanted
 
     for name in faults:
-        if (name, VM) not in FAULTS or FAULTS[name, VM].lasting:
-            known = ", ".join(f.name for f in FAULTS.values() if f.of == VM and not f.lasting)
-            raise click.UsageError(f"--fault {name}: there are {known}")
+        if name not in CRASHES:
+            raise click.UsageError(f"--fault {name}: there are {', '.join(CRASHES)}")
     if site is None and (vms is not None or profile is not None):
         raise click.UsageError("--vms and --profile go with a SITE that is brought up")
     if site is not None and run_id is not None:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from threerc.runtime.config import VirtualMachine
@@ -143,23 +142,6 @@ class Crash:
     stop: threading.Event = field(default_factory=threading.Event)
     healed: float | None = None
     """When it was healed so that it could recover at all."""
-
-    def run(self, number: int, say: Say) -> Trial:
-        """All of it. Raises TestbedError where the crash itself cannot be done, Interrupted."""
-        grip, vm = self.grip, self.vm
-        self.await_up()
-        before = grip.where(vm)
-        self.note_heartbeat()
-        within = bound(grip, vm)
-        undo = partial(heal, grip, self.fault, vm, self.options)
-        at = begin(grip, self.fault, vm, self.options)
-        try:
-            say(f"{vm}: {self.fault.name} on {before}")
-            recovered = self.await_recovery(at, within, say, undo)
-        finally:
-            if self.healed is None:
-                undo()
-        return self.judged(number, at, before, within, recovered=recovered)
 
     def judged(
         self, number: int, at: float, before: str, within: float, *, recovered: bool
@@ -312,6 +294,23 @@ class Crash:
             for path in wanted
             if path.exists()
         }
+
+
+def await_hosts(grip: Grip, stop: threading.Event) -> None:
+    """Wait until the controllers hear all physical hosts that are on.
+
+    On no other would they start a machine. Raises TestbedError, Interrupted.
+    """
+    end = time.time() + UP_SECONDS
+    while silent := [
+        host
+        for host, each in grip.status()["physical_hosts"].items()
+        if not each["up"] and grip.is_on(host)
+    ]:
+        if time.time() > end:
+            raise TestbedError(f"the controllers do not hear {', '.join(silent)}")
+        if stop.wait(_POLL):
+            raise Interrupted(f"{', '.join(silent)}: interrupted")
 
 
 def actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:

@@ -11,7 +11,8 @@ from html import escape
 from itertools import cycle
 from typing import Any, Final
 
-from threerc.runtime.simulation.campaign import PARTS, Campaign
+from threerc.compiler.wording import counted
+from threerc.runtime.simulation.campaign import HOST_CRASHES, PARTS, Campaign
 from threerc.runtime.simulation.pictures import (
     FIT,
     THEIRS,
@@ -172,7 +173,7 @@ def _fault(
 ) -> Iterator[str]:
     fault = trials[0].fault
     found, machines = data["faults"][fault], data["machines"][fault]
-    yield f"<h2>{escape(fault)}: {found['crashes']} crashes</h2>"
+    yield f"<h2>{escape(_title(fault, found['crashes']))}</h2>"
     if "mean" not in found:
         yield "<p>None of them recovered.</p>"
         return
@@ -198,6 +199,13 @@ def _fault(
         *_machine_rows(machines),
     ]
     yield table(rows)
+
+
+def _title(fault: str, crashes: int) -> str:
+    """Of a host's fault each machine that it takes away counts."""
+    if fault in HOST_CRASHES:
+        return f"{fault} of a physical host: {counted(crashes, 'machine')} away"
+    return f"{fault}: {counted(crashes, 'crash', 'crashes')}"
 
 
 def _machine_rows(machines: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:

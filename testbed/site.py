@@ -7,15 +7,17 @@ site.wait_recovered("gridce", within=900)
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from threerc.testbed import crashes
 from threerc.testbed.client import Answer, Testbed
-from threerc.testbed.crashes import Crash, Say, find_fault
+from threerc.testbed.crashes import Crash, Say, await_hosts, find_fault
 from threerc.testbed.errors import TestbedError
-from threerc.testbed.faults import VM, Fault, Options
+from threerc.testbed.faults import FAULTS, VM, Fault, Options
 from threerc.testbed.grip import Grip
 from threerc.testbed.outliving import Outlived, Outliving
 from threerc.testbed.prepare import read_wanted
@@ -46,12 +48,13 @@ class _Struck:
 class RunningSite:
     """A site that runs. All methods raise TestbedError.
 
-    `say` is told in a line what happens. `grip` and `testbed` are there for all that has no name
-    here: running programs anywhere, signals, cables, events.
+    `say` is told in a line what happens; whoever waits is ended by `stop`. `grip` and `testbed` are
+    there for all that has no name here: running programs anywhere, signals, cables, events.
     """
 
     testbed: Testbed
     say: Say = field(default=lambda _line: None)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.grip = Grip(self.testbed)
@@ -92,7 +95,7 @@ class RunningSite:
     def _about_to_strike(self, fault: Fault, target: str) -> dict[str, str]:
         """The machines that a fault strikes, and where they run; each is up."""
         if fault.of == VM:
-            Crash(self.grip, target, fault).await_up()
+            self._crash(target, fault).await_up()
             before = {target: self.grip.where(target)}
         elif fault.takes_machines and target in self.grip.providers("physical"):
             machines = self.grip.config.virtual_machines
@@ -100,8 +103,11 @@ class RunningSite:
         else:
             before = {}
         for vm in before:
-            Crash(self.grip, vm, fault).note_heartbeat()
+            self._crash(vm, fault).note_heartbeat()
         return before
+
+    def _crash(self, vm: str, fault: Fault, options: Options | None = None) -> Crash:
+        return Crash(self.grip, vm, fault, options or {}, self.profile, self.stop)
 
     def heal(self, target: str | None = None) -> None:
         """Undo what is left of all faults, or of those of a target, also where one cannot be."""
@@ -160,17 +166,20 @@ class RunningSite:
     def _recovered(self, vm: str, within: float | None) -> Trial:
         struck = self._struck.pop(vm)
         begun = struck.begun
-        crash = Crash(self.grip, vm, begun.fault, begun.options, self.profile)
+        crash = self._crash(vm, begun.fault, begun.options)
         seconds = crashes.bound(self.grip, vm) if within is None else within
         recovered = crash.await_recovery(struck.at, seconds, self.say, partial(self._undo, begun))
         if begun.fault.of == VM:
             self.heal(vm)
         return crash.judged(0, struck.at, struck.before, seconds, recovered=recovered)
 
-    def wait_up(self) -> None:
-        """Wait until all machines are up, and have the controllers forget that they ever failed."""
-        for vm in self.grip.config.virtual_machines:
-            Crash(self.grip, vm, find_fault(self.grip, vm, "poweroff")).await_up()
+    def wait_up(self, machines: Iterable[str] | None = None) -> None:
+        """Wait until the machines (all, if none are named) and the physical hosts are up, and have
+        the controllers forget that these machines ever failed.
+        """
+        await_hosts(self.grip, self.stop)
+        for vm in self.grip.config.virtual_machines if machines is None else machines:
+            self._crash(vm, FAULTS["poweroff", VM]).await_up()
             self.grip.errand("forget", vm)
 
     # -- how it is

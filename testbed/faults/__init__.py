@@ -17,6 +17,7 @@ from threerc.testbed.faults.vm import VM_FAULTS
 
 __all__ = [
     "CONTROLLER",
+    "CRASHES",
     "FAULTS",
     "HOST",
     "NAMES",
@@ -33,6 +34,14 @@ __all__ = [
 _ALL: Final = (*VM_FAULTS, *HOST_FAULTS, *SITE_FAULTS)
 FAULTS: Final = {(fault.name, fault.of): fault for fault in _ALL}
 NAMES: Final = tuple(dict.fromkeys(fault.name for fault in _ALL))
+CRASHES: Final = {
+    fault.name: fault
+    for fault in _ALL
+    if fault.takes_machines or (fault.of == VM and not fault.lasting)
+}
+"""Those that campaigns are of: controllers can bring back the machine, or all that were on the
+host.
+"""
 _TO_HEAL: Final = {fault.name for fault in _ALL if not fault.is_over_at_once}
 
 

@@ -92,6 +92,22 @@ def test_a_campaign_that_is_killed_and_one_that_is_interrupted(
     )
 
 
+def test_a_campaign_of_hosts_that_hang(site: RunningSite, tmp_path: Path) -> None:
+    """Each machine on one is a crash of its own; the host was fenced, and is whole again."""
+    running = site.grip.running()
+    with campaign(site, 1, tmp_path, fault="hang") as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    history = trials.resume(tmp_path / "history.jsonl")
+    (host,) = {trial.before for trial in history}
+    assert sorted(trial.crash.vm for trial in history) == sorted(running[host])
+    assert {trial.number for trial in history} == {0}
+    assert {trial.step for trial in history} == {"RESTART"}
+    assert site.grip.run(host, "hostname").out == f"{host}\n"
+    labels = [span.label for span in campaign_spans(read(tmp_path / MARKS), [])]
+    assert labels == [f"{host}: hang"]
+
+
 def it_is_repaired(site: RunningSite, vm: str, folder: Path) -> None:
     """A machine that is off is installed anew by the campaign, not by the controllers."""
     begun, decided = time.time(), len(actions(site))
@@ -119,12 +135,12 @@ def test_a_machine_that_only_healing_brings_back(site: RunningSite) -> None:
 
 @contextmanager
 def campaign(
-    site: RunningSite, crashes: int, folder: Path, *options: str
+    site: RunningSite, crashes: int, folder: Path, *options: str, fault: str = "poweroff"
 ) -> Iterator[subprocess.Popen[str]]:
     """A campaign as people type it, on the site that runs."""
-    words = ["--crashes", str(crashes), "--seed", "2", "-o", str(folder), *options]
+    words = ["--crashes", str(crashes), "--fault", fault, "--seed", "2", "-o", str(folder)]
     with subprocess.Popen(
-        [*command(site, "campaign"), *words],
+        [*command(site, "campaign"), *words, *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         yield process

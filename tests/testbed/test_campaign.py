@@ -15,13 +15,14 @@ import pytest
 from tests.testbed.test_report import lost, trials
 from threerc.runtime.config import ControllerConfig
 from threerc.runtime.simulation.brief import complete
-from threerc.runtime.simulation.campaign import Crash
+from threerc.runtime.simulation.campaign import HOST_CRASHES, Crash, crash_of
 from threerc.testbed import events
 from threerc.testbed.campaign import (
     HISTORY,
     MARKS,
     Asked,
     Campaign,
+    Taken,
     claim,
     foretell,
     most_at_once,
@@ -30,7 +31,7 @@ from threerc.testbed.campaign import (
 from threerc.testbed.client import Testbed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import FAULTS, VM
+from threerc.testbed.faults import CRASHES, FAULTS, HOST, VM
 from threerc.testbed.grip import Grip
 from threerc.testbed.runs import Run
 from threerc.testbed.spans import Span, campaign_spans
@@ -82,7 +83,7 @@ def test_a_crash_whose_machines_are_busy_waits_and_others_do_not(tmp_path: Path)
     todo, free = list(BOTH), ["vrt2"]
     taken = campaign._take(todo, free)  # noqa: SLF001
     assert taken is not None
-    assert (taken[:3], todo, free) == ((*BOTH[1], "vrt2"), BOTH[:1], [])
+    assert (taken[:5], todo, free) == ((*BOTH[1], "vrt2", ["vrt2"], ["vrt2"]), BOTH[:1], [])
     found: list[object] = []
     worker = threading.Thread(target=lambda: found.append(campaign._take(todo, free)))  # noqa: SLF001
     worker.start()
@@ -92,6 +93,41 @@ def test_a_crash_whose_machines_are_busy_waits_and_others_do_not(tmp_path: Path)
         campaign._changed.notify_all()  # noqa: SLF001
     worker.join(30)
     assert [each[:3] for each in cast("Any", found)] == [(*BOTH[0], "vrt1")]
+
+
+class Placed(Grip):
+    """A grip of a site of which it is known where its machines run."""
+
+    def running(self) -> dict[str, list[str]]:
+        return {"alfa1": ["vrt1", "vrt2"], "alfa2": ["vrt3"], "alfa3": [], "alfa4": ["other"]}
+
+
+def test_a_host_is_crashed_while_nobody_has_any_machine(tmp_path: Path) -> None:
+    """Whoever asks for it meanwhile waits, or all were never free; it takes what runs on it."""
+    grip = Placed(knowing(tmp_path, small(4, 3)).testbed)
+    campaign = Campaign(grip, Asked(("power", "poweroff"), 1, tmp_path), print)
+    campaign.machines = ("vrt1", "vrt2", "vrt3")
+    todo, free = list(campaign._todo([])), ["vrt3", "vrt1"]  # noqa: SLF001
+    found: list[Taken | None] = []
+    worker = threading.Thread(target=lambda: found.append(campaign._take(todo, free)))  # noqa: SLF001
+    worker.start()
+    worker.join(0.5)
+    assert (found, free) == ([], ["vrt3", "vrt1"])
+    with campaign._changed:  # noqa: SLF001
+        free.append("vrt2")
+        campaign._changed.notify_all()  # noqa: SLF001
+    worker.join(30)
+    (taken,) = found
+    assert taken is not None
+    assert (taken.number, taken.fault) == (0, FAULTS["power", HOST])
+    assert taken.machines == {"alfa1": ["vrt1", "vrt2"], "alfa2": ["vrt3"]}[taken.target]
+    assert (taken.held, free) == (["vrt3", "vrt1", "vrt2"], [])
+
+
+def test_campaigns_strike_the_same_hosts_as_simulated_ones() -> None:
+    assert {name for name, fault in CRASHES.items() if fault.of == HOST} == {*HOST_CRASHES}
+    for name, fault in CRASHES.items():
+        assert crash_of(name).of == fault.of
 
 
 def test_who_waits_for_a_machine_is_ended_with_the_campaign(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from threerc.runtime.simulation.campaign import Campaign, Crash
 from threerc.runtime.simulation.pictures import FIT, Curve, histogram
@@ -109,6 +110,12 @@ def test_a_campaign_of_which_nothing_recovered_has_a_page_too() -> None:
     page = html([lost(0)], {}, "")
     assert "None of them recovered" in page
     assert ">not recovered<" in page
+
+
+def test_a_hosts_fault_counts_the_machines_that_it_takes_away() -> None:
+    ours = [replace(trial, fault="hang") for trial in trials(3)]
+    assert "<h2>hang of a physical host: 3 machines away</h2>" in html(ours, {}, "")
+    assert "<h2>poweroff: 1 crash</h2>" in html([lost(0)], {}, "")
 
 
 def test_faults_of_hosts_and_services_have_a_lane_each_below_the_run() -> None:
