@@ -70,11 +70,15 @@ def _unit(order: Order, name: str) -> Told:
         return Told(f"{name} is masked")
     if order.service == GMOND:
         _end(name)
+    if verb == "stop":
+        said = run("systemctl", "stop", "--", name)
+        run("systemctl", "reset-failed", "--", name)  # it may have failed while it was stopped
+        return Told(said or "")
     # Else systemd would not start again what the new files have made fail a few times.
     run("systemctl", "reset-failed", "--", name)
     said = run("systemctl", verb, "--", name)
-    if said is not None or verb == "stop":
-        return Told(said or "")
+    if said is not None:
+        return Told(said)
     return Told(disabled=run("systemctl", "is-enabled", "--", name) is not None)
 
 

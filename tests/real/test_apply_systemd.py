@@ -73,8 +73,8 @@ def runs(hosts: Land) -> dict[str, str]:
 
 
 def served(hosts: Land) -> tuple[set[str], set[str]]:
-    """What the name servers say: their serials, and their marks."""
-    return hosts.serials(), hosts.mark()
+    """What the name servers say: their serials, and the marks of those that answer."""
+    return hosts.serials(), {each for each in hosts.mark() if each.startswith('"')}
 
 
 def with_metadata(hosts: Land, seconds: int) -> Land:
