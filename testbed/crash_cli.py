@@ -90,7 +90,6 @@ def crash(
     machines have to be up, and none may have been touched that was not to be.
     """
     from threerc.testbed import crashes
-    from threerc.testbed.faults import VM
     from threerc.testbed.site import RunningSite
 
     grip = _grip(run_id)
@@ -100,10 +99,10 @@ def crash(
     if not wait:
         crashes.begin(grip, found, of, options)
         _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
-    elif found.of == VM or (found.takes_machines and of in grip.config.physical_hosts):
-        _tell(RunningSite(grip.testbed, _say).trials(of, fault, **options), as_json)
+    elif (site := RunningSite(grip.testbed, _say)).takes_machines(found, of):
+        _tell(site.trials(of, fault, **options), as_json)
     else:
-        _tell_site(RunningSite(grip.testbed, _say).outlived(of, fault, **options), as_json)
+        _tell_site(site.outlived(of, fault, **options), as_json)
 
 
 def _name(target: str) -> str:

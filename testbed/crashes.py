@@ -6,8 +6,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from threerc.runtime.config import VirtualMachine
@@ -150,13 +150,15 @@ class Crash:
         grip, vm = self.grip, self.vm
         seen = grip.events()
         crash = split(seen, vm, at, grip.config.monitors.down_after * TMAX, self.healed)
-        if not recovered:
-            crash.total = None
         done = list(actions(seen, vm, at))
+        untouched = None if self.healed is None or done else self.healed - at
+        if not recovered or untouched is not None:
+            crash.total = None  # what the testbed itself has mended is no recovery
         step = str(done[-1].detail["step"]) if done else ""
         reacted = done[0].time - at if done else None
-        facts = self._facts(seen, at, before, step)
-        wrong = judge(facts, self._wanted(within, step), crash.total)
+        installed = _is_installed(seen, vm, at)
+        facts = replace(self._facts(seen, at, before, installed=installed), untouched=untouched)
+        wrong = judge(facts, self._wanted(within, installed=installed), crash.total)
         good = crash.total is not None and not wrong
         return Trial(
             number=number,
@@ -224,11 +226,11 @@ class Crash:
         noticed = self.grip.config.monitors.down_after * TMAX + _ACTION_SECONDS
         return (self.fault.lasting or self.fault.of == HOST) and time.time() > at + noticed
 
-    def _facts(self, seen: Sequence[Event], at: float, before: str, step: str) -> Facts:
+    def _facts(self, seen: Sequence[Event], at: float, before: str, *, installed: bool) -> Facts:
         grip, vm = self.grip, self.vm
         settings = grip.config.virtual_machines[vm]
         since = [event for event in seen if event.time >= at]
-        hinfo, middleware = self._installed() if step == "REINSTALL" else ("", ())
+        hinfo, middleware = self._installed() if installed else ("", ())
         copies = grip.copies(vm)
         return Facts(
             copies=copies,
@@ -266,9 +268,9 @@ class Crash:
         found = _IS.search(log)
         return " ".join(found.groups()) if found else "", tuple(_RAN.findall(log))
 
-    def _wanted(self, within: float, step: str) -> Wanted:
+    def _wanted(self, within: float, *, installed: bool) -> Wanted:
         settings = self.grip.config.virtual_machines[self.vm]
-        if step != "REINSTALL" or settings.middleware is None:
+        if not installed or settings.middleware is None:
             return Wanted(within)
         hinfo = f"{settings.os} {settings.middleware}"
         return Wanted(within, hinfo, self._scripts(settings))
@@ -323,6 +325,11 @@ def actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
         and event.kind is Kind.DECISION
         and event.detail.get("what") == "action"
     )
+
+
+def _is_installed(seen: Iterable[Event], vm: str, at: float) -> bool:
+    """Whether it was installed anew since then, whatever was done to it afterwards."""
+    return any(e.kind is Kind.INSTALLED and e.of == vm and e.time >= at for e in seen)
 
 
 def _is_over(seen: Sequence[Event]) -> bool:

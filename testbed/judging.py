@@ -13,7 +13,8 @@ class Facts:
     `copies` are the physical hosts that it runs on, `most` how many copies there were
     at most at one moment. `record` is the host that the controllers remember; `ganglia` whether
     each collector hears it. `hinfo` is what it read from DNS when it was installed, `middleware`
-    the scripts that have run on it, `link` the boot file that it would boot next.
+    the scripts that have run on it, `link` the boot file that it would boot next. `untouched` are
+    the seconds after which its fault was healed since no controller had done anything.
     """
 
     copies: tuple[str, ...]
@@ -25,6 +26,7 @@ class Facts:
     declared: str = ""
     hinfo: str = ""
     middleware: tuple[str, ...] = ()
+    untouched: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,14 @@ class Wanted:
 
 def judge(facts: Facts, wanted: Wanted, total: float | None) -> tuple[str, ...]:
     """What is wrong, a sentence each; `total` is the recovery time in seconds, if it recovered."""
-    return (*_time(wanted, total), *_copies(facts), *_known(facts), *_installed(facts, wanted))
+    time = _time(facts, wanted, total)
+    return (*time, *_copies(facts), *_known(facts), *_installed(facts, wanted))
 
 
-def _time(wanted: Wanted, total: float | None) -> Iterator[str]:
-    if total is None:
+def _time(facts: Facts, wanted: Wanted, total: float | None) -> Iterator[str]:
+    if facts.untouched is not None:
+        yield f"no controller did anything within {facts.untouched:.0f} s, when it was healed"
+    elif total is None:
         yield f"it did not recover within {wanted.within:.0f} s"
     elif total > wanted.within:
         yield f"it took {total:.0f} s, more than {wanted.within:.0f} s"

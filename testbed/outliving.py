@@ -137,18 +137,23 @@ class Outliving:
 
     def _await_right(self, healed: float) -> tuple[str, ...]:
         """What is still not right when its time is over."""
-        end = time.time() + crashes.UP_SECONDS
-        while left := (*self._amiss(healed), *wrong(self.grip)):
-            if time.time() > end:
-                return left
-            time.sleep(_POLL)
-        return ()
+        return await_none(lambda: (*self._amiss(healed), *wrong(self.grip)))
 
     def _amiss(self, healed: float) -> tuple[str, ...]:
         try:
             return complaints(self.grip, self.fault.name, self.target, healed)
         except TestbedError as error:  # no controller can say so yet
             return (str(error),)
+
+
+def await_none(left: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """Wait until nothing is left; what is, when its time is over."""
+    end = time.time() + crashes.UP_SECONDS
+    while found := left():
+        if time.time() > end:
+            return found
+        time.sleep(_POLL)
+    return ()
 
 
 def touched(
@@ -182,15 +187,25 @@ def _said(events: Iterable[Event], healed: float) -> Iterator[str]:
 def wrong(grip: Grip) -> Iterator[str]:
     """What is not as it is on a good day: a daemon or machine that does not run, or twice."""
     for capsule in grip.testbed.status()["capsules"]:
-        dead = [each["name"] for each in capsule["daemons"] if not each["running"]]
-        for name in ["power"] if capsule["power"] == "off" else dead:
-            yield f"{capsule['name']}: no {name}"
+        yield from _dead(capsule)
     running = [vm for vms in grip.running().values() for vm in vms]
     for vm in grip.config.virtual_machines:
         if running.count(vm) != 1:
             yield f"{vm}: {running.count(vm)} copies of it run"
         elif not is_up(grip, vm):
             yield f"{vm}: it is not up"
+
+
+def wrong_of(grip: Grip, host: str) -> tuple[str, ...]:
+    """What of it is a host's own."""
+    capsules = grip.testbed.status()["capsules"]
+    return tuple(line for each in capsules if each["name"] == host for line in _dead(each))
+
+
+def _dead(capsule: Mapping[str, Any]) -> Iterator[str]:
+    dead = [each["name"] for each in capsule["daemons"] if not each["running"]]
+    for name in ["power"] if capsule["power"] == "off" else dead:
+        yield f"{capsule['name']}: no {name}"
 
 
 def is_up(grip: Grip, vm: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,9 @@ from threerc.testbed.crashes import Crash, Say, await_hosts, find_fault
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import FAULTS, VM, Fault, Options
 from threerc.testbed.grip import Grip
-from threerc.testbed.outliving import Outlived, Outliving
+from threerc.testbed.outliving import Outlived, Outliving, await_none, wrong_of
 from threerc.testbed.prepare import read_wanted
+from threerc.testbed.splitting import most_copies
 from threerc.testbed.supplies import Profile
 from threerc.testbed.trials import Trial
 
@@ -154,9 +155,32 @@ class RunningSite:
             raise TestbedError(f"no virtual machine runs on {target}")
         try:
             self._strike(_Begun(found, target, options), before)
-            return tuple(self._recovered(vm, None) for vm in list(self._struck))
+            trials = tuple(self._recovered(vm, None) for vm in list(self._struck))
         finally:
             self.heal()
+        return trials if found.of == VM else self._afterwards(target, trials)
+
+    def _afterwards(self, host: str, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+        """They, once their host is healed: it is whole, and no machine comes back with it."""
+        left = await_none(lambda: wrong_of(self.grip, host))
+        seen = self.grip.events()
+        found = []
+        for trial in trials:
+            vm, copies = trial.crash.vm, self.grip.copies(trial.crash.vm)
+            since = [event for event in seen if event.time >= trial.crash.at]
+            most = most_copies(since, vm, [trial.before], copies)
+            more = (f"after the healing there were {most} copies of it",) if most > 1 else ()
+            found.append(replace(trial, wrong=(*trial.wrong, *more, *left)))
+        return tuple(found)
+
+    def takes_machines(self, fault: Fault, target: str) -> bool:
+        """Whether controllers have a machine to bring back, and not only a service to outlive.
+
+        A machine of which only gmond is dead is left alone by those that ask it too.
+        """
+        if fault.of != VM:
+            return fault.takes_machines and target in self.grip.config.physical_hosts
+        return fault.name != "gmond" or self.grip.config.monitors.probe == "none"
 
     def outlived(self, target: str, fault: str, **options: Any) -> Outlived:
         """Let a fault that takes no machine away strike, heal it, and look at all of the site."""

@@ -50,5 +50,12 @@ def test_its_time() -> None:
     assert judge(FACTS, WANTED, 300.5) == ("it took 300 s, more than 300 s",)
 
 
+def test_what_only_its_healing_brought_back_has_not_recovered() -> None:
+    facts = replace(FACTS, untouched=200.4)
+    assert judge(facts, WANTED, None) == (
+        "no controller did anything within 200 s, when it was healed",
+    )
+
+
 def test_after_a_restart_nothing_is_asked_of_its_middleware() -> None:
     assert judge(replace(FACTS, hinfo="", middleware=()), Wanted(300.0), 180.0) == ()
