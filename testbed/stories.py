@@ -96,11 +96,12 @@ class _Life:
             at = event.time - self._begin
             self.story.told += [(at, words) for _, words in _actions([event.detail])]
         elif event.kind is Kind.STARTED:
-            self.story.host = str(event.detail.get("host", self.story.host))
+            self.story.host = str(event.detail["host"])
             self._begins_anew()
         elif event.kind is Kind.STOPPED:
-            self._runs = False
-            self._down(event.time)
+            if event.detail["host"] == self.story.host:  # else an older copy, somewhere else
+                self._runs = False
+                self._down(event.time)
         else:
             self._begins_anew()
             if not self._misled:

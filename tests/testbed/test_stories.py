@@ -25,7 +25,7 @@ def events(*, host: str = "alfa04") -> list[Event]:
     return [
         Event(BEGIN - 100, Kind.STARTED, "gridce", {"host": "alfa02"}),
         Event(BEGIN + 580, Kind.FAULT, "gridce", {"fault": "poweroff"}),
-        Event(BEGIN + 580.1, Kind.STOPPED, "gridce"),
+        Event(BEGIN + 580.1, Kind.STOPPED, "gridce", {"host": "alfa01"}),
         action(661, "REBOOT", "alfa01"),
         action(901, "RESTART", host),
         Event(BEGIN + 903, Kind.STARTED, "gridce", {"host": host}),
@@ -83,13 +83,26 @@ def test_what_passes_before_anything_is_done(fault: str) -> None:
 
 
 def test_a_new_start_ends_what_does_not_last() -> None:
-    struck = at(10, Kind.FAULT, fault="freeze"), at(50, Kind.STOPPED)
+    struck = at(10, Kind.FAULT, fault="freeze"), at(50, Kind.STOPPED, host="alfa01")
     anew = at(51, Kind.STARTED, host="alfa02"), at(80, Kind.BOOTED)
     assert told(*struck, *anew, at(90, Kind.HEAL, fault="freeze")) == [(10, "down"), (80, "up")]
 
 
+def test_the_end_of_an_older_copy_is_not_the_machines_end() -> None:
+    found = told(
+        at(10, Kind.FAULT, "alfa01", fault="hang"),
+        at(60, Kind.STARTED, host="alfa02"),
+        at(90, Kind.BOOTED),
+        at(230, Kind.STOPPED, host="alfa01"),
+        at(240, Kind.HEAL, "alfa01", fault="hang"),
+    )
+    assert found == [(10, "down"), (90, "up")]
+    moved = at(20, Kind.STARTED, host="alfa02"), at(21, Kind.STOPPED, host="alfa01")
+    assert told(*moved, at(70, Kind.STOPPED, host="alfa02")) == [(70, "down")]
+
+
 def test_a_dead_cable_outlives_a_start() -> None:
-    struck = at(10, Kind.FAULT, fault="network"), at(50, Kind.STOPPED)
+    struck = at(10, Kind.FAULT, fault="network"), at(50, Kind.STOPPED, host="alfa01")
     anew = at(51, Kind.STARTED, host="alfa01"), at(80, Kind.BOOTED)
     assert told(*struck, *anew, at(90, Kind.HEAL, fault="network")) == [(10, "down"), (90, "up")]
 
@@ -111,12 +124,16 @@ def test_what_no_user_notices() -> None:
 def test_who_boots_at_an_address_of_former_times_is_not_up() -> None:
     found = told(
         at(5, Kind.FAULT, "*", fault="dhcp", mode="stale"),
-        at(10, Kind.STOPPED),
+        at(10, Kind.STOPPED, host="alfa01"),
         at(60, Kind.BOOTED),
         at(100, Kind.HEAL, "*", fault="dhcp"),
-        at(120, Kind.STOPPED),
+        at(120, Kind.STOPPED, host="alfa01"),
         at(160, Kind.BOOTED),
     )
     assert found == [(10, "down"), (160, "up")]
-    dead = (at(5, Kind.FAULT, "*", fault="dhcp"), at(10, Kind.STOPPED), at(60, Kind.BOOTED))
+    dead = (
+        at(5, Kind.FAULT, "*", fault="dhcp"),
+        at(10, Kind.STOPPED, host="alfa01"),
+        at(60, Kind.BOOTED),
+    )
     assert told(*dead) == [(10, "down"), (60, "up")]
