@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from threerc.runtime.simulation import campaign as simulated
 from threerc.runtime.simulation.simulation import Start
 from threerc.runtime.simulation.timing import Timing
 from threerc.testbed import events, report, trials
-from threerc.testbed.crashes import PERIODS, Interrupted
+from threerc.testbed.crashes import PERIODS, Interrupted, NotStruck
 from threerc.testbed.daemons.controller import EVERY
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
@@ -49,6 +50,8 @@ testbed: see `campaign_spans`.
 """
 _ASKED: Final = "asked.json"
 _POLL: Final = 1.0
+_MISSES: Final = 3
+"""Crashes in a row that could not be done, after which a campaign ends."""
 _FORETOLD: Final = {"thesis": 400, "fast": 100}
 """Crashes that are simulated of each fault, so that their mean is right to some 3 %; with ticks
 every few seconds each takes longer.
@@ -113,6 +116,7 @@ class Campaign:
         self.history = asked.folder / HISTORY
         self.machines: tuple[str, ...] = ()
         """Those that run when it begins: others are not crashed."""
+        self._misses = 0
         self._changed = threading.Condition()
         self._stop = threading.Event()
 
@@ -136,6 +140,10 @@ class Campaign:
         for fault in {fault.name: fault for _, fault in todo}.values():
             if not any(self._may(vm, fault) for vm in self.machines):
                 raise TestbedError(f"{fault.name}: no machine may be crashed so")
+            if fault.of != HOST and not RunningSite(self.grip.testbed).takes_machines(fault, ""):
+                raise TestbedError(
+                    f"{fault.name}: with a probe controllers leave it alone, rightly"
+                )
         workers = min(len(self.machines), most_at_once(self.grip.config))
         self.come(time.time())
         try:
@@ -194,6 +202,8 @@ class Campaign:
                 self._one(taken)
             except Interrupted:
                 return
+            except NotStruck as error:
+                self._put_back(taken, todo, error)
             finally:
                 with self._changed:
                     free += taken.held
@@ -228,7 +238,10 @@ class Campaign:
             return {}
         running = self.grip.running().items()
         there = {host: [vm for vm in self.machines if vm in vms] for host, vms in running}
-        return {host: machines for host, machines in there.items() if machines}
+        found: dict[str, Sequence[str]] = {host: vms for host, vms in there.items() if vms}
+        if not found:
+            raise TestbedError(f"{fault.name}: no physical host runs a machine any more")
+        return found
 
     def _may(self, vm: str, fault: Fault) -> bool:
         return not fault.destructive or self.grip.config.virtual_machines[vm].inst == 1
@@ -238,8 +251,7 @@ class Campaign:
         if self._stop.wait(taken.chance.uniform(0.0, PERIODS[self.asked.profile])):
             return
         found = self._trials(taken)
-        for trial in found:
-            self.keep(trial)
+        self.keep(found)
         for trial in found:
             vm = trial.crash.vm
             for wrong in trial.wrong:
@@ -247,27 +259,50 @@ class Campaign:
             if trial.crash.total is None:
                 self._repair(vm)
 
-    def keep(self, trial: Trial) -> None:
-        """Write a crash down that is over, the marks first: whoever is killed then has them too."""
-        if trial.crash.total is None:
-            trial = replace(trial, given_up=time.time())
+    def _put_back(self, taken: Taken, todo: list[tuple[int, Fault]], why: NotStruck) -> None:
+        """A crash that has not happened is done later, once its machines are up.
+
+        Raises TestbedError where that happens again and again.
+        """
+        self.say(f"[{taken.number + 1}] {taken.target}: no {taken.fault.name} yet: {why}")
         with self._changed:
+            self._misses += 1
+            if self._misses > _MISSES:
+                raise TestbedError(f"{self._misses} crashes could not be done, the last: {why}")
+            todo.append((taken.number, taken.fault))
+        for vm in taken.held:
+            self._repair(vm)
+
+    def keep(self, found: Sequence[Trial]) -> None:
+        """Write a crash down that is over, the marks first: whoever is killed then has them too."""
+        now = time.time()
+        told = [replace(t, given_up=now) if t.crash.total is None else t for t in found]
+        with self._changed:
+            self._misses = 0
             self._mark()
-            trials.append(self.history, trial)
+            trials.append(self.history, *told)
 
     def _trials(self, taken: Taken) -> list[Trial]:
-        """What comes of a crash: a trial of each machine that it takes away."""
+        """What comes of a crash: a trial of each machine that it takes away.
+
+        Raises NotStruck where it could not be done, Interrupted.
+        """
         site = RunningSite(self.grip.testbed, lambda line: self.say(f"[{taken.number + 1}] {line}"))
         site.stop = self._stop
         try:
             # Each crash is its first for a long time, or after the fifth it were left to a human.
             site.wait_up(taken.held)
-            found = site.trials(taken.target, taken.fault.name)
-            return [replace(trial, number=taken.number) for trial in found]
         except Interrupted:
             raise
         except TestbedError as error:
-            wrong = (f"it could not be done: {error}",)
+            raise NotStruck(str(error)) from error
+        try:
+            found = site.trials(taken.target, taken.fault.name)
+            return [replace(trial, number=taken.number) for trial in found]
+        except (Interrupted, NotStruck):
+            raise
+        except TestbedError as error:
+            wrong = (f"nobody knows what came of it: {error}",)
             name, profile, now = taken.fault.name, self.asked.profile, time.time()
             return [
                 Trial(taken.number, name, profile, simulated.Crash(vm, now), wrong=wrong)
@@ -276,10 +311,16 @@ class Campaign:
 
     def _repair(self, vm: str) -> None:
         """Install a machine anew that nobody has brought back."""
+        if self.grip.copies(vm) and self.grip.is_up(vm):
+            return
         self.say(f"{vm}: installed anew, since it did not recover")
         self.grip.threerc("pause", vm, "--why", "the campaign repairs it")
         try:
             self._install(vm)
+        except TestbedError:
+            with suppress(TestbedError):  # or whoever boots it next installs it again
+                self.grip.boot_link(vm, "local")
+            raise
         finally:
             self.grip.threerc("resume", vm)
 

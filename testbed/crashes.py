@@ -127,6 +127,10 @@ class Interrupted(TestbedError):
     """A crash was not waited for to its end."""
 
 
+class NotStruck(TestbedError):
+    """A crash could not be done: nothing has happened."""
+
+
 @dataclass
 class Crash:
     """One crash of a virtual machine, from before it until it is judged.

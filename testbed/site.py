@@ -15,7 +15,7 @@ from typing import Any
 
 from threerc.testbed import crashes
 from threerc.testbed.client import Answer, Testbed
-from threerc.testbed.crashes import Crash, Say, await_hosts, find_fault
+from threerc.testbed.crashes import Crash, Interrupted, NotStruck, Say, await_hosts, find_fault
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults import FAULTS, VM, Fault, Options
 from threerc.testbed.grip import Grip
@@ -148,14 +148,22 @@ class RunningSite:
         return trial
 
     def trials(self, target: str, fault: str, **options: Any) -> tuple[Trial, ...]:
-        """Let a fault strike, wait for all machines that it takes away, judge that, and heal it."""
+        """Let a fault strike, wait for all machines that it takes away, judge that, and heal it.
+
+        Raises NotStruck where it could not be done.
+        """
         found = find_fault(self.grip, target, fault)
-        before = self._about_to_strike(found, target)
-        if not before:
-            raise TestbedError(f"no virtual machine runs on {target}")
         try:
+            before = self._about_to_strike(found, target)
+            if not before:
+                raise TestbedError(f"no virtual machine runs on {target}")
             self._strike(_Begun(found, target, options), before)
-            trials = tuple(self._recovered(vm, None) for vm in list(self._struck))
+        except Interrupted:
+            raise
+        except TestbedError as error:
+            raise NotStruck(str(error)) from error
+        try:
+            trials = tuple(self._recovered(vm, None) for vm in before)
         finally:
             self.heal()
         return trials if found.of == VM else self._afterwards(target, trials)

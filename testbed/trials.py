@@ -52,9 +52,9 @@ class Trial:
         return self.crash.total is not None and not self.wrong
 
 
-def append(path: Path, trial: Trial) -> None:
-    """Write a trial down, safe from a crash of the machine; whole or, with an OSError, not."""
-    left = (json.dumps(asdict(trial), sort_keys=True) + "\n").encode()
+def append(path: Path, *trials: Trial) -> None:
+    """Write trials down, safe from a crash of the machine; whole or, with an OSError, not."""
+    left = "".join(json.dumps(asdict(each), sort_keys=True) + "\n" for each in trials).encode()
     with path.open("ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:

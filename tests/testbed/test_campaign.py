@@ -29,6 +29,7 @@ from threerc.testbed.campaign import (
     write_reports,
 )
 from threerc.testbed.client import Testbed
+from threerc.testbed.crashes import NotStruck
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import CRASHES, FAULTS, HOST, VM
@@ -124,6 +125,38 @@ def test_a_host_is_crashed_while_nobody_has_any_machine(tmp_path: Path) -> None:
     assert (taken.held, free) == (["vrt3", "vrt1", "vrt2"], [])
 
 
+def test_what_could_not_be_done_is_done_later_and_not_for_ever(tmp_path: Path) -> None:
+    """It does not count; after some in a row the campaign says so and ends."""
+
+    class Up(Placed):
+        def is_up(self, vm: str) -> bool:
+            return vm in self.config.virtual_machines
+
+    grip = Up(knowing(tmp_path, small(4, 3)).testbed)
+    campaign = Campaign(grip, Asked(("poweroff",), 1, tmp_path), print)
+    todo, why = list(campaign._todo([])), NotStruck("vrt1 is not up before its crash")  # noqa: SLF001
+    for _ in range(3):
+        taken = campaign._take(todo, ["vrt1"])  # noqa: SLF001
+        assert taken is not None
+        assert todo == []
+        campaign._put_back(taken, todo, why)  # noqa: SLF001
+        assert todo == [(0, FAULTS["poweroff", VM])]
+    assert resume(tmp_path / HISTORY) == []
+    taken = campaign._take(todo, ["vrt1"])  # noqa: SLF001
+    assert taken is not None
+    with pytest.raises(TestbedError, match="4 crashes could not be done, the last: vrt1 is not"):
+        campaign._put_back(taken, todo, why)  # noqa: SLF001
+
+
+def test_a_host_fault_without_any_machine_left_is_told(tmp_path: Path) -> None:
+    campaign = Campaign(
+        Placed(knowing(tmp_path, small(4, 3)).testbed), Asked(("power",), 1, tmp_path), print
+    )
+    campaign.machines = ("vrt9",)
+    with pytest.raises(TestbedError, match="power: no physical host runs a machine any more"):
+        campaign._take(list(campaign._todo([])), ["vrt9"])  # noqa: SLF001
+
+
 def test_campaigns_strike_the_same_hosts_as_simulated_ones() -> None:
     assert {name for name, fault in CRASHES.items() if fault.of == HOST} == {*HOST_CRASHES}
     for name, fault in CRASHES.items():
@@ -212,11 +245,11 @@ def crashed(at: float, number: int) -> Trial:
 def test_a_campaign_that_is_killed_keeps_the_marks_of_its_crashes(tmp_path: Path) -> None:
     """None of these has come to its own end. The second testbed has no fault of the first."""
     campaign = resumed(tmp_path, "aa", 100.0, fault(50.0, "alfa2"), fault(110.0, "alfa1"))
-    campaign.keep(crashed(105.0, 0))
+    campaign.keep([crashed(105.0, 0)])
     campaign = resumed(tmp_path, "aa", 200.0, fault(180.0, "alfa1", Kind.HEAL))
-    campaign.keep(crashed(205.0, 1))
+    campaign.keep([crashed(205.0, 1)])
     campaign = resumed(tmp_path, "bb", 400.0, fault(410.0, "alfa1"))
-    campaign.keep(crashed(405.0, 2))
+    campaign.keep([crashed(405.0, 2)])
     marks = events.read(tmp_path / MARKS)
     assert campaign_spans(marks, [155.0, 255.0, 455.0]) == [
         Span("alfa2: ssh", 100.0, 255.0),
@@ -229,8 +262,8 @@ def test_a_crash_that_did_not_recover_lasts_until_it_is_given_up(tmp_path: Path)
     """Of that time nothing is left out of the report's picture."""
     begun = time.time()
     campaign = resumed(tmp_path, "aa", begun - 9000.0)
-    campaign.keep(replace(lost(0), crash=Crash("vrt1", begun - 8000.0)))
-    campaign.keep(crashed(begun - 7000.0, 1))
+    campaign.keep([replace(lost(0), crash=Crash("vrt1", begun - 8000.0))])
+    campaign.keep([crashed(begun - 7000.0, 1)])
     given_up, recovered = resume(tmp_path / HISTORY)
     assert begun <= given_up.end <= time.time()
     assert (recovered.given_up, recovered.end) == (None, begun - 6950.0)
