@@ -17,6 +17,7 @@ import pytest
 
 from tests.lab import requires_real
 from tests.testbed import without_machines
+from threerc.runtime.simulation import campaign as simulated
 from threerc.testbed import checks, crashes
 from threerc.testbed.campaign import Asked, Campaign
 from threerc.testbed.errors import TestbedError
@@ -25,6 +26,7 @@ from threerc.testbed.faults.base import nothing
 from threerc.testbed.grip import Grip
 from threerc.testbed.outliving import Outliving
 from threerc.testbed.site import RunningSite
+from threerc.testbed.trials import Trial
 
 pytestmark = requires_real()
 
@@ -457,6 +459,36 @@ def test_a_fault_of_all_controllers_is_seen_from_elsewhere(grip: Grip, name: str
         assert amiss(grip, name, host) != ()
         heal(grip, host, name)
     until(lambda: all(amiss(grip, name, host) == () for host in HOLDERS), f"{name} to be healed")
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "takes"),
+    [
+        ("vm1", "poweroff", True),
+        ("vm1", "gmond", False),  # it answers the probe
+        ("ph1", "hang", True),
+        ("ph1", "ssh", False),
+        ("one", "power", False),
+    ],
+)
+def test_what_controllers_have_to_bring_back(
+    grip: Grip, target: str, name: str, takes: bool
+) -> None:
+    fault = crashes.find_fault(grip, target, name)
+    assert RunningSite(grip.testbed).takes_machines(fault, target) is takes
+
+
+def test_a_host_is_looked_at_after_its_healing(grip: Grip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that did not come back with it is told of its machines' recovery."""
+    monkeypatch.setattr(crashes, "UP_SECONDS", 0.0)
+    lost = simulated.Crash("vm1", time.time())
+    trial = Trial(0, "power", "fast", lost, before="ph1", wrong=("lost",))
+    grip.service("ph1", "gmond", runs=False)
+    (found,) = RunningSite(grip.testbed)._afterwards("ph1", [trial])  # noqa: SLF001
+    assert found.wrong == ("lost", "ph1: no gmond")
+    grip.service("ph1", "gmond", runs=True)
+    (found,) = RunningSite(grip.testbed)._afterwards("ph1", [trial])  # noqa: SLF001
+    assert found.wrong == ("lost",)
 
 
 def test_a_look_at_a_full_state_leaves_nothing_there(grip: Grip) -> None:
