@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -37,17 +37,27 @@ class Cable:
     bridge: str | None = None
 
 
+_Groups = frozenset[frozenset[str]]
+"""The groups apart from all others that a host is in; hosts that are in the same ones meet."""
+
+
 class Network:
-    """The bridges and cables that there are."""
+    """The bridges and cables that there are.
+
+    They change one after another: the power of a host that goes meanwhile takes no cable away from
+    under a switch that fails. What the kernel takes away by itself, with a dead host, is skipped.
+    """
 
     def __init__(self) -> None:
         self.bridges: dict[str, Bridge] = {}
         self.down: set[str] = set()
         self.cables: list[Cable] = []
         self._cut: set[tuple[str, str]] = set()
-        self._apart: dict[str, str] = {}
+        self._apart: set[frozenset[str]] = set()
+        self._places: dict[tuple[_Groups, str], str] = {}
         self._still: set[str] = set()
         self._count = 0
+        self._turn = asyncio.Lock()
 
     async def build(self, bridges: Iterable[Bridge]) -> None:
         """Make the bridges, and the cables between those of one network."""
@@ -82,7 +92,7 @@ class Network:
         """Cable the capsule whose process 1 is `pid`, and give it its addresses."""
         cards = tuple(cards)
         with Path(f"/proc/{pid}/ns/net").open("rb") as there:
-            async with _netlink(owner) as links:
+            async with self._turn, _netlink(owner) as links:
                 for card in cards:
                     cable = self._cable(owner, card.name, "v", card.bridges)
                     peer = {"ifname": card.name, "address": card.mac, "net_ns_fd": there.fileno()}
@@ -99,7 +109,7 @@ class Network:
     async def tap(self, owner: str, card: str, bridges: tuple[str, ...]) -> str:
         """A cable to a QEMU of the lab's own; returns the name of its TAP device."""
         cable = self._cable(owner, card, "t", bridges)
-        async with _netlink(owner) as links:
+        async with self._turn, _netlink(owner) as links:
             await links.link("add", ifname=cable.end, kind="tuntap", mode="tap")
             self.cables.append(cable)
             await self._plug(links, cable)
@@ -111,10 +121,9 @@ class Network:
 
     async def disconnect(self, owner: str) -> None:
         """Take away the cables of a host, which may be gone already."""
-        self._still.discard(owner)
-        gone = [cable for cable in self.cables if cable.owner == owner]
-        async with _netlink(owner) as links:
-            for cable in gone:
+        async with self._turn, _netlink(owner) as links:
+            self._still.discard(owner)
+            for cable in [each for each in self.cables if each.owner == owner]:
                 self.cables.remove(cable)
                 for index in await links.link_lookup(ifname=cable.end):
                     await _delete(links, index)
@@ -125,15 +134,7 @@ class Network:
         """Let one network of one switch fail, or work again; cables are then plugged anew."""
         if name not in self.bridges:
             raise TestbedError(f"no bridge {name} (there are: {', '.join(self.bridges)})")
-        (self.down.discard if up else self.down.add)(name)
-        async with _netlink(name) as links:
-            await _set(links, name, state="up" if up else "down")
-        await asyncio.sleep(_REPLUG_SECONDS)
-        async with _netlink(name) as links:
-            for cable in self.cables:
-                if name in cable.bridges:
-                    await self._plug(links, cable)
-        self._forget_places(self.bridges[name].network)
+        await self._fail([name], up=up)
 
     async def switch(self, name: str, *, up: bool) -> None:
         """Let a switch fail, or work again: all networks that it has."""
@@ -141,45 +142,66 @@ class Network:
         if not its:
             known = sorted({bridge.switch for bridge in self.bridges.values()})
             raise TestbedError(f"no switch {name} (there are: {', '.join(known)})")
-        await asyncio.gather(*(self.bridge(bridge, up=up) for bridge in its))
+        await self._fail(its, up=up)
+
+    async def _fail(self, bridges: list[str], *, up: bool) -> None:
+        async with self._turn:
+            (self.down.difference_update if up else self.down.update)(bridges)
+            async with _netlink(", ".join(bridges)) as links:
+                for name in bridges:
+                    await _set(links, name, state="up" if up else "down")
+            await asyncio.sleep(_REPLUG_SECONDS)
+            async with _netlink(", ".join(bridges)) as links:
+                for cable in self.cables:
+                    if not set(bridges).isdisjoint(cable.bridges):
+                        await self._plug(links, cable)
+            self._forget_places({self.bridges[name].network for name in bridges})
 
     async def apart(self, owners: tuple[str, ...], *, are: bool) -> None:
-        """Let hosts only reach one another, as when the uplink of their switch is dead, or all."""
-        its = [cable for cable in self.cables if cable.owner in owners]
-        unknown = set(owners) - {cable.owner for cable in its}
-        if unknown:
-            raise TestbedError(f"{min(unknown)} has no cable")
-        group = self._apart.get(owners[0]) or self._name("i")
-        self._apart.update(dict.fromkeys(owners, group))
-        places = {self._beside(cable) for cable in its}
-        if not are:
-            for owner in owners:
-                del self._apart[owner]
-        async with _netlink(", ".join(owners)) as links:
-            for place in places if are else ():
-                if not list(await links.link_lookup(ifname=place)):
-                    await links.link("add", ifname=place, kind="bridge", br_forward_delay=0)
-                    await _set(links, place, state="up")
-            for cable in its:
-                await self._plug(links, cable)
-            for place in () if are else places:
-                for index in await links.link_lookup(ifname=place):
-                    await _delete(links, index)
-        for network in {bridge.network for bridge in self.bridges.values()}:
-            self._forget_places(network)
+        """Let hosts only reach one another, as when the uplink of their switch is dead, or all.
 
-    def _beside(self, cable: Cable) -> str:
+        A host in several such groups only reaches those that are in the same ones. One that is off
+        keeps nobody apart, and finds itself where it belongs when it is on.
+        """
+        group = frozenset(owners)
+        async with self._turn:
+            unknown = group - {cable.owner for cable in self.cables}
+            if are and unknown:
+                raise TestbedError(f"{min(unknown)} has no cable")
+            (self._apart.add if are else self._apart.discard)(group)
+            async with _netlink(", ".join(owners)) as links:
+                for cable in self.cables:
+                    if cable.owner in group:
+                        await self._plug(links, cable)
+                await self._remove_empty_places(links)
+            self._forget_places({bridge.network for bridge in self.bridges.values()})
+
+    def _groups(self, owner: str) -> _Groups:
+        return frozenset(group for group in self._apart if owner in group)
+
+    async def _place(self, links: AsyncIPRoute, cable: Cable) -> str:
         """The bridge of those that are apart from all others with its owner, for its network."""
-        networks = sorted({bridge.network for bridge in self.bridges.values()})
-        network = self.bridges[cable.bridges[0]].network
-        return f"{self._apart[cable.owner]}n{networks.index(network)}"
+        key = self._groups(cable.owner), self.bridges[cable.bridges[0]].network
+        if key not in self._places:
+            name = self._name("i")
+            await links.link("add", ifname=name, kind="bridge", br_forward_delay=0)
+            await _set(links, name, state="up")
+            self._places[key] = name
+        return self._places[key]
+
+    async def _remove_empty_places(self, links: AsyncIPRoute) -> None:
+        """Those of groups that have ended; who is off may be in others."""
+        for groups, network in [key for key in self._places if not key[0] <= self._apart]:
+            name = self._places.pop((groups, network))
+            for index in await links.link_lookup(ifname=name):
+                await _delete(links, index)
 
     async def card(self, owner: str, name: str | None, *, cut: bool) -> None:
         """Cut the cable of a card (without a name: of all of a host's), or mend it."""
-        found = [c for c in self.cables if c.owner == owner and name in {None, c.card}]
-        if not found:
-            raise TestbedError(f"{owner} has no cable" + (f" to {name}" if name else ""))
-        async with _netlink(owner) as links:
+        async with self._turn, _netlink(owner) as links:
+            found = [c for c in self.cables if c.owner == owner and name in {None, c.card}]
+            if not found:
+                raise TestbedError(f"{owner} has no cable" + (f" to {name}" if name else ""))
             for cable in found:
                 cable.cut = cut
                 (self._cut.add if cut else self._cut.discard)((owner, cable.card))
@@ -187,27 +209,30 @@ class Network:
 
     async def still(self, owner: str, *, frozen: bool) -> None:
         """Let a host's cards answer nobody, as those of one whose kernel hangs, or work again."""
-        (self._still.add if frozen else self._still.discard)(owner)
-        async with _netlink(owner) as links:
+        async with self._turn, _netlink(owner) as links:
+            (self._still.add if frozen else self._still.discard)(owner)
             for cable in self.cables:
                 if cable.owner == owner:
                     await self._plug(links, cable)
 
     async def _plug(self, links: AsyncIPRoute, cable: Cable) -> None:
+        """Plug a cable in where it belongs; its host may have died with it, just now."""
         works = (bridge for bridge in cable.bridges if bridge not in self.down)
         dead = cable.cut or cable.owner in self._still
         cable.bridge = None if dead else next(works, None)
-        if cable.bridge is None:
-            await _set(links, cable.end, state="down")
-            return
-        if cable.owner in self._apart:
-            cable.bridge = self._beside(cable)
-        await _set(links, cable.end, master=await _index(links, cable.bridge), state="up")
+        what: dict[str, Any] = {"state": "down"}
+        if cable.bridge is not None:
+            if self._groups(cable.owner):
+                cable.bridge = await self._place(links, cable)
+            what = {"master": await _index(links, cable.bridge), "state": "up"}
+        with _may_be_gone():
+            for index in await links.link_lookup(ifname=cable.end):
+                await links.link("set", index=index, **what)
 
-    def _forget_places(self, network: str) -> None:
+    def _forget_places(self, networks: set[str]) -> None:
         """Have the bridges learn anew behind which port who is, as a bond's own words would."""
         for bridge in self.bridges.values():
-            if bridge.network == network:
+            if bridge.network in networks:
                 flush = Path(f"/sys/class/net/{bridge.name}/bridge/flush")
                 flush.write_text("1", encoding="ascii")
 
@@ -248,10 +273,17 @@ async def _configure(links: AsyncIPRoute, card: Card) -> None:
 
 
 async def _delete(links: AsyncIPRoute, index: int) -> None:
-    try:
+    with _may_be_gone():
         await links.link("del", index=index)
+
+
+@contextmanager
+def _may_be_gone() -> Iterator[None]:
+    """A link goes with its other end, by itself."""
+    try:
+        yield
     except NetlinkError as error:
-        if error.code != errno.ENODEV:  # it went with its other end, just now
+        if error.code != errno.ENODEV:
             raise
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Interface
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
@@ -32,6 +33,9 @@ from threerc.testbed.pictures import png
 pytestmark = requires_real()
 
 PING = ("ping", "-c1", "-W1", SECOND_ADDRESS)
+THIRD = "alfa03"
+ADDRESSES = {FIRST: "192.168.7.1", SECOND: SECOND_ADDRESS, THIRD: "192.168.7.3"}
+ALL_MEET = {(FIRST, SECOND), (FIRST, THIRD), (SECOND, THIRD)}
 SLEEP = Daemon("sleep", ("sleep", "1000"))
 
 
@@ -299,6 +303,76 @@ def test_a_card_may_be_plugged_into_nothing(lab: LabSpec) -> None:
         assert reaches(testbed)
         shown = testbed.execute(FIRST, "ip", "-o", "-4", "addr", "show", "eth1").out
         assert "203.0.113.7/32" in shown
+
+
+@pytest.fixture(scope="module")
+def three(folder: Path) -> Iterator[Testbed]:
+    """A third host besides, so that two can be apart from one."""
+    lab = tiny.spec(folder)
+    address = IPv4Interface(f"{ADDRESSES[THIRD]}/24")
+    card = Card("eth0", "02:00:00:00:07:03", ("lan-a", "lan-b"), (address,))
+    third = replace(lab.capsules[0], name=THIRD, cards=(card,), daemons=())
+    with tiny.running(replace(lab, capsules=(*lab.capsules, third))) as testbed:
+        yield testbed
+
+
+def meet(testbed: Testbed) -> set[tuple[str, str]]:
+    """The pairs of hosts that are on of which the first reaches the second."""
+    on = [each["name"] for each in testbed.status()["capsules"] if each["power"] == "on"]
+    return {
+        (one, other)
+        for one, other in combinations(on, 2)
+        if testbed.execute(one, "ping", "-c1", "-W1", ADDRESSES[other]).rc == 0
+    }
+
+
+def extra_bridges(testbed: Testbed) -> str:
+    """Those of hosts that are apart."""
+    shown = [*testbed._enter_lab(), "ip", "-o", "link", "show", "type", "bridge"]  # noqa: SLF001
+    names = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    return "".join(line for line in names.splitlines() if ": lan-" not in line)
+
+
+def test_an_uplink_is_healed_though_a_host_that_it_cut_off_was_fenced(three: Testbed) -> None:
+    three.apart([FIRST, SECOND], "apart")
+    assert meet(three) == {(FIRST, SECOND)}
+    three.power(SECOND, "off")
+    three.power(SECOND, "on")
+    assert meet(three) == {(FIRST, SECOND)}
+    three.power(SECOND, "off")
+    three.apart([FIRST, SECOND], "together")
+    assert meet(three) == {(FIRST, THIRD)}
+    three.power(SECOND, "on")
+    assert meet(three) == ALL_MEET
+    assert extra_bridges(three) == ""
+
+
+def test_uplinks_that_fail_at_once_are_healed_one_by_one(three: Testbed) -> None:
+    """Their hosts overlap: who is in both groups meets nobody who is in one."""
+    three.apart([FIRST, SECOND], "apart")
+    three.apart([SECOND, THIRD], "apart")
+    assert meet(three) == set()
+    three.apart([SECOND, FIRST], "together")
+    assert meet(three) == {(SECOND, THIRD)}
+    for _ in range(2):
+        three.apart([SECOND, THIRD], "together")
+    assert meet(three) == ALL_MEET
+    assert extra_bridges(three) == ""
+
+
+def test_switches_fail_while_power_is_cut(three: Testbed) -> None:
+    """A host takes its cables along, at any moment of the switch's own."""
+    with ThreadPoolExecutor() as pool:
+        for _ in range(8):
+            cuts = [pool.submit(three.power, host, "off") for host in (SECOND, THIRD)]
+            for state in ("down", "up"):
+                three.switch("a", state)
+            for cut in cuts:
+                cut.result()
+            for host in (SECOND, THIRD):
+                three.power(host, "on")
+    assert meet(three) == ALL_MEET
+    assert {each["bridge"] for each in three.status()["cables"]} == {"lan-a"}
 
 
 # -- daemons
