@@ -103,7 +103,8 @@ def prepare(
 ) -> Prepared:
     """Make a run's folder ready for the lab. Raises TestbedError and OutputError."""
     (run / _WANTED_FILE).write_bytes(_WANTED.dump_json(wanted))
-    no_kvm = _try_kvm(progress) if checked.site.physical_hosts or wanted.nodes else "not tried"
+    has_machines = checked.site.physical_hosts or wanted.nodes
+    no_kvm = _try_kvm(media, progress) if has_machines else "not tried"
     supplies = _supplies(checked.site, run, wanted, media, no_kvm)
     site, changes = overlay(checked.site, supplies)
     _refuse_broken(site, checked.folder)
@@ -120,9 +121,9 @@ def prepare(
     return Prepared(site, changes, config, supplies, spec)
 
 
-def _try_kvm(progress: Progress) -> str:
+def _try_kvm(media: Media, progress: Progress) -> str:
     progress("trying KVM")
-    why = why_not()
+    why = why_not(media.kernel, media.initrd)
     progress(f"machines are emulated: {why}" if why else "machines use KVM")
     return why
 
