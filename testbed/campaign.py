@@ -48,6 +48,8 @@ MARKS: Final = "faults.jsonl"
 """What happened to hosts and services meanwhile, for the plots, and when the campaign came to which
 testbed: see `campaign_spans`.
 """
+_MACHINE: Final = "machine"
+"""Its key in such a note: what the campaign ran on."""
 _ASKED: Final = "asked.json"
 _POLL: Final = 1.0
 _MISSES: Final = 3
@@ -153,8 +155,13 @@ class Campaign:
         return trials.resume(self.history)
 
     def come(self, now: float) -> None:
-        """Note beside the marks that the campaign is on this testbed now. Raises OSError."""
-        note = {"what": "the campaign comes here", "run": self._testbed}
+        """Note beside the marks that the campaign is on this testbed and machine now.
+
+        Raises OSError.
+        """
+        kvm = any(host.kvm for host in self.grip.config.physical_hosts.values())
+        here = {"run": self._testbed, _MACHINE: report.this_machine(kvm=kvm)}
+        note = {"what": "the campaign comes here", **here}
         events.append(self._marks, Event(now, Kind.NOTE, "*", note))
 
     @property
@@ -380,11 +387,19 @@ def write_reports(
 ) -> dict[str, Any]:
     """report.json and report.html, beside the history; the figures. Raises OSError."""
     foretold = foretell(config, history, asked.profile)
-    about = f"{config.site}, profile {asked.profile}: {len(history)} crashes of real machines"
-    data = report.measured(history, foretold) | {"site": config.site, "profile": asked.profile}
+    data = report.measured(history, foretold, asked.seed)
+    data |= {"site": config.site, "profile": asked.profile}
     (asked.folder / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     marks = events.read(asked.folder / MARKS)
     others = campaign_spans(marks, [trial.end for trial in history])
-    page = report.html(history, foretold, about, others)
+    page = report.html(data, history, foretold, _about(data, marks), others)
     (asked.folder / REPORT).write_text(page, encoding="utf-8")
     return data
+
+
+def _about(data: dict[str, Any], marks: Sequence[Event]) -> str:
+    """On what site, profile and machine it was measured: on all, where it went on elsewhere."""
+    crashes = counted(data["crashes"], "crash", "crashes")
+    where = dict.fromkeys(each.detail[_MACHINE] for each in marks if _MACHINE in each.detail)
+    told = "".join(f"; {each}" for each in where)
+    return f"{data['site']}, profile {data['profile']}: {crashes} of real machines{told}"

@@ -5,14 +5,17 @@ Beside what was measured stand the thesis's figures (7.13) and what the simulato
 
 from __future__ import annotations
 
+import os
+import platform
 import statistics
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import cycle
+from pathlib import Path
 from typing import Any, Final
 
 from threerc.compiler.wording import counted
-from threerc.runtime.simulation.campaign import HOST_CRASHES, PARTS, Campaign
+from threerc.runtime.simulation.campaign import HOST_CRASHES, OWN_STEPS, PARTS, Campaign
 from threerc.runtime.simulation.pictures import (
     FIT,
     THEIRS,
@@ -44,32 +47,38 @@ _LINES: Final = 40
 """Of each log of a trial that went wrong."""
 
 
-def measured(trials: Sequence[Trial], foretold: dict[str, Campaign]) -> dict[str, Any]:
-    """All figures, by fault; times in seconds. `foretold` are the simulator's campaigns."""
+def measured(trials: Sequence[Trial], foretold: dict[str, Campaign], seed: int) -> dict[str, Any]:
+    """All figures, by fault; times in seconds. `foretold` are the simulator's campaigns, `seed` is
+    the real one's.
+    """
     return {
         "crashes": len(trials),
         "good": sum(trial.good for trial in trials),
         "faults": {
-            fault: _figures(own, foretold.get(fault)) for fault, own in _by_fault(trials).items()
+            fault: _figures(own, foretold.get(fault), seed)
+            for fault, own in _by_fault(trials).items()
         },
         "machines": _machines(trials, foretold),
         "wrong": [
-            {"number": t.number, "fault": t.fault, "vm": t.crash.vm, "wrong": list(_wrong(t))}
+            {"number": _count(t), "fault": t.fault, "vm": t.crash.vm, "wrong": list(_wrong(t))}
             for t in trials
             if not t.good
         ],
     }
 
 
-def _figures(trials: Sequence[Trial], foretold: Campaign | None) -> dict[str, Any]:
-    found = figures(_campaign(trials))
+def _figures(trials: Sequence[Trial], foretold: Campaign | None, seed: int) -> dict[str, Any]:
+    crashes = [trial.crash for trial in trials]
+    found = figures(Campaign(trials[0].fault, OWN_STEPS, seed, crashes))
     reactions = sorted(t.reacted for t in trials if t.reacted is not None)
     if reactions:
         found["reaction"] = {
             "median": round(statistics.median(reactions), 3),
             "95": round(percentile(reactions, 95), 3),
         }
-    found["recovered_by"] = _counts(trial.step or "itself" for trial in trials)
+    found["recovered_by"] = _counts(
+        trial.step or "itself" for trial in trials if trial.crash.total is not None
+    )
     found["good"] = sum(trial.good for trial in trials)
     if trials[0].fault in THESIS:
         found["thesis"] = dict(zip(("mean", "sigma"), THESIS[trials[0].fault], strict=True))
@@ -100,11 +109,6 @@ def _machines(
     return found
 
 
-def _campaign(trials: Sequence[Trial]) -> Campaign:
-    crashes = [trial.crash for trial in trials]
-    return Campaign(trials[0].fault, trials[0].profile, 0, crashes)
-
-
 def _by_fault(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     found: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -119,6 +123,11 @@ def _counts(words: Iterator[str]) -> dict[str, int]:
     return found
 
 
+def _count(trial: Trial) -> int:
+    """Which crash it was, for people: as the campaign says while it runs."""
+    return trial.number + 1
+
+
 def _wrong(trial: Trial) -> Iterator[str]:
     if trial.crash.total is None:
         yield "it did not recover"
@@ -128,17 +137,26 @@ def _wrong(trial: Trial) -> Iterator[str]:
 # -- the page
 
 
+def this_machine(*, kvm: bool) -> str:
+    """What crashes are measured on here, and whether virtual machines use KVM. Raises OSError."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = counted(os.cpu_count() or 1, "core")
+    how = "KVM" if kvm else "emulated machines"
+    return f"{cores} ({models[0] if models else platform.machine()}), {how}"
+
+
 def html(
+    found: dict[str, Any],
     trials: Sequence[Trial],
     foretold: dict[str, Campaign],
     about: str,
     others: Sequence[Span] = (),
 ) -> str:
-    """The page; `about` says on what site, machine and profile it was measured.
+    """The page of what was `measured`; `about` says on what site, machine and profile.
 
     `others` are the faults of hosts and services that there were meanwhile.
     """
-    found = measured(trials, foretold)
     parts = [f"<p>{escape(about)}</p>", _summary(found)]
     if trials:
         parts.append(over_the_run(trials, others))
@@ -158,12 +176,12 @@ def _summary(found: dict[str, Any]) -> str:
 
 
 def _summary_row(fault: str, found: dict[str, Any]) -> str:
-    cells = [str(found["crashes"]), str(found["good"])]
+    cells = [str(found["crashes"]), str(found["good"]), "", "", "", ""]
     if "mean" in found:
-        cells += [f"{found['mean']:.1f} s", f"{found['sigma']:.1f} s"]
-        cells.append(f"{found['percentiles']['95']:.0f} s")
+        cells[2:4] = f"{found['mean']:.1f} s", f"{found['sigma']:.1f} s"
+        cells[4] = f"{found['percentiles']['95']:.0f} s"
     if "reaction" in found:
-        cells.append(f"{found['reaction']['median']:.1f} s")
+        cells[5] = f"{found['reaction']['median']:.1f} s"
     numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
     return f"<tr><td>{escape(fault)}</td>{numbers}</tr>"
 
@@ -283,7 +301,9 @@ def made_of(fault: str, found: dict[str, Any], foretold: Campaign | None) -> str
 
 
 def _story(trial: Trial) -> str:
-    head = f"<h2>Crash {trial.number}: {escape(trial.fault)} of {escape(trial.crash.vm)}</h2>"
+    whose = " of its physical host" if trial.fault in HOST_CRASHES else ""
+    what = f"Crash {_count(trial)}, {trial.crash.vm}: {trial.fault}{whose}"
+    head = f"<h2>{escape(what)}</h2>"
     wrong = "".join(f"<li>{escape(each)}</li>" for each in _wrong(trial))
     story = "\n".join(escape(line) for line in trial.story)
     logs = "".join(

@@ -34,6 +34,7 @@ from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import CRASHES, FAULTS, HOST, VM
 from threerc.testbed.grip import Grip
+from threerc.testbed.report import this_machine
 from threerc.testbed.runs import Run
 from threerc.testbed.spans import Span, campaign_spans
 from threerc.testbed.trials import Trial, append, resume
@@ -286,6 +287,22 @@ def test_the_reports_have_what_the_simulator_foretells(tmp_path: Path) -> None:
     assert data["crashes"] == 9
     assert data["faults"]["poweroff"]["simulated"]["mean"] > 0
     assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_says_of_what_seed_and_machine_it_is(tmp_path: Path) -> None:
+    """Of no machine where nobody has noted it, such as before it was drawn anew elsewhere."""
+    config = small(2, 2)
+    asked = Asked(("poweroff",), 1, tmp_path, seed=5)
+    data = write_reports(config, asked, [lost(0)])
+    assert (data["faults"]["poweroff"]["seed"], data["profile"]) == (5, "thesis")
+    assert f"<p>{config.site}, profile thesis: 1 crash of real machines</p>" in page(tmp_path)
+    resumed(tmp_path, "aa", 100.0)
+    write_reports(config, asked, [lost(0)])
+    assert f" of real machines; {this_machine(kvm=True)}</p>" in page(tmp_path)
+
+
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_who_is_installed_is_foretold_to_be_installed_once() -> None:
