@@ -226,6 +226,8 @@ def as_lines(outlived: Outlived) -> Iterator[str]:
     """It for people: what was seen and said, and how it ended."""
     name = f"{outlived.target or 'the site'}: {outlived.fault}"
     yield from (f"  controllers: {line}" for line in outlived.said)
+    if not outlived.seen:
+        yield f"{name}: nothing of it was seen while it lasted"
     if outlived.right is not None:
         lasted, after = outlived.healed - outlived.began, outlived.right - outlived.healed
         yield f"{name}: healed after {lasted:.0f} s, all is right {after:.0f} s later"

@@ -45,6 +45,7 @@ def test_how_it_is_told() -> None:
         "the site: dns: healed after 21 s, all is right 3 s later",
     ]
     bad = Outlived("dns", "two", 10.0, 31.0, None, (), (), ("two: no named",))
-    assert list(as_lines(bad)) == ["WRONG: two: no named"]
+    unseen = "two: dns: nothing of it was seen while it lasted"
+    assert list(as_lines(bad)) == [unseen, "WRONG: two: no named"]
     assert [as_json(each)["good"] for each in (good, bad)] == [True, False]
     assert as_json(good)["seen"] == ("no answer",)
