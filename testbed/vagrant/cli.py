@@ -107,13 +107,18 @@ def status(site: str | None, as_json: bool) -> None:
     "ssh",
     cls=Command,
     example="3rc testbed --backend vagrant ssh ph1 uptime",
-    context_settings={**CONTEXT, "ignore_unknown_options": True},
+    context_settings={**CONTEXT, "allow_interspersed_args": False},  # a command's own, `--` too
 )
 @_RUN
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(site: str | None, host: str, command: tuple[str, ...]) -> None:
-    """Be root on a machine, or run a command there; also while its network is cut."""
+    """Be root on a machine, or run a command there; also while its network is cut.
+
+    One word is for a shell there; several are a program and its arguments.
+    """
+    if command[:1] == ("--",):
+        command = command[1:]
     _become(_found(site).ssh(host, command))
 
 

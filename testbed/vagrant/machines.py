@@ -10,6 +10,7 @@ What Vagrant has no command for, the cable of a network card, its provider is as
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,10 @@ class Machines:
             return {each.name: each.state for each in self._vagrant().status()}
 
     def ssh(self, host: str, command: tuple[str, ...] = ()) -> list[str]:
-        """The command that is root on a host, or runs a command there."""
+        """The command that is root on a host, or runs a command there.
+
+        One word is for a shell there; several are a program and its arguments.
+        """
         self._machine(host)
         with self._telling("ssh-config"):
             found = self._vagrant().conf(vm_name=host)
@@ -88,8 +92,7 @@ class Machines:
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         flags = [word for option in options for word in ("-o", option)]
         where = ("-p", found["Port"], "-l", found["User"], found["HostName"])
-        more = ("--", *command) if command else ()
-        return ["ssh", "-i", str(self.plan.identity), *flags, *where, *more]
+        return ["ssh", "-i", str(self.plan.identity), *flags, *where, *_line(command)]
 
     def power(self, host: str, *, on: bool) -> None:
         """Cut a machine's power, or switch it on and wait until it lets one in."""
@@ -147,6 +150,13 @@ class Machines:
             raise TestbedError(f"{why}\n{tail(self.log)}") from None
         except RuntimeError as error:  # there is no vagrant
             raise TestbedError(f"{error} (Debian: vagrant, vagrant-libvirt)") from None
+
+
+def _line(command: tuple[str, ...]) -> list[str]:
+    """A command for ssh, which would join its words with blanks and no quotes."""
+    if not command:
+        return []
+    return ["--", command[0] if len(command) == 1 else shlex.join(command)]
 
 
 def _cable_commands(

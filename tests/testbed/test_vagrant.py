@@ -26,8 +26,9 @@ from threerc.testbed.layout import layout
 from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import Lay
 from threerc.testbed.vagrant import box, runs
+from threerc.testbed.vagrant import cli as vagrant_cli
 from threerc.testbed.vagrant.box import BoxFile, Provider
-from threerc.testbed.vagrant.machines import Machines, _cable_commands
+from threerc.testbed.vagrant.machines import Machines, _cable_commands, _line
 from threerc.testbed.vagrant.parts import Machine, Plan, _management, plan
 from threerc.testbed.vagrant.payload import write_payload
 from threerc.testbed.vagrant.vagrantfile import ruby, vagrantfile
@@ -240,6 +241,28 @@ def test_the_provider_pulls_cables(made: Plan) -> None:
         ["VBoxManage", "controlvm", "id", "setlinkstate2", "on"],
         ["VBoxManage", "controlvm", "id", "setlinkstate3", "on"],
     ]
+
+
+def test_a_commands_words_come_to_the_machine_as_they_are() -> None:
+    """sshd hands what it is sent to a shell."""
+    program = ("python3", "-c", "import sys; print(sys.argv[1:])", "a b", "$HOME", HOSTILE, "")
+    for command, said in [
+        (program, f"{[*program[3:]]}\n"),
+        (("echo one; echo two",), "one\ntwo\n"),
+    ]:
+        dashes, line = _line(command)
+        assert dashes == "--"
+        assert subprocess.check_output(["sh", "-c", line], text=True) == said
+    assert _line(()) == []
+
+
+def test_ssh_leaves_a_command_its_own_options() -> None:
+    words = ["--run", "ci", "ph1", "df", "-h", "--run", "x", "--"]
+    assert vagrant_cli.ssh.make_context("ssh", words).params == {
+        "site": "ci",
+        "host": "ph1",
+        "command": ("df", "-h", "--run", "x", "--"),
+    }
 
 
 @pytest.mark.usefixtures("state")

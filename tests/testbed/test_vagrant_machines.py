@@ -103,7 +103,7 @@ class Site:
         return found
 
     def inside(self, host: str, script: str) -> Answer:
-        return self.try_call("ssh", host, "bash", "-c", f"'{script}'")
+        return self.try_call("ssh", host, "bash", "-c", script)
 
     def virsh(self, *words: str) -> list[str]:
         return self.testbed.execute(HOST, "virsh", "-q", *words).out.split()
