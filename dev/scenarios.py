@@ -19,6 +19,7 @@ from threerc.runtime.simulation.scenario import (
     Scenario,
 )
 from threerc.runtime.simulation.timing import Timing
+from threerc.testbed.scenarios import UNREAL
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/reference/scenarios.md"
 EXAMPLE = PAGE.parents[2] / "tests/scenarios/gridce-2008-12-14/scenario.yaml"
@@ -89,6 +90,24 @@ what is said again as it was before is only counted:
 - those with `>>` or a date are the log's, `...` counts lines that differ in their date only;
 - the indented ones are the controllers' reasons, each told when it changes.
 """
+REAL = """\
+
+## For real
+
+    3rc testbed play DIR --compare
+
+plays it on the site of a running testbed, once all machines there are up: the same faults and
+commands, at the same point of the controllers' schedule. The simulator's site is then that one too,
+with the times that were seen there, where `timing` gives none. What really happened is held against
+`expect`, as the simulator holds its own against it, and shown beside what was simulated. It exits 1
+where `expect` does not hold and, with `--compare`, where the two went otherwise. Of the invariants
+two copies alone are seen, whose policy nobody looks at: either of the two kinds may be expected, and
+no other. What cannot be done for real is refused by its name before anything is done:
+names that the testbed does not have, some faults, modes and keys of faults, the command `move`, and
+
+| key | |
+|---|---|
+"""
 
 
 def page() -> str:
@@ -103,6 +122,7 @@ def page() -> str:
     parts.append("\n## Invariants\n\nWatched in every run, by what is done, not by what is said.\n")
     parts.append("\n| | |\n|---|---|\n")
     parts += [f"| `{kind}` | {meaning} |\n" for kind, meaning in KINDS.items()]
+    parts += [REAL, *(f"| `{key}` | {why} |\n" for key, why in UNREAL.items())]
     return "".join(parts)
 
 

@@ -10,6 +10,8 @@ from statistics import fmean, pstdev
 from typing import Any, Final
 
 from threerc.runtime.observation import TMAX
+from threerc.runtime.simulation.invariants import BY_POLICY, TWO_COPIES
+from threerc.runtime.simulation.load import strangers
 from threerc.runtime.simulation.run import run
 from threerc.runtime.simulation.scenario import (
     CommandEntry,
@@ -27,11 +29,20 @@ from threerc.testbed.grip import Grip
 from threerc.testbed.overlay import FAST_HEARTBEAT
 from threerc.testbed.played import Played
 from threerc.testbed.prepare import read_wanted
-from threerc.testbed.splitting import measured
-from threerc.testbed.stories import Story, real
+from threerc.testbed.site import RunningSite
+from threerc.testbed.splitting import measured, most_copies
+from threerc.testbed.stories import Story, real, unmet
 
 _PERIOD: Final = 120.0
 """Seconds of the controllers' even and odd minutes: the real start is at the same point in it."""
+UNREAL: Final = {
+    "controllers": "they begin here as the site has them, and all have the machine's own clock",
+    "state": "what controllers remember here is what has happened here",
+    "off": "all machines here have run before",
+    "loads": "all hosts here have the machine's own load",
+    "locks": "whether a disk can be opened twice is up to the disk here",
+}
+"""What a scenario can say of a site and cannot be had for real, and why."""
 Say = Callable[[str], None]
 Do = Callable[[], object]
 
@@ -46,15 +57,16 @@ class _Act:
 
 
 def play(grip: Grip, scenario: Scenario, say: Say) -> Played:
-    """Play a scenario, heal what is left of it, and tell what happened.
+    """Foretell a scenario and play it, heal what is left of it, and tell what happened.
 
+    It begins once all machines and physical hosts are up; as in a scenario, none has ever failed.
     Raises TestbedError before anything is done where the testbed cannot do it.
     """
-    for vm in grip.config.virtual_machines:
-        grip.errand("forget", vm)  # as in a scenario, none has ever failed
     first = moment(scenario.start, scenario.zone)
-    acts = sorted(_acts(grip, scenario, first), key=lambda act: act.at)
+    acts = _possible(grip, scenario, first)
+    RunningSite(grip.testbed, say).wait_up()
     vms = {vm: grip.where(vm) for vm in grip.config.virtual_machines}
+    simulated = foretell(grip, scenario, vms)
     begin = _aligned(first, time.time())
     say(f"begins in {begin - time.time():.0f} s, at the same point of the controllers' schedule")
     _sleep_until(begin)
@@ -66,21 +78,43 @@ def play(grip: Grip, scenario: Scenario, say: Say) -> Played:
         _sleep_until(begin + scenario.duration)
     finally:
         _heal_all(grip, scenario, say)
-    return _played(grip, vms, begin, begin + scenario.duration)
+    stories, faults = _seen(grip, vms, begin, begin + scenario.duration)
+    wrong = unmet(scenario.expect, stories)
+    return Played(simulated, stories, faults, scenario.duration, tuple(wrong))
 
 
-def _played(grip: Grip, vms: dict[str, str], begin: float, end: float) -> Played:
-    seen = grip.events()
+def _possible(grip: Grip, scenario: Scenario, first: float) -> list[_Act]:
+    """What is to be done, in order. Raises TestbedError where a part of it cannot be."""
+    wrong = [f"{key}: {why}" for key, why in UNREAL.items() if getattr(scenario, key)]
+    wrong += [f"{loc[0]}: {what}" for loc, what in strangers(scenario, grip.config)]
+    unseen = {*scenario.expect.violations} - {TWO_COPIES, BY_POLICY}
+    wrong += [f"expect: nobody here would see `{kind}`" for kind in sorted(unseen)]
+    if wrong:
+        raise TestbedError("\n".join(wrong))
+    acts = sorted(_acts(grip, scenario, first), key=lambda act: act.at)
+    return [act for act in acts if act.at <= scenario.duration]
+
+
+def _seen(
+    grip: Grip, vms: dict[str, str], begin: float, end: float
+) -> tuple[dict[str, Story], tuple[spans.Span, ...]]:
+    """Each machine's story, and the faults that were none of a machine's."""
+    seen, running = grip.events(), grip.running()
+    told = [event for event in seen if begin <= event.time <= end]
+    found = real(told, vms, begin, end)
+    for vm, story in found.items():
+        after = [host for host, machines in running.items() if vm in machines]
+        story.copies = most_copies(told, vm, [vms[vm]], after)
     struck = spans.struck([event for event in seen if event.time < end], vms, begin)
     faults = (
         spans.Span(each.label, max(0.0, each.begin - begin), each.end - begin)
         for each in spans.spans(struck, end)
     )
-    return Played(real(seen, vms, begin, end), tuple(faults), end - begin)
+    return found, tuple(faults)
 
 
-def foretell(grip: Grip, scenario: Scenario) -> dict[str, Story]:
-    """What the simulator makes of it, where the machines are now, on the site as it is here.
+def foretell(grip: Grip, scenario: Scenario, vms: dict[str, str]) -> dict[str, Story]:
+    """What the simulator makes of it, on the site as it is here; `vms` has where each machine is.
 
     Of times that the scenario does not give, those are taken that were seen.
     """
@@ -94,13 +128,11 @@ def foretell(grip: Grip, scenario: Scenario) -> dict[str, Story]:
     given = scenario.timing.model_dump(exclude_unset=True)
     daemon = ControllerEntry(every=EVERY)
     daemons = dict.fromkeys(grip.config.controllers, daemon) if is_fast else {}
-    where = {vm: grip.where(vm) for vm in grip.config.virtual_machines}
     here = scenario.model_copy(
         update={
             "timing": Timing(**{**seen, **given}),
-            "controllers": {**daemons, **scenario.controllers},
-            "state": {vm: f"{host} 1970-01-01/00:00:00 0" for vm, host in where.items()},
-            "loads": {},  # all hosts here have the machine's own
+            "controllers": daemons,
+            "state": {vm: f"{host} 1970-01-01/00:00:00 0" for vm, host in vms.items()},
         }
     )
     return stories.simulated(run(here, grip.config, install_server=True))
@@ -162,8 +194,11 @@ def _struck(grip: Grip, entry: FaultEntry) -> Iterator[tuple[Fault, str]]:
 
 def _heal_all(grip: Grip, scenario: Scenario, say: Say) -> None:
     """Leave the site as it was: also where the scenario was interrupted, or says nothing of it."""
+    left = grip.faults()
     for entry in scenario.faults:
         for fault, target in _struck(grip, entry):
+            if (target or "*", fault.name) not in left:
+                continue
             try:
                 crashes.heal(grip, fault, target, {})
             except TestbedError as error:

@@ -103,9 +103,14 @@ def most_copies(
     frozen none goes on. One that is not there afterwards, and whose end nobody has seen since
     libvirtd was dead, may have ended at any time, and does not count.
     """
-    *_, (last, _) = _copies(events, vm, before)
-    unseen = last - set(after)
+    unseen = last_copies(events, vm, before) - set(after)
     return max(len(running - frozen - unseen) for running, frozen in _copies(events, vm, before))
+
+
+def last_copies(events: Iterable[Event], vm: str, before: Iterable[str]) -> set[str]:
+    """The hosts on which a VM ran in the end, as far as that was seen."""
+    *_, (last, _) = _copies(events, vm, before)
+    return last
 
 
 def _copies(

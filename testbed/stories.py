@@ -6,14 +6,17 @@ Both are told in seconds since the scenario began, since the real one has anothe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.simulation.guests import STALE
+from threerc.runtime.simulation.invariants import BY_POLICY, TWO_COPIES
 from threerc.runtime.simulation.outcome import Outcome
+from threerc.runtime.simulation.scenario import Expected
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import FAULTS, HOST, VM, Fault
+from threerc.testbed.splitting import last_copies
 
 _WIDTH: Final = 44
 _OWN: Final = {Kind.DECISION, Kind.STARTED, Kind.STOPPED, Kind.BOOTED}
@@ -23,12 +26,17 @@ _UNSEEN: Final = {"gmond", "install-fails"}
 
 @dataclass
 class Story:
-    """What happened to one VM: at which second what, where it ended, and how long it was away."""
+    """What happened to one VM: at which second what, where it was started last, how it is in the
+    end (`up`, `down`, or `off`: no copy runs), for how many seconds it was away, how often it went
+    to another host, and how many copies there were at once at the most (known of real ones).
+    """
 
     told: list[tuple[float, str]] = field(default_factory=list)
     host: str = ""
     state: str = ""
     down: float = 0.0
+    moves: int = 0
+    copies: int = 1
 
 
 def simulated(outcome: Outcome) -> dict[str, Story]:
@@ -38,7 +46,7 @@ def simulated(outcome: Outcome) -> dict[str, Story]:
     state = {vm: life["state"] for vm, life in outcome.json["virtual_machines"].items()}
     stories: dict[str, Story] = {}
     for vm, life in simulation.history.lives.items():
-        story = stories[vm] = Story(host=life.host, state=state[vm])
+        story = stories[vm] = Story(host=life.host, state=state[vm], moves=len(life.moves))
         for away, back in life.downs:
             story.told.append((away - begin, "down"))
             if back is not None:
@@ -64,7 +72,11 @@ def real(
 ) -> dict[str, Story]:
     """The stories of a testbed; `vms` has where each of them was, serving, at the beginning."""
     told = [event for event in events if begin <= event.time <= end]
-    return {vm: _Life(vm, host, begin).told(told, end) for vm, host in vms.items()}
+    stories = {vm: _Life(vm, host, begin).told(told, end) for vm, host in vms.items()}
+    for vm, story in stories.items():
+        if story.state == "down" and not last_copies(told, vm, [vms[vm]]):
+            story.state = "off"
+    return stories
 
 
 class _Life:
@@ -96,7 +108,9 @@ class _Life:
             at = event.time - self._begin
             self.story.told += [(at, words) for _, words in _actions([event.detail])]
         elif event.kind is Kind.STARTED:
-            self.story.host = str(event.detail["host"])
+            host = str(event.detail["host"])
+            self.story.moves += host != self.story.host
+            self.story.host = host
             self._begins_anew()
         elif event.kind is Kind.STOPPED:
             if event.detail["host"] == self.story.host:  # else an older copy, somewhere else
@@ -170,6 +184,22 @@ def differences(ours: Mapping[str, Story], theirs: Mapping[str, Story]) -> list[
             if one != other:
                 found.append(f"{vm}: {what}: simulated {one}, real {other}")
     return found
+
+
+def unmet(expect: Expected, told: Mapping[str, Story]) -> list[str]:
+    """What of the real stories is not as a scenario expects it, in the simulator's words.
+
+    Of the invariants two copies alone are seen, and whether the site's policy gave one up is not.
+    """
+    found = [
+        f"{vm}: {what}"
+        for vm, wanted in expect.vms.items()
+        for what in wanted.unmet(asdict(told[vm]) | {"down": round(told[vm].down, 1)})
+    ]
+    doubled = [vm for vm, story in told.items() if story.copies > 1]
+    if not {TWO_COPIES, BY_POLICY}.intersection(expect.violations):
+        found += [f"{TWO_COPIES}: {vm} ran on two hosts at once" for vm in doubled]
+    return [*found, *expect.missing([TWO_COPIES, BY_POLICY] if doubled else [])]
 
 
 Told = tuple[float, str]

@@ -9,7 +9,7 @@ from typing import Any
 from threerc.runtime.errors import ControllerError
 from threerc.runtime.records import stamp
 from threerc.runtime.simulation.history import Life
-from threerc.runtime.simulation.scenario import ExpectedVm, Scenario
+from threerc.runtime.simulation.scenario import Scenario
 from threerc.runtime.simulation.simulation import Simulation
 from threerc.runtime.simulation.telling import Teller
 
@@ -48,31 +48,21 @@ class Outcome:
             for each in broken
             if each.kind not in expected
         ]
-        missing = expected - {each.kind for each in broken}
-        return [*found, *(f"{kind} was expected, but did not happen" for kind in sorted(missing))]
+        return [*found, *self.scenario.expect.missing(each.kind for each in broken)]
 
     def _wrong_vms(self) -> Iterator[tuple[str, str]]:
         for vm, wanted in self.scenario.expect.vms.items():
             life = self.simulation.history.lives[vm]
-            for key, value in self._facts(vm, life).items():
-                expected = getattr(wanted, key)
-                bad = (
-                    value > expected
-                    if key == "down" and expected is not None
-                    else (expected is not None and value != expected)
-                )
-                if bad:
-                    yield vm, f"{key} is {value}, not {expected}"
+            yield from ((vm, what) for what in wanted.unmet(self._facts(vm, life)))
 
     def _facts(self, vm: str, life: Life) -> dict[str, Any]:
         """What `expect` speaks of."""
-        facts = {
+        return {
             "host": life.host,
             "state": self._state(vm, life),
             "moves": len(life.moves),
             "down": sum(self._until(end) - begin for begin, end in life.downs),
         }
-        return {key: facts[key] for key in ExpectedVm.model_fields}
 
     def _state(self, vm: str, life: Life) -> str:
         if life.serving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -118,6 +119,13 @@ class ExpectedVm(Part):
         None, description="For how long its users may not have reached it, at the most."
     )
 
+    def unmet(self, facts: Mapping[str, Any]) -> Iterator[str]:
+        """What is not as expected; `facts` has what came of the VM, by the names of these keys."""
+        for key in type(self).model_fields:
+            expected, value = getattr(self, key), facts[key]
+            if expected is not None and (value > expected if key == "down" else value != expected):
+                yield f"{key} is {value}, not {expected}"
+
 
 class Expected(Part):
     """What must be true at the end, beside the log."""
@@ -136,6 +144,11 @@ class Expected(Part):
                     "violation", "no such invariant; there are " + ", ".join(KINDS)
                 )
         return kinds
+
+    def missing(self, broken: Iterable[str]) -> list[str]:
+        """Which invariants were to be broken, and were not."""
+        kinds = sorted({*self.violations}.difference(broken))
+        return [f"{kind} was expected, but did not happen" for kind in kinds]
 
 
 class Scenario(Part):

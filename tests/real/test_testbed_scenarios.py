@@ -1,8 +1,11 @@
-"""Scenarios played on the service side of examples/ci, without machines: what is done, and when."""
+"""Scenarios on the service side of examples/ci, without machines: what is done, and
+when, and what is said of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from tests.lab import requires_real
 from tests.testbed import without_machines
 from threerc.runtime.simulation.scenario import Scenario
-from threerc.testbed import scenarios
+from threerc.testbed import crashes, scenarios
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Kind
 from threerc.testbed.grip import Grip
@@ -45,7 +48,7 @@ def test_faults_come_and_go_when_the_scenario_says_so(grip: Grip) -> None:
         {"at": "+2s", "fault": "gmond", "of": ["ph1"]},
     ]
     said: list[str] = []
-    operator = [{"at": "+3s", "do": "maintenance", "of": ["ph2"], "why": "a disk"}]
+    operator = [{"at": "+3s", "do": "maintenance", "of": ["ph2"]}]
     scenarios.play(grip, scenario(faults=faults, operator=operator), said.append)
     own = [
         (event.kind, event.of, event.detail["fault"])
@@ -69,9 +72,33 @@ def test_faults_come_and_go_when_the_scenario_says_so(grip: Grip) -> None:
     grip.threerc("maintenance", "ph2", "--end")
 
 
+def test_what_was_expected_and_did_not_happen_is_said(grip: Grip) -> None:
+    expect = {"violations": ["two-copies"]}
+    calm = scenario(duration="1s", expect=expect)
+    found = scenarios.play(grip, calm, lambda _: None)
+    assert found.unmet == ("two-copies was expected, but did not happen",)
+
+
+@pytest.fixture(scope="module")
+def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grip]:
+    """A site whose machine vm1 does not run."""
+    folder = tmp_path_factory.mktemp("down")
+    with without_machines.running(folder, "fast", vms=("vm1",)) as testbed:
+        yield Grip(testbed)
+
+
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
+        ({"off": ["vm1"]}, "off: all machines here have run before"),
+        ({"controllers": {"one": {"ahead": 60}}}, "controllers: they begin here as"),
+        ({"state": {"vm1": "ph1 2008-12-14/04:00:00 2"}}, "state: what controllers remember"),
+        ({"loads": {"ph1": 12}}, "loads: all hosts here have"),
+        ({"locks": True}, "locks: "),
+        ({"expect": {"vms": {"vm7": {"state": "up"}}}}, "expect: vm7 is none of the site"),
+        ({"expect": {"violations": ["no-reason"]}}, "expect: nobody here would see `no-reason`"),
+        ({"operator": [{"at": "+1s", "do": "pause", "of": ["vm7"]}]}, "operator: vm7 is none of"),
+        ({"faults": [{"at": "+1s", "fault": "poweroff", "of": ["vm7"]}]}, "faults: vm7 is none of"),
         ({"faults": [{"at": "+1s", "fault": "clock", "of": ["one"]}]}, "clock cannot happen to"),
         (
             {"faults": [{"at": "+1s", "fault": "board", "of": ["ph1"], "mode": "lying"}]},
@@ -84,11 +111,36 @@ def test_faults_come_and_go_when_the_scenario_says_so(grip: Grip) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is(
-    grip: Grip, entries: dict[str, Any], said: str
+    down: Grip, entries: dict[str, Any], said: str
 ) -> None:
     first = {"at": "+0s", "fault": "dns"}
     entries = entries | {"faults": [first, *entries.get("faults", [])]}
-    before = grip.events()
+    before = down.events()
     with pytest.raises(TestbedError, match=said):
-        scenarios.play(grip, scenario(**entries), lambda _: None)
+        scenarios.play(down, scenario(**entries), lambda _: None)
+    assert [e for e in down.events()[len(before) :] if e.kind is Kind.FAULT] == []
+
+
+def test_nothing_is_done_before_all_is_up(grip: Grip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host here; of machines the same is asked."""
+    deaf = crashes.find_fault(grip, "ph1", "gmond")
+    crashes.begin(grip, deaf, "ph1", {})
+    until(lambda: not is_up(grip, "ph1"), "the controllers miss ph1")
+    monkeypatch.setattr(crashes, "UP_SECONDS", 1.0)
+    before = grip.events()
+    with pytest.raises(TestbedError, match="do not hear ph1"):
+        scenarios.play(grip, scenario(faults=[{"at": "+0s", "fault": "dns"}]), lambda _: None)
     assert [e for e in grip.events()[len(before) :] if e.kind is Kind.FAULT] == []
+    crashes.heal(grip, deaf, "ph1", {})
+    until(lambda: is_up(grip, "ph1"), "the controllers hear ph1")
+
+
+def is_up(grip: Grip, host: str) -> bool:
+    return bool(grip.status()["physical_hosts"][host]["up"])
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end, f"in vain: {what}"
+        time.sleep(1)

@@ -5,9 +5,10 @@ import pytest
 from tests.compiler.support import ROOT
 from threerc.runtime.simulation.outcome import Outcome
 from threerc.runtime.simulation.run import run_scenario
+from threerc.runtime.simulation.scenario import Expected, ExpectedVm
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.splitting import decision
-from threerc.testbed.stories import beside, differences, real, simulated
+from threerc.testbed.stories import Story, beside, differences, real, simulated, unmet
 
 BEGIN = 5000.0
 
@@ -99,6 +100,44 @@ def test_the_end_of_an_older_copy_is_not_the_machines_end() -> None:
     assert found == [(10, "down"), (90, "up")]
     moved = at(20, Kind.STARTED, host="alfa02"), at(21, Kind.STOPPED, host="alfa01")
     assert told(*moved, at(70, Kind.STOPPED, host="alfa02")) == [(70, "down")]
+
+
+def test_who_is_switched_off_is_off_as_simulated() -> None:
+    halted, killed = at(10, Kind.FAULT, fault="halt"), at(10, Kind.STOPPED, host="alfa01")
+    moved = at(60, Kind.STARTED, host="alfa02")
+    lost = (
+        at(20, Kind.FAULT, "alfa01", what="power off"),
+        at(20, Kind.FAULT, "alfa01", fault="power"),
+    )
+    for seen, state in [
+        ((halted,), "down"),
+        ((killed,), "off"),
+        ((killed, moved), "down"),
+        (lost, "off"),
+    ]:
+        assert real(seen, {"gridce": "alfa01"}, BEGIN, BEGIN + 1800)["gridce"].state == state
+
+
+def test_what_is_expected_is_judged_by_what_was_real() -> None:
+    (theirs,) = real(events(), {"gridce": "alfa01"}, BEGIN, BEGIN + 1800).values()
+    met = {"host": "alfa04", "state": "up", "moves": 1, "down": "380s"}
+    assert unmet(Expected(vms={"gridce": ExpectedVm(**met)}), {"gridce": theirs}) == []
+    other = {"host": "alfa01", "state": "off", "moves": 0, "down": "379s"}
+    assert unmet(Expected(vms={"gridce": ExpectedVm(**other)}), {"gridce": theirs}) == [
+        "gridce: host is alfa04, not alfa01",
+        "gridce: state is up, not off",
+        "gridce: moves is 1, not 0",
+        "gridce: down is 380.0, not 379.0",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["two-copies", "two-copies-by-policy"])
+def test_two_copies_are_wrong_unless_they_are_expected(kind: str) -> None:
+    one, two = {"gridce": Story()}, {"gridce": Story(copies=2)}
+    assert unmet(Expected(), one) == []
+    assert unmet(Expected(), two) == ["two-copies: gridce ran on two hosts at once"]
+    assert unmet(Expected(violations=(kind,)), two) == []
+    assert unmet(Expected(violations=(kind,)), one) == [f"{kind} was expected, but did not happen"]
 
 
 def test_a_dead_cable_outlives_a_start() -> None:
