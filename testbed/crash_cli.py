@@ -97,8 +97,12 @@ def crash(
     found = crashes.find_fault(grip, of, fault)
     options = _settings(found, settings)
     if not wait:
-        crashes.begin(grip, found, of, options)
-        _say(f"{target}: {fault}; undo it by `3rc testbed heal {target} {fault}`")
+        at = crashes.begin(grip, found, of, options)
+        undo = None if found.is_over_at_once else f"3rc testbed heal {target} {fault}"
+        _say(f"{target}: {fault}" + (f"; undo it by `{undo}`" if undo else ""))
+        if as_json:
+            event = {"time": at, "of": of or "*", "fault": fault, **options, "undo": undo}
+            click.echo(json.dumps(event, indent=2))
     elif (site := RunningSite(grip.testbed, _say)).takes_machines(found, of):
         _tell(site.trials(of, fault, **options), as_json)
     else:
@@ -138,12 +142,19 @@ def _tell_site(outlived: Outlived, as_json: bool) -> NoReturn:
 @click.argument("fault")
 @_RUN
 def heal(target: str, fault: str, run_id: str | None) -> None:
-    """Undo what is left of a fault."""
+    """Undo what is left of a fault, also of one that is not known to have struck."""
     from threerc.testbed import crashes
 
     grip = _grip(run_id)
     of = _name(target)
-    crashes.heal(grip, crashes.find_fault(grip, of, fault), of, {})
+    found = crashes.find_fault(grip, of, fault)
+    if found.is_over_at_once:
+        _say(f"{target}: there is nothing to heal of {fault}")
+    elif (of or "*", fault) in grip.faults():
+        crashes.heal(grip, found, of, {})
+    else:
+        _say(f"{target}: {fault} has not struck, or was healed before; it is healed anyway")
+        found.heal(grip, of, {})
 
 
 @click.command(

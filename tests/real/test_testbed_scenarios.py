@@ -1,11 +1,16 @@
-"""Scenarios on the service side of examples/ci, without machines: what is done, and
+"""Scenarios and crashes on the service side of examples/ci, without machines: what is done, and
 when, and what is said of it.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +149,47 @@ def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"in vain: {what}"
         time.sleep(1)
+
+
+def typed(grip: Grip, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("3rc")), "testbed", *words]
+    state = grip.testbed.run.folder.parents[2]
+    return subprocess.run(
+        [*command, "--run", grip.testbed.run.id],
+        env={**os.environ, "XDG_STATE_HOME": str(state)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_crash_and_its_healing_as_they_are_typed(grip: Grip) -> None:
+    """What was not struck is healed too, to be sure, and is no event."""
+    struck = typed(grip, "crash", "ph1", "gmond", "--json")
+    assert struck.returncode == 0
+    told = json.loads(struck.stdout)
+    assert told.pop("time") == pytest.approx(grip.own_events()[-1].time, abs=0.01)
+    assert told == {"of": "ph1", "fault": "gmond", "undo": "3rc testbed heal ph1 gmond"}
+    assert struck.stderr.endswith(" ph1: gmond; undo it by `3rc testbed heal ph1 gmond`\n")
+    assert grip.faults() == [("ph1", "gmond")]
+    healed = typed(grip, "heal", "ph1", "gmond")
+    assert (healed.returncode, healed.stdout, healed.stderr) == (0, "", "")
+    assert grip.faults() == []
+
+    before = grip.own_events()
+    again = typed(grip, "heal", "ph1", "gmond")
+    assert again.returncode == 0
+    assert "ph1: gmond has not struck, or was healed before; it is healed anyway" in again.stderr
+    assert [e for e in grip.own_events()[len(before) :] if "fault" in e.detail] == []
+
+
+def test_of_what_is_over_at_once_there_is_nothing_to_heal(grip: Grip) -> None:
+    struck = typed(grip, "crash", "one", "collector-restart", "--set", "nothing=1")
+    assert "takes none" in struck.stderr
+    struck = typed(grip, "crash", "one", "collector-restart", "--json")
+    assert json.loads(struck.stdout)["undo"] is None
+    assert struck.stderr.endswith(" one: collector-restart\n")
+    healed = typed(grip, "heal", "one", "collector-restart")
+    assert healed.returncode == 0
+    assert healed.stderr.endswith("one: there is nothing to heal of collector-restart\n")
