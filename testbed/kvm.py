@@ -58,8 +58,9 @@ def why_not(
 
 @contextmanager
 def _machine(kernel: Path, initrd: Path, accelerator: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A machine that ends QEMU when it has booted."""
+    """A machine that ends QEMU when it has booted; it dies with this process."""
     command = [
+        program("setpriv"), "--pdeathsig", "KILL", "--",
         program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", "pc,graphics=off", "-accel", accelerator, "-m", "256", "-no-reboot",
         "-device", f"isa-debug-exit,iobase={_PORT:#x},iosize=4",

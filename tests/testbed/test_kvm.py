@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +79,20 @@ def test_a_machine_that_says_nothing_is_not_waited_for_long(media: tuple[Path, P
     assert why_not(*media, "tcg", seconds=0.001) == (
         "a machine that was started with tcg did not boot in 0.001 s"
     )
+
+
+def test_machines_die_with_who_tries(media: tuple[Path, Path]) -> None:
+    code = f"""
+from pathlib import Path
+from threerc.testbed.kvm import reason, why_not
+why_not(Path({str(media[0])!r}), Path({str(media[1])!r}), {OTHER!r}, {OTHER!r}, {SLOW})
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as trying:
+        await_true(lambda: len(machines(OTHER)) == 2)
+        for each in machines(OTHER):
+            os.kill(each, signal.SIGSTOP)  # as one that hangs
+        trying.kill()
+    await_true(lambda: machines(OTHER) == [])
 
 
 def test_machines_of_iron_use_it_where_they_may(tmp_path: Path) -> None:

@@ -107,6 +107,40 @@ def test_a_client_that_dies_before_it_lets_the_lab_go(folder: Path, how: signal.
     assert runs.known() == []
 
 
+def test_an_up_that_is_killed_while_it_tries_kvm(folder: Path) -> None:
+    """Before there is a lab; and the machine that it tries hangs, as one with KVM may."""
+    site = str(ROOT / "examples/ci/site.yaml")
+    command = [str(Path(sys.executable).with_name("3rc")), "testbed", "up", site, "--vms", "vm1"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while len(tried := machines_of(process.pid)) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        for each in tried:
+            os.kill(each, signal.SIGSTOP)
+        process.kill()
+    deadline = time.monotonic() + traces.PATIENCE
+    while any(started_as(each) for each in tried):
+        assert time.monotonic() < deadline, f"{tried} live on"
+        time.sleep(0.05)
+    assert traces.left(folder.name) == []
+    assert len(client.clean()[0]) == 1
+    assert runs.known() == []
+
+
+def machines_of(parent: int) -> list[int]:
+    """The QEMUs that a process has started."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(child) for child in children if b"qemu-system" in started_as(child)]
+
+
+def started_as(process: object) -> bytes:
+    """The program that a process runs; nothing of one that is dead."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return b""
+
+
 def test_a_lab_that_is_held_can_be_ended_by_others(folder: Path) -> None:
     with going_up(folder, "hold") as process:
         assert process.stdout is not None
