@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from threerc.runtime.config import VirtualMachine
+from threerc.runtime.observation import TMAX
 from threerc.testbed import events as writing
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
@@ -20,7 +21,6 @@ from threerc.testbed.judging import Facts, Wanted, judge
 from threerc.testbed.splitting import most_copies, split
 from threerc.testbed.trials import Trial
 
-TMAX: Final = 20
 PERIODS: Final = {"thesis": 120.0, "fast": 10.0}
 """Seconds in which the controllers go once through their schedule, by profile."""
 _POLL: Final = 1.0

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from threerc.runtime.observation import TMAX
 from threerc.testbed import crashes
 from threerc.testbed.checks import complaints, shows_after, unreached
 from threerc.testbed.errors import TestbedError
@@ -116,7 +117,7 @@ class Outliving:
 
     def _await_reaction(self, began: float, say: Callable[[str], None]) -> None:
         """Until a controller has acted, or all have looked and what is silent counts as dead."""
-        silent = self.grip.config.monitors.down_after * crashes.TMAX
+        silent = self.grip.config.monitors.down_after * TMAX
         seconds = max(crashes.PERIODS[self.profile] + silent, self._shows_after)
         say(f"is healed in {seconds:.0f} s, or when a controller acts")
         end = time.time() + seconds

@@ -114,8 +114,9 @@ partition() {
     wait_for "$partition"
 }
 
-# With its path, since busybox has an mke2fs too. extlinux reads neither 64-bit block numbers nor checksums of metadata. Inode tables are left for
-# when they are used: a large disk is ready at once, and its image stays small.
+# With its path, since busybox has an mke2fs too. extlinux reads neither 64-bit block numbers nor
+# checksums of metadata. Inode tables are left for when they are used: a large disk is ready at
+# once, and its image stays small.
 format() {
     /usr/sbin/mke2fs -q -F -t ext4 -U "$uuid" -i 65536 -O ^64bit,^metadata_csum,uninit_bg \
         -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$partition" 2>$WHY ||
