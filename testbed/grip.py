@@ -25,9 +25,9 @@ from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event
 from threerc.testbed.faults import SERVICES, unhealed
 from threerc.testbed.splitting import decision
+from threerc.testbed.virsh import VIRSH
 
 CONTROLLER_YAML: Final = "/etc/3rc/controller.yaml"
-_VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
 _DAEMONS: Final = {**SERVICES, "gmetad": "gmetad", "install": "install-server"}
 _READ: Final = {
     "named": ("/etc/bind/named.conf",),
@@ -332,7 +332,7 @@ class Grip:
 
     def destroy(self, host: str, vm: str) -> None:
         """Switch a virtual machine off there."""
-        self.run(host, *_VIRSH, "destroy", vm)
+        self.run(host, *VIRSH, "destroy", vm)
 
     @property
     def events_file(self) -> Path:

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from threerc.testbed.events import Event, Kind, append
+from threerc.testbed.virsh import VIRSH
 
-_VIRSH: Final = ("virsh", "-q", "-c", "qemu:///system")
 _EVENT: Final = re.compile(r"(\S+ \S+): event '([\w-]+)' for domain '?(.+?)'?(?:: (.*))?")
 _STARTED: Final = ("Started", "Resumed")
 _STOPPED: Final = ("Stopped", "Suspended", "Crashed")
@@ -179,7 +179,7 @@ class Watcher:
     def run(self) -> None:
         """Watch for ever; libvirtd may come and go."""
         while True:
-            command = ("stdbuf", "-oL", *_VIRSH, "event", "--all", "--loop", "--timestamp")
+            command = ("stdbuf", "-oL", *VIRSH, "event", "--all", "--loop", "--timestamp")
             with subprocess.Popen(command, stdout=subprocess.PIPE) as virsh:
                 self._look()
                 sys.stderr.write(f"watches {self.host}\n")
@@ -291,7 +291,7 @@ def virsh(*arguments: str) -> str:
     """What virsh answers, or nothing: the machine, or libvirtd, may just be gone."""
     with suppress(subprocess.SubprocessError, OSError):
         done = subprocess.run(
-            [*_VIRSH, *arguments],
+            [*VIRSH, *arguments],
             capture_output=True,
             text=True,
             timeout=_CALL_SECONDS,

@@ -26,12 +26,12 @@ from threerc.testbed.process import tail
 from threerc.testbed.vagrant.parts import Machine, Plan
 from threerc.testbed.vagrant.payload import write_payload
 from threerc.testbed.vagrant.vagrantfile import payload, vagrantfile
+from threerc.testbed.virsh import VIRSH
 
 _PLAN: Final = "plan.json"
 _ADAPTER: Final = TypeAdapter(Plan)
 _OVERWRITTEN: Final = "\033[K"
 """After it, Vagrant says something else in the same line."""
-_LIBVIRT: Final = ("virsh", "-q", "-c", "qemu:///system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _cable_commands(
     for number, wire in enumerate(machine.wires, 2):
         if plan.box.provider == "libvirt":
             state = "up" if plugged else "down"
-            yield [*_LIBVIRT, "domif-setlink", known_as, wire.mac, state]
+            yield [*VIRSH, "domif-setlink", known_as, wire.mac, state]
         else:
             state = "on" if plugged else "off"
             yield ["VBoxManage", "controlvm", known_as, f"setlinkstate{number}", state]
