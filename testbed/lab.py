@@ -23,7 +23,6 @@ from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, Final
 
-import threerc.testbed
 from threerc.testbed import events, inside
 from threerc.testbed.capsule import Capsule, Surroundings
 from threerc.testbed.errors import TestbedError
@@ -34,6 +33,7 @@ from threerc.testbed.network import Network
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.runs import Run
 from threerc.testbed.server import Client, serve
+from threerc.testbed.supplies import outermost, own_folders
 from threerc.testbed.waits import Waits
 
 _ROOTS: Final = "roots"
@@ -106,7 +106,7 @@ class Lab:
             roots=roots,
             logs=self.run.logs,
             disks=_disks(),
-            visible=_visible(),
+            visible=_hidden(),
             devices=self._devices(),
             network=self.network,
             waits=self.waits,
@@ -142,17 +142,14 @@ def _unescaped(word: bytes) -> str:
     return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), word))
 
 
-def _visible() -> tuple[Path, ...]:
+def _hidden() -> tuple[Path, ...]:
     """The folders that Python and this program are in, where an overlay over / lacks them."""
-    package = Path(threerc.testbed.__file__).parent
-    ours = dict.fromkeys([package.parent, Path(sys.prefix), Path(sys.base_prefix)])
     root = Path("/").stat().st_dev
-    hidden = [
+    return outermost(
         path
-        for path in ours
+        for path in own_folders()
         if path.stat().st_dev != root or path.is_relative_to("/run") or path.is_relative_to("/tmp")  # noqa: S108
-    ]
-    return tuple(path for path in hidden if not set(path.parents) & set(hidden))
+    )
 
 
 async def _run(folder: Path, connection: int) -> None:

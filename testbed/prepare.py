@@ -33,7 +33,7 @@ from threerc.testbed.overlay import overlay
 from threerc.testbed.parts import LabSpec
 from threerc.testbed.process import program
 from threerc.testbed.runs import EVENTS
-from threerc.testbed.supplies import Image, KeyPair, Profile, Supplies
+from threerc.testbed.supplies import Image, KeyPair, Profile, Supplies, outermost, own_folders
 
 Progress = Callable[[str], None]
 _DISK: Final = 4 * 2**30
@@ -175,7 +175,7 @@ def _supplies(site: Site, run: Path, wanted: Wanted, media: Media, no_kvm: str) 
     return Supplies(
         run=run,
         python=Path(sys.executable),
-        visible=visible(),
+        visible=outermost(path for path in own_folders() if not path.is_relative_to("/usr")),
         archive=media.archive,
         kernel=media.kernel,
         initrd=media.initrd,
@@ -187,18 +187,6 @@ def _supplies(site: Site, run: Path, wanted: Wanted, media: Media, no_kvm: str) 
         profile=wanted.profile,
         no_kvm=no_kvm,
     )
-
-
-def visible() -> tuple[Path, ...]:
-    """The folders that 3RC's own program lies in; those of the system are everywhere."""
-    home = Path(__file__).resolve().parent.parent
-    rooms = [home / room for room in ("compiler", "runtime", "templates", "testbed")]
-    found = [Path(sys.prefix), Path(sys.base_prefix), *rooms]
-    kept = [path for path in found if path.is_dir() and not path.is_relative_to("/usr")]
-    return tuple(
-        path for path in dict.fromkeys(kept)
-        if not any(path != other and path.is_relative_to(other) for other in kept)
-    )  # fmt: skip
 
 
 def key_pairs(folder: Path, names: Iterable[str]) -> dict[str, KeyPair]:

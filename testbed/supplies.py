@@ -6,7 +6,8 @@ tests it, so that each run has its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -87,3 +88,17 @@ class Supplies:
     def logs(self, capsule: str) -> Path:
         """The folder of a capsule's logs."""
         return self.run / "logs" / capsule
+
+
+def own_folders() -> list[Path]:
+    """The folders that Python and 3RC's own program lie in; some may be in others."""
+    home = Path(__file__).resolve().parent.parent
+    rooms = ("compiler", "rollout", "runtime", "templates", "testbed")
+    found = [Path(sys.prefix), Path(sys.base_prefix), *(home / room for room in rooms)]
+    return [path for path in dict.fromkeys(found) if path.is_dir()]
+
+
+def outermost(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that are in none of the others."""
+    found = tuple(folders)
+    return tuple(path for path in found if not any(other in path.parents for other in found))
