@@ -37,7 +37,8 @@ _PROGRAMS: Final = {
 _DISK: Final = 8
 """GiB, which a machine uses as it needs them; box.sh has the same."""
 _SERVICES: Final = (
-    *("isc-dhcp-server", "bind9", "tftpd-hpa", "gmetad", "nfs-kernel-server", "radvd"),
+    *("isc-dhcp-server", "kea-dhcp4-server", "bind9", "tftpd-hpa", "gmetad"),
+    *("nfs-kernel-server", "radvd"),
     *("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "qemu-utils"),
     *("bridge-utils", "extlinux", "syslinux-common"),
 )

@@ -131,7 +131,7 @@ def _files(site: Site, supplies: Supplies, capsule: CapsuleSpec) -> Iterator[Lay
     host = site.hosts[capsule.name]
     yield from sshd.files(site, host, supplies)
     yield named.resolver(site)
-    if "dhcp" in host.roles:
+    if "dhcp" in host.roles and site.dhcp.server == "dhcpd":
         yield Lay("/etc/default/isc-dhcp-server", f'INTERFACESv4="{" ".join(devices)}"\n')
     if "tftp" in host.roles:
         yield Lay("/etc/default/tftpd-hpa", _TFTPD.format(root=site.provisioning.tftp_root))

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,7 @@ from tests.compiler.support import TODAY
 from tests.testbed.supplied import RUN, supplied
 from threerc.compiler.lock import Lock
 from threerc.compiler.model import Site
+from threerc.compiler.model.dhcp import Dhcp
 from threerc.compiler.tree import Output, Tree
 from threerc.testbed import cli
 from threerc.testbed.errors import TestbedError
@@ -33,6 +35,8 @@ from threerc.testbed.vagrant.parts import Machine, Plan, _management, plan
 from threerc.testbed.vagrant.payload import write_payload
 from threerc.testbed.vagrant.vagrantfile import ruby, vagrantfile
 
+DEBIANS = {"named": "bind9", "libvirtd": "libvirt-daemon-system"}
+"""Packages that are not called as their service."""
 HOSTILE = "it's #{`touch x`} \\ \"%{}\" \\' ü"
 
 
@@ -99,10 +103,25 @@ def test_hosts_run_what_their_roles_say(made: Plan) -> None:
     assert text(named(made, "bibe"), "/etc/default/isc-dhcp-server") == 'INTERFACESv4="eth1 eth2"\n'
 
 
-def test_the_box_has_what_hosts_run(made: Plan) -> None:
-    kept = box._FILES["usr/local/share/3rc/services"].split()  # noqa: SLF001
-    for machine in made.machines:
-        assert {*text(machine, "/usr/local/share/3rc/run").split()} <= {*kept}
+def test_a_site_with_kea_runs_that(sns_pisa: Site) -> None:
+    bibe = named(plan_of(sns_pisa.model_copy(update={"dhcp": Dhcp(server="kea")})), "bibe")
+    run = text(bibe, "/usr/local/share/3rc/run").split()
+    assert {"named", "kea-dhcp4-server", "tftpd-hpa", "gmetad", "ganglia-monitor"} == {*run}
+    assert "/etc/default/isc-dhcp-server" not in {each.path for each in bibe.files}
+
+
+@pytest.mark.parametrize("server", ["dhcpd", "kea"])
+def test_the_box_has_what_hosts_run(sns_pisa: Site, server: Literal["dhcpd", "kea"]) -> None:
+    """And starts none of it by itself."""
+    site = sns_pisa.model_copy(update={"dhcp": Dhcp(server=server)})
+    run = {
+        service
+        for machine in plan_of(site).machines
+        for service in text(machine, "/usr/local/share/3rc/run").split()
+    }
+    assert run <= {*box._FILES["usr/local/share/3rc/services"].split()}  # noqa: SLF001
+    packages = {*box.Box("libvirt").packages}
+    assert {DEBIANS.get(service, service) for service in run} <= packages
 
 
 def test_vagrants_network_is_none_of_the_sites(made: Plan, sns_pisa: Site) -> None:
