@@ -64,6 +64,7 @@ def play(grip: Grip, scenario: Scenario, say: Say) -> Played:
     """
     first = moment(scenario.start, scenario.zone)
     acts = _possible(grip, scenario, first)
+    say("waits until all hosts and machines are up")
     RunningSite(grip.testbed, say).wait_up()
     vms = {vm: grip.where(vm) for vm in grip.config.virtual_machines}
     simulated = foretell(grip, scenario, vms)

@@ -66,7 +66,7 @@ def test_faults_come_and_go_when_the_scenario_says_so(grip: Grip) -> None:
         (Kind.HEAL, "*", "dns"),
     ]
     assert (Kind.HEAL, "ph1", "gmond") in own[3:]
-    assert [line.partition(" s ")[2] for line in said[1:]] == [
+    assert [line.partition(" s ")[2] for line in said[2:]] == [
         "the site: dns",
         "ph1: gmond",
         "operator: maintenance ph2",
