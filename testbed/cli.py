@@ -169,6 +169,9 @@ def status(run_id: str | None, as_json: bool) -> None:
 
     grip = Grip(_found(run_id))
     found = grip.testbed.status() | {"virtual_machines": grip.running(), "faults": grip.faults()}
+    found["down"] = grip.down()
+    if grip.testbed.run.starting.exists():
+        found["state"] = "starting"
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -186,6 +189,8 @@ def _what_runs(found: dict[str, Any]) -> Iterator[str]:
     for host, vms in found["virtual_machines"].items():
         for vm in vms:
             yield f"{vm:12} {'virtual':9} on {host}"
+    for vm in found["down"]:
+        yield f"{vm:12} {'virtual':9} runs nowhere"
 
 
 def _what_is_broken(found: dict[str, Any]) -> Iterator[str]:

@@ -39,10 +39,14 @@ _OPTIONS: Final = click.option(
 
 def _grip(run_id: str | None) -> Grip:
     from threerc.testbed.client import Testbed
+    from threerc.testbed.errors import TestbedError
     from threerc.testbed.grip import Grip
     from threerc.testbed.runs import find
 
-    return Grip(Testbed(find(run_id)))
+    run = find(run_id)
+    if run.starting.exists():
+        raise TestbedError(f"testbed {run.id} ({run.site}) still starts its machines: see `status`")
+    return Grip(Testbed(run))
 
 
 def _settings(fault: Fault, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -55,7 +59,22 @@ def _settings(fault: Fault, settings: tuple[str, ...]) -> dict[str, Any]:
         if key == "mode" and value not in fault.modes:
             raise click.UsageError(f"--set {each}: one of {', '.join(fault.modes)}")
         found[key] = value.split(",") if key == "silent" else value
+        if key == "seconds":
+            found[key] = _seconds(fault, each, value)
     return found
+
+
+def _seconds(fault: Fault, setting: str, value: str) -> float:
+    """A number as it is read of a scenario."""
+    from pydantic import ValidationError
+
+    from threerc.runtime.simulation.scenario import FaultEntry
+
+    try:
+        read = FaultEntry.model_validate({"at": "+0s", "fault": fault.name, "seconds": value})
+    except ValidationError as error:
+        raise click.UsageError(f"--set {setting}: {error.errors()[0]['msg']}") from None
+    return float(read.seconds or 0)
 
 
 def _say(line: str) -> None:

@@ -15,7 +15,17 @@ from threerc.runtime.observation import TMAX
 from threerc.testbed import events as writing
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
-from threerc.testbed.faults import CONTROLLER, FAULTS, HOST, SITE, SWITCH, VM, Fault, Options
+from threerc.testbed.faults import (
+    CONTROLLER,
+    FAULTS,
+    HOST,
+    SITE,
+    SWITCH,
+    VM,
+    Fault,
+    HalfBegun,
+    Options,
+)
 from threerc.testbed.grip import Grip
 from threerc.testbed.judging import Facts, Wanted, judge
 from threerc.testbed.splitting import most_copies, split
@@ -52,8 +62,11 @@ def kinds(grip: Grip, name: str) -> tuple[str, ...]:
 
 def find_fault(grip: Grip, target: str, name: str) -> Fault:
     """The fault of that name for that target. Raises TestbedError, which lists those there are."""
-    if name == SWITCH and target:
-        return FAULTS[SWITCH, SITE]  # the lab knows whether there is such a switch
+    if name == SWITCH:
+        if target:
+            return FAULTS[SWITCH, SITE]  # the lab knows whether there is such a switch
+        known = sorted({each["switch"] for each in grip.testbed.status()["bridges"]})
+        raise TestbedError(f"{SWITCH} strikes one of the switches: {', '.join(known)}")
     possible = kinds(grip, target)
     for kind in possible:
         if (name, kind) in FAULTS:
@@ -76,7 +89,7 @@ def begin(grip: Grip, fault: Fault, target: str, options: Options) -> float:
     try:
         fault.begin(grip, target, options)
     except BaseException as error:
-        if not isinstance(error, TestbedError) or _is_partly_done(grip, fault, at):
+        if _is_partly_done(grip, fault, at, error):
             _undo(grip, fault, event, options)
         raise
     writing.append(grip.events_file, event)
@@ -93,8 +106,10 @@ def _must_know(fault: Fault, options: Options) -> None:
         raise TestbedError(f"{fault.name} has no mode {options['mode']}, only {known}")
 
 
-def _is_partly_done(grip: Grip, fault: Fault, at: float) -> bool:
+def _is_partly_done(grip: Grip, fault: Fault, at: float, error: BaseException) -> bool:
     """Whether anything may have been done: the lab notes what it does to hosts and switches."""
+    if not isinstance(error, TestbedError) or isinstance(error, HalfBegun):
+        return True
     done = (event.kind is Kind.FAULT and event.time >= at for event in grip.own_events())
     return fault.of == VM or any(done)
 
@@ -102,8 +117,10 @@ def _is_partly_done(grip: Grip, fault: Fault, at: float) -> bool:
 def _undo(grip: Grip, fault: Fault, event: Event, options: Options) -> None:
     try:
         fault.heal(grip, "" if event.of == "*" else event.of, options)
-    except TestbedError:
+    except BaseException as error:
         writing.append(grip.events_file, event)
+        if not isinstance(error, TestbedError):
+            raise
 
 
 def heal(grip: Grip, fault: Fault, target: str, options: Options) -> float:
@@ -146,6 +163,8 @@ class Crash:
     stop: threading.Event = field(default_factory=threading.Event)
     healed: float | None = None
     """When it was healed so that it could recover at all."""
+    why: str = ""
+    """Why it had to be."""
 
     def judged(
         self, number: int, at: float, before: str, within: float, *, recovered: bool
@@ -161,7 +180,8 @@ class Crash:
         step = str(done[-1].detail["step"]) if done else ""
         reacted = done[0].time - at if done else None
         installed = _is_installed(seen, vm, at)
-        facts = replace(self._facts(seen, at, before, installed=installed), untouched=untouched)
+        facts = self._facts(seen, at, before, installed=installed)
+        facts = replace(facts, untouched=untouched, why=self.why)
         wrong = judge(facts, self._wanted(within, installed=installed), crash.total)
         good = crash.total is not None and not wrong
         return Trial(
@@ -212,9 +232,10 @@ class Crash:
                 if line not in told:
                     told.add(line)
                     say(f"{line}, {event.time - at:.0f} s after the crash")
-            if self.healed is None and self._needs_healing(at, acted=bool(done)):
+            if self.healed is None and self._needs_healing(at, done):
+                self.why = self._idle_because()
                 self.healed = undo()
-                say(f"{self.vm}: {self.fault.name} is undone, against which nothing else helps")
+                say(f"{self.vm}: {self.fault.name} is undone, since {self.why}")
             if _is_over(seen) or (self.healed and self.grip.is_up(self.vm)):
                 say(f"{self.vm}: recovered within {time.time() - at:.0f} s")
                 return True
@@ -223,12 +244,26 @@ class Crash:
         say(f"{self.vm}: not recovered after {within:.0f} s")
         return False
 
-    def _needs_healing(self, at: float, *, acted: bool) -> bool:
-        """Whether controllers have done what they can: a step, or nothing within their time."""
-        if acted:
-            return self.fault.lasting
+    def _needs_healing(self, at: float, done: Sequence[Event]) -> bool:
+        """Whether controllers have done what they can: a step, or no more within their time."""
+        if done and self.fault.lasting:
+            return True
+        since = at
+        if done:
+            waits = self.grip.config.policy(self.grip.config.virtual_machines[self.vm]).waits
+            since = done[-1].time + max(waits.reboot, waits.restart)
         noticed = self.grip.config.monitors.down_after * TMAX + _ACTION_SECONDS
-        return (self.fault.lasting or self.fault.of == HOST) and time.time() > at + noticed
+        return (self.fault.lasting or self.fault.of == HOST) and time.time() > since + noticed
+
+    def _idle_because(self) -> str:
+        """Why nothing is done for it, in the controllers' words."""
+        if self.fault.lasting:
+            return "nothing else helps"
+        try:
+            why = self.grip.status()["virtual_machines"][self.vm]["why"]
+        except TestbedError as error:
+            why = f"none can be asked: {error}"
+        return f"controllers do no more: {why or 'they do not say why'}"
 
     def _facts(self, seen: Sequence[Event], at: float, before: str, *, installed: bool) -> Facts:
         grip, vm = self.grip, self.vm

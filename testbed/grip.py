@@ -108,6 +108,14 @@ class Grip:
             if each["kind"] == "physical" and each["power"] == "on"
         }
 
+    def down(self) -> list[str]:
+        """The virtual machines that run nowhere; a site without controllers has none."""
+        there = {vm for vms in self.running().values() for vm in vms}
+        try:
+            return [vm for vm in self.config.virtual_machines if vm not in there]
+        except TestbedError:
+            return []
+
     def is_on(self, host: str) -> bool:
         """Whether a host has power."""
         capsules = self.testbed.status()["capsules"]
@@ -243,6 +251,8 @@ class Grip:
         """The hosts that have a role, such as `dhcp`; `physical`: the physical hosts."""
         if role == "physical":
             return tuple(self.config.physical_hosts)
+        if role == "collector":
+            return tuple(each.host for each in self.config.monitors.collectors)
         if role == "controller":
             return tuple(self.config.controllers)
         return tuple(host for host, names in self.daemons.items() if _DAEMONS[role] in names)

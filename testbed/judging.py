@@ -14,7 +14,7 @@ class Facts:
     at most at one moment. `record` is the host that the controllers remember; `ganglia` whether
     each collector hears it. `hinfo` is what it read from DNS when it was installed, `middleware`
     the scripts that have run on it, `link` the boot file that it would boot next. `untouched` are
-    the seconds after which its fault was healed since no controller had done anything.
+    the seconds after which its fault was healed since no controller had done anything, and `why`.
     """
 
     copies: tuple[str, ...]
@@ -27,6 +27,7 @@ class Facts:
     hinfo: str = ""
     middleware: tuple[str, ...] = ()
     untouched: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def judge(facts: Facts, wanted: Wanted, total: float | None) -> tuple[str, ...]:
 
 def _time(facts: Facts, wanted: Wanted, total: float | None) -> Iterator[str]:
     if facts.untouched is not None:
-        yield f"no controller did anything within {facts.untouched:.0f} s, when it was healed"
+        yield f"it was healed after {facts.untouched:.0f} s without any action: {facts.why}"
     elif total is None:
         yield f"it did not recover within {wanted.within:.0f} s"
     elif total > wanted.within:

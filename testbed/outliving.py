@@ -22,6 +22,7 @@ from threerc.testbed.grip import Grip
 from threerc.testbed.splitting import most_copies
 
 _POLL: Final = 1.0
+_TELL_SECONDS: Final = 10.0
 _FEW: Final = 4
 
 
@@ -77,7 +78,7 @@ class Outliving:
         finally:
             healed = crashes.heal(grip, self.fault, self.target, self.options)
         say(f"{name} is healed after {healed - began:.0f} s")
-        left = self._await_right(healed)
+        left = self._await_right(healed, say)
         right = None if left else time.time()
         events = [event for event in grip.events() if event.time >= began]
         said = tuple(dict.fromkeys(_said(events, healed)))
@@ -136,9 +137,9 @@ class Outliving:
         except TestbedError:
             return []
 
-    def _await_right(self, healed: float) -> tuple[str, ...]:
+    def _await_right(self, healed: float, say: Callable[[str], None]) -> tuple[str, ...]:
         """What is still not right when its time is over."""
-        return await_none(lambda: (*self._amiss(healed), *wrong(self.grip)))
+        return await_none(lambda: (*self._amiss(healed), *wrong(self.grip)), say)
 
     def _amiss(self, healed: float) -> tuple[str, ...]:
         try:
@@ -147,12 +148,18 @@ class Outliving:
             return (str(error),)
 
 
-def await_none(left: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-    """Wait until nothing is left; what is, when its time is over."""
-    end = time.time() + crashes.UP_SECONDS
+def await_none(left: Callable[[], tuple[str, ...]], say: Callable[[str], None]) -> tuple[str, ...]:
+    """Wait until nothing is left, and tell now and then what is; that, when its time is over."""
+    told = time.time()
+    end = told + crashes.UP_SECONDS
     while found := left():
-        if time.time() > end:
+        now = time.time()
+        if now > end:
             return found
+        if now > told + _TELL_SECONDS:
+            told = now
+            more = f", and {len(found) - 1} more" if found[1:] else ""
+            say(f"waits for all to be right: {found[0]}{more}")
         time.sleep(_POLL)
     return ()
 

@@ -57,8 +57,13 @@ def wanted(
     image: Image = "mini",
     profile: Profile = "thesis",
 ) -> Wanted:
-    """What people ask for today: names with commas between them; `vms` is None for all of them."""
+    """What people ask for today: names with commas between them; `vms` is None for all of them.
+
+    TestbedError where machines are asked for, and none is named: a variable may be unset.
+    """
     only = None if vms is None else _names(vms)
+    if only == ():
+        raise TestbedError("no virtual machine is named; without any name all are brought up")
     return Wanted(datetime.now(UTC).date(), only, _names(nodes or ""), image, profile)
 
 

@@ -66,6 +66,11 @@ class Run:
         """Where its lab is talked to."""
         return self.folder / SOCKET
 
+    @property
+    def starting(self) -> Path:
+        """It is there while the site's machines are started for the first time."""
+        return self.folder / "starting"
+
     def write_spec(self, spec: LabSpec) -> None:
         """Leave for the lab what to build. Raises OSError."""
         (self.folder / _SPEC).write_bytes(_ADAPTER.dump_json(spec, indent=1))

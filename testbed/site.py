@@ -170,7 +170,7 @@ class RunningSite:
 
     def _afterwards(self, host: str, trials: Iterable[Trial]) -> tuple[Trial, ...]:
         """They, once their host is healed: it is whole, and no machine comes back with it."""
-        left = await_none(lambda: wrong_of(self.grip, host))
+        left = await_none(lambda: wrong_of(self.grip, host), self.say)
         seen = self.grip.events()
         found = []
         for trial in trials:

@@ -45,7 +45,9 @@ def bring_up(
             spec = _prepared(checked, run, wanted, reporter)
             with client.start(spec, run, lock, reporter) as held:
                 try:
+                    run.starting.touch()
                     Machines.of(held.testbed).first_start(reporter)
+                    run.starting.unlink()
                     yield held
                 finally:
                     kept = held.is_free

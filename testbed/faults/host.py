@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults.base import CONTROLLER, HOST, Begin, Fault, Hands, Options, nothing
 
 _STOPPED = Callable[[Hands, str, bool], None]
@@ -50,10 +51,16 @@ def _heal_ssh(hands: Hands, host: str) -> None:
     hands.halt(host, "sshd", halted=False)
 
 
-def _monitor(daemon: str) -> tuple[Begin, Begin]:
+def _must_be(hands: Hands, host: str, role: str) -> None:
+    if host not in hands.providers(role):
+        raise TestbedError(f"{host} is no {role} that controllers ask")
+
+
+def _monitor(role: str, daemon: str) -> tuple[Begin, Begin]:
     """A monitor is dead, or lies: also where it says of some hosts that they are silent."""
 
     def begin(hands: Hands, host: str, options: Options) -> None:
+        _must_be(hands, host, role)
         silent = tuple(options.get("silent") or ())
         mode = "silent" if silent else options.get("mode", "dead")
         if mode == "dead":
@@ -69,6 +76,7 @@ def _monitor(daemon: str) -> tuple[Begin, Begin]:
 
 
 def _restart_collector(hands: Hands, host: str, _options: Options) -> None:
+    _must_be(hands, host, "collector")
     hands.service(host, "gmond", runs=False)
     hands.service(host, "gmond", runs=True)
 
@@ -109,14 +117,14 @@ HOST_FAULTS: Final = (
     Fault(
         "gmetad",
         HOST,
-        *_monitor("gmetad"),
+        *_monitor("gmetad", "gmetad"),
         options=_LIES,
         modes=("dead", "stale", "frozen", "empty"),
     ),
     Fault(
         "collector",
         HOST,
-        *_monitor("gmond"),
+        *_monitor("collector", "gmond"),
         options=_LIES,
         modes=("dead", "frozen", "empty"),
     ),

@@ -462,6 +462,26 @@ def test_a_fault_of_all_controllers_is_seen_from_elsewhere(grip: Grip, name: str
 
 
 @pytest.mark.parametrize(
+    ("target", "name", "said"),
+    [
+        ("", "switch", "switch strikes one of the switches: sw1, sw2"),
+        ("ph1", "collector", "ph1 is no collector that controllers ask"),
+        ("ph1", "collector-restart", "ph1 is no collector that controllers ask"),
+        ("two", "gmetad", "two is no gmetad that controllers ask"),
+    ],
+)
+def test_what_is_not_there_is_not_struck(grip: Grip, target: str, name: str, said: str) -> None:
+    before = struck(grip)
+    with pytest.raises(TestbedError, match=said):
+        strike(grip, target, name)
+    assert struck(grip) == before
+
+
+def test_a_machine_that_is_down_is_named(grip: Grip) -> None:
+    assert grip.down() == ["vm1", "vm2"]  # none was ever started here
+
+
+@pytest.mark.parametrize(
     ("target", "name", "takes"),
     [
         ("vm1", "poweroff", True),
@@ -515,6 +535,69 @@ def test_the_shared_state(grip: Grip, mode: str) -> None:
     assert writes() != 0
     heal(grip, "", "state")
     assert writes() == 0
+
+
+def writers(grip: Grip) -> list[str]:
+    """The hosts that are on and on which a controller can write the shared state."""
+    there = f"f=$(mktemp -p {grip.state_directory}) && echo x >$f; rc=$?; rm -f $f; exit $rc"
+    user = ("runuser", "-u", "ha", "--", "sh", "-c", there)
+    return [host for host in filter(grip.is_on, HOLDERS) if grip.run(host, *user).rc == 0]
+
+
+def test_a_state_that_is_lost_where_a_host_is_off(grip: Grip) -> None:
+    """It is not struck, and has the state when it comes on: what covers it is its own."""
+    grip.power("two", on=False)
+    strike(grip, "", "state")
+    assert writers(grip) == []
+    grip.power("two", on=True)
+    assert writers(grip) == ["two"]
+    strike(grip, "", "state")
+    assert writers(grip) == []
+    grip.power("one", on=False)
+    heal(grip, "", "state")
+    assert writers(grip) == ["two"]
+    grip.power("one", on=True)
+    assert writers(grip) == ["one", "two"]
+
+
+def test_a_state_that_is_full_for_hosts_that_are_off_too(grip: Grip) -> None:
+    grip.power("one", on=False)
+    strike(grip, "", "state", mode="full")
+    grip.power("one", on=True)
+    assert writers(grip) == []
+    grip.power("one", on=False)
+    heal(grip, "", "state")
+    grip.power("one", on=True)
+    assert writers(grip) == ["one", "two"]
+
+
+def test_a_state_that_nobody_has_is_not_struck(grip: Grip) -> None:
+    for host in HOLDERS:
+        grip.power(host, on=False)
+    before = struck(grip)
+    for mode in ("lost", "full"):
+        with pytest.raises(TestbedError, match="no controller's host is on"):
+            strike(grip, "", "state", mode=mode)
+    assert struck(grip) == before
+    for host in HOLDERS:
+        grip.power(host, on=True)
+    assert writers(grip) == ["one", "two"]
+
+
+@pytest.mark.parametrize("undone", [True, False])
+def test_a_state_that_is_lost_on_one_host_only(grip: Grip, undone: bool) -> None:
+    """It is given back at once; where that fails, the fault is known, and is healed later."""
+    away = [("two", "mount")] if undone else [("two", "mount"), ("one", "umount")]
+    for host, program in away:
+        grip.run(host, "mv", f"/usr/bin/{program}", "/usr/bin/away")
+    with pytest.raises(TestbedError, match="two: mount -t tmpfs"):
+        strike(grip, "", "state")
+    for host, program in away:
+        grip.run(host, "mv", "/usr/bin/away", f"/usr/bin/{program}")
+    assert grip.faults() == ([] if undone else [("*", "state")])
+    assert writers(grip) == (["one", "two"] if undone else ["two"])
+    heal(grip, "", "state")
+    assert (grip.faults(), writers(grip)) == ([], ["one", "two"])
 
 
 def test_a_switch(grip: Grip) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import secrets
 import signal
@@ -46,6 +47,7 @@ def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signal
     command = [str(program), "testbed", "up", str(SITE), "--vms", "vm1", "--profile", "fast"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as up:
         await_started("vm1", up)
+        it_is_not_crashed_yet(program)
         time.sleep(random.Random(seed).uniform(0, LONGEST))  # noqa: S311
         up.send_signal(how)
         _, said = up.communicate()
@@ -53,6 +55,18 @@ def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signal
     assert traces.left(folder.name) == []
     client.clean()
     assert runs.known() == []
+
+
+def it_is_not_crashed_yet(program: Path) -> None:
+    """Or `up` would wait in vain for its machine."""
+    status = subprocess.run(
+        [program, "testbed", "status", "--json"], capture_output=True, check=True
+    )
+    assert json.loads(status.stdout)["state"] == "starting"
+    crash = [program, "testbed", "crash", "vm1", "poweroff"]
+    done = subprocess.run(crash, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "still starts its machines" in done.stderr
 
 
 USERS_TEST = """

@@ -34,20 +34,24 @@ def test_the_faults_that_are_not_healed() -> None:
 @pytest.mark.parametrize(
     ("fault", "ago", "acted", "needs"),
     [
-        (("network", VM), 1, True, True),  # the controllers have done what they could
-        (("network", VM), 1, False, False),
-        (("poweroff", VM), 10_000, True, False),
-        (("poweroff", VM), 10_000, False, False),
-        (("network", HOST), 10_000, True, False),  # it was fenced, its machines are elsewhere
-        (("network", HOST), 1, False, False),
-        (("network", HOST), 10_000, False, True),  # nobody could see that its machines are dead
+        (("network", VM), 1, 0, True),  # the controllers have done what they could
+        (("network", VM), 1, None, False),
+        (("poweroff", VM), 10_000, 9_000, False),
+        (("poweroff", VM), 10_000, None, False),
+        (("network", HOST), 10_000, 100, False),  # it was fenced, its machines are elsewhere
+        (("network", HOST), 10_000, 9_000, True),  # REBOOT was in vain, and it cannot be fenced
+        (("network", HOST), 1, None, False),
+        (("network", HOST), 10_000, None, True),  # nobody could see that its machines are dead
     ],
 )
 def test_what_is_healed_so_that_it_can_recover(
-    tmp_path: Path, fault: tuple[str, str], ago: float, acted: bool, needs: bool
+    tmp_path: Path, fault: tuple[str, str], ago: float, acted: float | None, needs: bool
 ) -> None:
+    """`ago` seconds after it began, and `acted` after the controllers' last step."""
     crash = Crash(knowing(tmp_path, small(1, 1)), "vrt1", FAULTS[fault])
-    assert crash._needs_healing(time.time() - ago, acted=acted) is needs  # noqa: SLF001
+    now = time.time()
+    done = [] if acted is None else [Event(now - acted, Kind.DECISION, "vrt1", {"what": "action"})]
+    assert crash._needs_healing(now - ago, done) is needs  # noqa: SLF001
 
 
 @pytest.mark.parametrize("root", ["srv/install", "var/www"])

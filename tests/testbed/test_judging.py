@@ -51,9 +51,9 @@ def test_its_time() -> None:
 
 
 def test_what_only_its_healing_brought_back_has_not_recovered() -> None:
-    facts = replace(FACTS, untouched=200.4)
+    facts = replace(FACTS, untouched=200.4, why="controllers do no more: the brake is on")
     assert judge(facts, WANTED, None) == (
-        "no controller did anything within 200 s, when it was healed",
+        "it was healed after 200 s without any action: controllers do no more: the brake is on",
     )
 
 
