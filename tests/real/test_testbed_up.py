@@ -59,11 +59,10 @@ def test_an_up_that_dies_during_the_first_start(folder: Path, how: signal.Signal
 
 def it_is_not_crashed_yet(program: Path) -> None:
     """Or `up` would wait in vain for its machine."""
-    status = subprocess.run(
-        [program, "testbed", "status", "--json"], capture_output=True, check=True
-    )
-    assert json.loads(status.stdout)["state"] == "starting"
-    crash = [program, "testbed", "crash", "vm1", "poweroff"]
+    testbed = (str(program), "testbed")
+    told = subprocess.run([*testbed, "status", "--json"], capture_output=True, check=True).stdout
+    assert json.loads(told)["state"] == "starting"
+    crash = [*testbed, "crash", "vm1", "poweroff"]
     done = subprocess.run(crash, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "still starts its machines" in done.stderr
