@@ -9,9 +9,24 @@ from typing import Any, Protocol
 from threerc.runtime.simulation.faults import CONTROLLER, HOST, SITE, VM
 from threerc.testbed.errors import TestbedError
 
-__all__ = ["CONTROLLER", "HOST", "SITE", "VM", "Begin", "Fault", "Hands", "Options", "Ran"]
+__all__ = [
+    "CONTROLLER",
+    "HOST",
+    "SITE",
+    "VM",
+    "Begin",
+    "Fault",
+    "HalfBegun",
+    "Hands",
+    "Options",
+    "Ran",
+]
 
 Options = dict[str, Any]
+
+
+class HalfBegun(TestbedError):
+    """A fault could not begin as a whole, and some of it may be there."""
 
 
 class Ran(Protocol):
@@ -105,7 +120,8 @@ class Fault:
     `heal` leaves nothing of it behind, and may be called whether it began or not. `destructive`:
     only a reinstallation brings the machine back; `lasting`: only healing does. `takes_machines`:
     those that run on the host are gone with it, or out of reach. `options` are the scenario's keys
-    that it takes, `modes` the values of `mode`, the usual one first.
+    that it takes, `modes` the values of `mode`, the usual one first. One with `seconds` ends by
+    itself after so many, where its option of that name does not say otherwise, or with a new start.
     """
 
     name: str
@@ -117,6 +133,7 @@ class Fault:
     takes_machines: bool = False
     options: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
+    seconds: float | None = None
 
     @property
     def is_over_at_once(self) -> bool:

@@ -12,7 +12,16 @@ from typing import Final
 from threerc.runtime.simulation.guests import DEAD
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.falsehoods import MODES
-from threerc.testbed.faults.base import HOST, SITE, Begin, Fault, Hands, Options, for_each
+from threerc.testbed.faults.base import (
+    HOST,
+    SITE,
+    Begin,
+    Fault,
+    HalfBegun,
+    Hands,
+    Options,
+    for_each,
+)
 from threerc.testbed.faults.host import powered
 
 SERVICES: Final = {"dhcp": "dhcpd", "tftp": "tftpd", "dns": "named"}
@@ -63,23 +72,45 @@ def _services() -> Iterator[Fault]:
 
 
 def _hurt_state(hands: Hands, _name: str, options: Options) -> None:
-    """The state directory is not mounted any more, or full: on every controller's host."""
-    mode = options.get("mode", "lost")
-    if mode == "full":
-        host = hands.providers("controller")[0]  # it is the same for all
-        hands.run(host, "sh", "-c", _FILL, "sh", hands.state_directory)
-        return
-    if mode != "lost":
-        raise TestbedError(f"the shared state cannot be {mode}: lost, or full")
-    for host in hands.providers("controller"):
-        hands.mount(host, hands.state_directory, mounted=False)
+    """The state directory is not mounted any more, or full: on every controller's host that is on.
+
+    One that comes on later mounts it; full it is the same for all.
+    """
+    hosts = _with_state(hands)
+    try:
+        if options.get("mode", "lost") == "full":
+            _of_state(hands, _FILL, hosts[0])
+        else:
+            for_each(hosts, partial(_cover_state, hands, mounted=False))
+    except TestbedError as error:
+        raise HalfBegun(str(error)) from error
 
 
 def _mend_state(hands: Hands, _name: str, _options: Options) -> None:
-    for host in hands.providers("controller"):
-        hands.mount(host, hands.state_directory, mounted=True)
-    host = hands.providers("controller")[0]
-    hands.run(host, "sh", "-c", _EMPTY, "sh", hands.state_directory)
+    """Of hosts that are on: what was mounted over it went with the power of others."""
+
+    def mend(host: str) -> None:
+        _cover_state(hands, host, mounted=True)
+        _of_state(hands, _EMPTY, host)
+
+    for_each(_with_state(hands), mend)
+
+
+def _with_state(hands: Hands) -> tuple[str, ...]:
+    found = tuple(filter(hands.is_on, hands.providers("controller")))
+    if not found:
+        raise TestbedError("no controller's host is on, and the shared state out of reach")
+    return found
+
+
+def _cover_state(hands: Hands, host: str, *, mounted: bool) -> None:
+    hands.mount(host, hands.state_directory, mounted=mounted)
+
+
+def _of_state(hands: Hands, script: str, host: str) -> None:
+    done = hands.run(host, "sh", "-c", script, "sh", hands.state_directory)
+    if done.rc:
+        raise TestbedError(f"{host}: {done.err.strip()}")
 
 
 def _break_switch(hands: Hands, name: str, _options: Options) -> None:
