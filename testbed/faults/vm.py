@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
+from math import ceil
 from typing import Final
 
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.faults.base import VM, Fault, Hands, Options, nothing, on_each
+from threerc.testbed.virsh import VIRSH
 
 _AT_ONCE: Final = 15.0
 """Seconds: the machine may be gone before it has answered."""
 _SIGNAL: Final = """\
 for pid in $(pgrep -f 'qemu-system.*guest=%s[,]'); do kill -%s "$pid"; done"""
 # Busy loops of the highest real-time priority, which the kernel lets starve all others: nobody
-# is answered, heartbeats stay out. They end by themselves.
+# is answered, heartbeats stay out. Nobody could end them either, so they do it themselves, when
+# their time is over or the kernel's log level is 9: that needs only a key (sysrq.rst). Of what
+# is in /proc/sys, `read` gets one digit and no line's end.
 _OVERLOAD: Final = """\
-echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+cd /proc/sys/kernel
+was=$(cut -f 1 printk); [ $was != %(end)s ] || was=7; echo $was >printk
+runtime=$(cat sched_rt_runtime_us); echo -1 >sched_rt_runtime_us
+keys=$(cat sysrq); echo 1 >sysrq
+read now rest </proc/uptime; end=$((${now%%.*} + %(seconds)d))
 for _ in $(seq $((4 * $(nproc)))); do
-    chrt -f 99 timeout %d sh -c 'while :; do :; done' >/dev/null 2>&1 </dev/null &
+    chrt -f 99 sh -c '
+        while read level <printk; [ "$level" != %(end)s ] &&
+            read now rest </proc/uptime && [ ${now%%.*} -lt $0 ]
+        do i=0; while [ $i -lt 10000 ]; do i=$((i + 1)); done; done' $end &
 done
-exit 0"""
+wait; echo $was >printk; echo $runtime >sched_rt_runtime_us; echo $keys >sysrq"""
+_END: Final = "9"
+# By its process: it is no business of one that was started since, whose boot loader takes any key.
+_QEMU: Final = "pgrep -f 'qemu-system.*guest=%s[,]'"
+_MARK: Final = f"{_QEMU} >/run/overloaded-%s"
+_PRESS: Final = f"""\
+[ -e /run/overloaded-%s ] || exit 0
+[ "$(cat /run/overloaded-%s)" != "$({_QEMU})" ] ||
+    {" ".join(VIRSH)} send-key %s KEY_LEFTALT KEY_SYSRQ KEY_{_END} || exit
+rm /run/overloaded-%s"""
 # mini has no pkill.
 _GMOND: Final = """\
 found=1
@@ -29,7 +49,7 @@ for process in /proc/[0-9]*; do
 done
 exit $found"""
 _OVERLOADS: Final = """\
-for program in chrt timeout nproc; do command -v $program >/dev/null || echo $program; done"""
+for program in chrt nproc; do command -v $program >/dev/null || echo $program; done"""
 _OFFLINE: Final = """\
 mount -o remount,errors=panic /
 for disk in /sys/block/[hsv]d?; do
@@ -66,7 +86,8 @@ table inet {table} {{
 _NO_TABLE: Final = "add table {of}\ndelete table {of}\n"
 _NFT: Final = "printf %%s %s | nft -f -"
 _ERASE: Final = "rm -rf /boot/* /boot/.[!.]*; sync; echo b >/proc/sysrq-trigger"
-_LONG: Final = 900
+_LONG: Final = 900.0
+_LONGEST: Final = 1e6
 
 
 def _signal(signal: str, hands: Hands, vm: str, _options: Options) -> None:
@@ -95,11 +116,21 @@ def _inside(command: str, hands: Hands, vm: str, _options: Options) -> None:
 
 
 def _overload(hands: Hands, vm: str, options: Options) -> None:
-    seconds = int(options.get("seconds", _LONG))
+    seconds = float(options.get("seconds", _LONG))
+    if not 0 < seconds <= _LONGEST:
+        raise TestbedError(f"{vm} cannot be overloaded for {seconds:g} seconds")
     missing = hands.guest(vm, _OVERLOADS).out.strip()
     if missing:
         raise TestbedError(f"{vm} cannot be overloaded: it has no {missing}")
-    _inside(_OVERLOAD % seconds, hands, vm, options)
+    host, name = hands.where(vm), shlex.quote(vm)
+    if hands.run(host, "sh", "-c", _MARK % (name, name)).rc:
+        raise TestbedError(f"{host}: {vm} runs no more")
+    _inside(_OVERLOAD % {"seconds": ceil(seconds), "end": _END}, hands, vm, options)
+
+
+def _relieve(hands: Hands, vm: str, _options: Options) -> None:
+    """End its load, where it was not started anew meanwhile: it hears nothing but its keyboard."""
+    on_each(hands, "physical", _PRESS % ((shlex.quote(vm),) * 5))
 
 
 def _silence(hands: Hands, vm: str, _options: Options) -> None:
@@ -159,7 +190,7 @@ VM_FAULTS: Final = (
     Fault("poweroff", VM, partial(_signal, "KILL"), nothing),
     Fault("halt", VM, partial(_inside, "sync; halt -f"), nothing),
     Fault("panic", VM, partial(_inside, "echo c >/proc/sysrq-trigger"), nothing),
-    Fault("overload", VM, _overload, nothing, options=("seconds",)),
+    Fault("overload", VM, _overload, _relieve, options=("seconds",), seconds=_LONG),
     Fault("freeze", VM, partial(_signal, "STOP"), _go_on),
     Fault("erase-boot", VM, partial(_inside, _ERASE), nothing, destructive=True),
     Fault("disk-errors", VM, _fail_disk, _mend_disk, lasting=True),

@@ -133,6 +133,23 @@ def test_a_machine_that_only_healing_brings_back(site: RunningSite) -> None:
     assert acted.time < healed.time
 
 
+def test_a_machine_that_is_overloaded_until_it_is_healed(site: RunningSite) -> None:
+    """Which hears nothing but its keyboard; it is healed before the controllers miss it."""
+    settings = "cd /proc/sys/kernel && cat printk sched_rt_runtime_us sysrq"
+    machine, before = site.vm("vm1"), site.vm("vm1").run(settings).out
+    machine.crash("overload")
+    until(lambda: not is_answered(site, "vm1"), "vm1 to be overloaded")
+    assert site.grip.faults() == [("vm1", "overload")]
+    machine.heal()
+    until(lambda: is_answered(site, "vm1"), "vm1 to answer")
+    assert site.grip.faults() == []
+    until(lambda: machine.run(settings).out == before, "vm1 to be as before")
+
+
+def is_answered(site: RunningSite, vm: str) -> bool:
+    return site.grip.run("one", "ping", "-c1", "-W2", site.grip.address(vm)).rc == 0
+
+
 @contextmanager
 def campaign(
     site: RunningSite, crashes: int, folder: Path, *options: str, fault: str = "poweroff"
