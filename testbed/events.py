@@ -5,6 +5,7 @@ Times are seconds since the epoch, from the machine's own clock, which all capsu
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,12 +46,24 @@ class Event:
 
 
 def append(path: Path, event: Event) -> None:
-    """Write an event down; whole lines, also with several writers. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Write an event down; whole lines, also with several writers. Raises OSError.
+
+    What a full disk takes only half of is none, and does not spoil the next one's line.
+    """
+    line = event.line().encode()
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, event.line().encode())
+        if _ends_half(descriptor):
+            line = b"\n" + line
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(descriptor)
+
+
+def _ends_half(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 def add(path: Path, found: Iterable[Event]) -> None:
