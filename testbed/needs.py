@@ -63,6 +63,7 @@ def check_site(site: Site, wanted: Wanted) -> None:
         _missing_features(),
         _missing_devices(emulates=emulates, volumes=bool(site.volumes)),
         _left_out(site, wanted.today),
+        _out_of_reach(site, wanted),
     )
     _refuse([*chain(*missing)])
 
@@ -151,6 +152,18 @@ def _left_out(site: Site, today: date) -> Iterator[str]:
     compile_loaders(site, out)
     compile_dualboot(site, out)
     yield from dict.fromkeys(each.reason for each in tree.left_out)
+
+
+def _out_of_reach(site: Site, wanted: Wanted) -> Iterator[str]:
+    """The scripts that no machine could fetch: there is nobody but the site, as it is compiled."""
+    names = site.virtual_machines if wanted.vms is None else wanted.vms
+    of = [site.virtual_machines[name].middleware for name in names]
+    todo = [each for each in dict.fromkeys(of) if each is not None]
+    for name in todo:  # those that it requires come after it
+        todo += [each for each in site.middleware[name].requires if each not in todo]
+        for script in site.middleware[name].scripts:
+            if "://" in script:
+                yield f"{script} (middleware {name}) as a file beside the site's: nobody serves it"
 
 
 def _missing_features() -> Iterator[str]:

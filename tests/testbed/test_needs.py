@@ -14,6 +14,7 @@ from tests.lab import requires_real
 from tests.testbed.supplied import supplied
 from threerc.compiler.build import check
 from threerc.compiler.lock import Lock
+from threerc.compiler.starter import starter
 from threerc.compiler.tree import Output, Tree
 from threerc.testbed import needs
 from threerc.testbed.errors import TestbedError
@@ -87,6 +88,20 @@ def test_root_that_may_make_no_namespaces_is_told_so() -> None:
         [*weak, sys.executable, "-c", code], capture_output=True, text=True, check=False
     ).stderr
     assert "namespaces and mounts, as a privileged container has them" in said
+
+
+@requires_real()
+def test_scripts_that_nobody_serves_are_named_before_machines_wait_for_them(tmp_path: Path) -> None:
+    """As those of `3rc init`, of the machines that are wanted and of what these require."""
+    (tmp_path / "site.yaml").write_text(starter())
+    site = check(tmp_path / "site.yaml").site
+    with pytest.raises(TestbedError, match="the testbed needs") as raised:
+        needs.check_site(site, Wanted(TODAY, vms=("batch",)))
+    told = [line.strip().partition(" as ")[0] for line in str(raised.value).splitlines()[1:]]
+    assert told == [
+        "http://service1.example.org/local/batch-server.sh (middleware batch-server)",
+        "http://service1.example.org/local/base.sh (middleware base)",
+    ]
 
 
 def test_a_site_that_is_too_large_is_refused_with_figures(tmp_path: Path) -> None:
