@@ -169,7 +169,7 @@ def _roll_out(
     plan = None
     if not history.has(tree):
         plan = plan_of(tree, history, back_to)
-        click.echo(told(plan))
+        click.echo(told(plan, alive=root is None))
         allowed = check_allowed(options["allow"], plan)
         if not options["dry_run"]:
             refuse(plan, allowed, force=options["force"])

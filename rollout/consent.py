@@ -83,6 +83,11 @@ def refuse(plan: Plan, allowed: Collection[str], *, force: bool) -> None:
         )
 
 
-def told(plan: Plan) -> str:
-    """The plan for people; the first one of a site in a line."""
-    return head(plan) if plan.against == _NOTHING.name else text(plan)
+def told(plan: Plan, *, alive: bool) -> str:
+    """The plan for people; the first one of a site in a line.
+
+    Of hosts that are not `alive`, but folders, no daemon is told anything.
+    """
+    if plan.against == _NOTHING.name:
+        return head(plan)
+    return text(plan, daemons=alive)

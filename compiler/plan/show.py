@@ -58,13 +58,14 @@ def _consent(plan: Plan) -> Iterator[str]:
         yield f"to be forced: it changes more than {MOST_HOSTS:.0%} of the hosts"
 
 
-def text(plan: Plan) -> str:
-    """The plan for a terminal."""
+def text(plan: Plan, *, daemons: bool = True) -> str:
+    """The plan for a terminal; without `daemons` not what these are told."""
     lines = [head(plan)]
     for risk, changes in plan.by_risk():
         lines += ["", f"{risk.words}:", *(f"  {line}" for line in _folded(changes))]
     lines += [""] if not plan.empty else []
-    lines += [f"{host}: {what}" for host, what in told(plan.files.daemons)]
+    if daemons:
+        lines += [f"{host}: {what}" for host, what in told(plan.files.daemons)]
     if plan.files.paths:
         lines.append(_files(plan))
     lines += _consent(plan)

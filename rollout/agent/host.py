@@ -183,7 +183,8 @@ class Host:
         new = {change.path for change in left.changes if change.new is not None}
         old = {change.path for change in left.changes if change.old is not None}
         kept = entries.keys() - set(left.paths)
-        given = daemons.stopping(orders(left.paths, kept | new, kept | old), left.journal["idle"])
+        idle = left.journal.get("idle", ())  # an older program may have begun it
+        given = daemons.stopping(orders(left.paths, kept | new, kept | old), idle)
         answer = _tell(given)
         serving = _serving(given, answer["absent"]) if entries else []
         complaints = Health(self.disk, entries).complaints(serving, self._serve)

@@ -46,7 +46,9 @@ def test_all_hosts_get_their_files_and_again_nothing_is_done(site: Rolling) -> N
 def test_a_change_and_the_way_back(site: Rolling) -> None:
     old = site.text("bibe/etc/dhcp/dhcpd.conf")
     site.build(SITE + MORE)
-    assert "applied as generation 2" in site.good()
+    said = site.good()
+    assert "applied as generation 2" in said
+    assert "bibe: dhcpd" not in said  # a folder has no daemons
     assert site.is_applied()
     assert os.readlink(site.root / "bibe/srv/tftp/pxelinux.cfg/C0A80168") == "local"
     back = invoke("rollback", "--root", str(site.root), "--out", str(site.out), "--force")
