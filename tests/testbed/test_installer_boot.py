@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiler.support import ROOT
 from tests.lab import Machine, requires_real
 from tests.lab.process import wait_until
 from tests.testbed.installing import NAME, Lab, lab, phases
+from threerc.compiler.build import check
+from threerc.testbed import events
+from threerc.testbed.events import Kind
+from threerc.testbed.machines import Machines
+from threerc.testbed.prepare import wanted
+from threerc.testbed.progress import Reporter
+from threerc.testbed.up import bring_up
 
 pytestmark = requires_real()
 
+LONG = pytest.mark.skipif(
+    not os.environ.get("THREERC_LONG"), reason="takes minutes: THREERC_LONG=1"
+)
 PHASES = [
     *("start", "network", "begin", "partition", "format", "unpack", "boot-loader", "post", "sync"),
     *("report", "installed"),
@@ -156,9 +167,32 @@ def test_a_hook_that_fails_leaves_the_machine_to_people(tmp_path: Path, cache: P
             assert site.boots == "tiny"
 
 
-@pytest.mark.skipif(not os.environ.get("THREERC_LONG"), reason="takes minutes: THREERC_LONG=1")
+@LONG
 def test_debian(tmp_path: Path, cache: Path) -> None:
     with lab(tmp_path, cache, "debian") as site:
         site.install()
         with site.switched_on("machine", memory=512) as host:
             installs_itself(site, host)
+
+
+@LONG
+def test_a_testbed_s_machine_of_debian_says_that_it_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The testbed waits for that; it is said once after each boot, whatever is started anew."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    site = check(ROOT / "examples/ci/site.yaml")
+    debian = wanted("vm1", image="debian", profile="fast")
+    with bring_up(site, debian, Reporter()) as held:
+        grip = Machines.of(held.testbed).grip
+        assert grip.guest("vm1", "cat /etc/debian_version").out[0].isdigit()
+        shown = "systemctl show -P ExecMainStartTimestampMonotonic ganglia-monitor"
+        gmond_began = int(grip.guest("vm1", shown).out) / 1e6
+        heard = events.read(grip.events_file)
+        (told,) = [each.detail["text"] for each in heard if each.detail.get("phase") == "gmond"]
+        # It is not told of one that found no network, and was started anew later.
+        assert gmond_began < float(told)
+        again = "systemctl restart ssh ganglia-monitor && systemctl is-active ssh ganglia-monitor"
+        assert grip.guest("vm1", again).rc == 0
+        ups = [each for each in events.read(grip.events_file) if each.kind is Kind.BOOTED]
+        assert [each.of for each in ups] == ["vm1"]
