@@ -101,8 +101,8 @@ commands, at the same point of the controllers' schedule. The simulator's site i
 with the times that were seen there, where `timing` gives none. What really happened is held against
 `expect`, as the simulator holds its own against it, and shown beside what was simulated. It exits 1
 where `expect` does not hold and, with `--compare`, where the two went otherwise. Of the invariants
-two copies alone are seen, whose policy nobody looks at: either of the two kinds may be expected, and
-no other. What cannot be done for real is refused by its name before anything is done:
+two copies alone are seen, whose policy nobody looks at: either of the two kinds may be expected,
+and no other. What cannot be done for real is refused by its name before anything is done:
 names that the testbed does not have, some faults, modes and keys of faults, the command `move`, and
 
 | key | |
