@@ -764,7 +764,7 @@ def test_the_log_of_a_controller_has_the_one_that_they_share(grip: Grip) -> None
 
 def test_what_cannot_be_done_is_no_event(grip: Grip) -> None:
     before = [event for event in grip.events() if event.kind is Kind.FAULT]
-    with pytest.raises(TestbedError, match="no controller asks the gmetad of ph1"):
+    with pytest.raises(TestbedError, match="ph1 is no gmetad that controllers ask"):
         strike(grip, "ph1", "gmetad", mode="stale")
     with pytest.raises(TestbedError, match="the testbed has no vm9"):
         strike(grip, "one", "gmetad", silent=["vm9"])
