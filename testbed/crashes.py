@@ -179,7 +179,7 @@ class Crash:
             crash.total = None  # what the testbed itself has mended is no recovery
         step = str(done[-1].detail["step"]) if done else ""
         reacted = done[0].time - at if done else None
-        installed = _is_installed(seen, vm, at)
+        installed = is_installed(seen, vm, at)
         facts = self._facts(seen, at, before, installed=installed)
         facts = replace(facts, untouched=untouched, why=self.why)
         wrong = judge(facts, self._wanted(within, installed=installed), crash.total)
@@ -366,7 +366,7 @@ def actions(seen: Sequence[Event], vm: str, at: float) -> Iterator[Event]:
     )
 
 
-def _is_installed(seen: Iterable[Event], vm: str, at: float) -> bool:
+def is_installed(seen: Iterable[Event], vm: str, at: float) -> bool:
     """Whether it was installed anew since then, whatever was done to it afterwards."""
     return any(e.kind is Kind.INSTALLED and e.of == vm and e.time >= at for e in seen)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed.test_campaign import knowing, small
-from threerc.testbed.crashes import Crash
+from threerc.testbed.crashes import Crash, is_installed
 from threerc.testbed.errors import TestbedError
 from threerc.testbed.events import Event, Kind
 from threerc.testbed.faults import FAULTS, HOST, VM, unhealed
@@ -52,6 +52,17 @@ def test_what_is_healed_so_that_it_can_recover(
     now = time.time()
     done = [] if acted is None else [Event(now - acted, Kind.DECISION, "vrt1", {"what": "action"})]
     assert crash._needs_healing(now - ago, done) is needs  # noqa: SLF001
+
+
+def test_a_machine_that_was_installed_and_restarted_afterwards_was_installed() -> None:
+    """Since its crash, and not before."""
+    seen = [
+        Event(1000.0, Kind.INSTALLED, "vrt1", {}),
+        Event(1100.0, Kind.DECISION, "vrt1", {"what": "action", "step": "RESTART"}),
+        Event(1200.0, Kind.INSTALLED, "vrt2", {}),
+    ]
+    assert is_installed(seen, "vrt1", 900.0)
+    assert not is_installed(seen, "vrt1", 1050.0)
 
 
 @pytest.mark.parametrize("root", ["srv/install", "var/www"])
