@@ -168,8 +168,9 @@ def status(run_id: str | None, as_json: bool) -> None:
     from threerc.testbed.images.cache import Cache
 
     grip = Grip(_found(run_id))
-    found = grip.testbed.status() | {"virtual_machines": grip.running(), "faults": grip.faults()}
-    found["down"] = grip.down()
+    running = grip.running()
+    found = grip.testbed.status() | {"virtual_machines": running, "faults": grip.faults()}
+    found["down"] = grip.down(running)
     if grip.testbed.run.starting.exists():
         found["state"] = "starting"
     if as_json:

@@ -122,10 +122,15 @@ def crash(
         if as_json:
             event = {"time": at, "of": of or "*", "fault": fault, **options, "undo": undo}
             click.echo(json.dumps(event, indent=2))
-    elif (site := RunningSite(grip.testbed, _say)).takes_machines(found, of):
-        _tell(site.trials(of, fault, **options), as_json)
-    else:
-        _tell_site(site.outlived(of, fault, **options), as_json)
+        return
+    try:
+        if (site := RunningSite(grip.testbed, _say)).takes_machines(found, of):
+            _tell(site.trials(of, fault, **options), as_json)
+        else:
+            _tell_site(site.outlived(of, fault, **options), as_json)
+    except KeyboardInterrupt:
+        _say(f"{target}: interrupted; {fault} is healed, what has come of it is the controllers'")
+        sys.exit(130)
 
 
 def _name(target: str) -> str:
@@ -192,7 +197,12 @@ def heal(target: str, fault: str, run_id: str | None) -> None:
     help="Of a VM; power, hang or network: of a physical host with its VMs.",
 )
 @click.option("-o", "--out", type=_PATH, default=Path("campaign"), show_default=True)
-@click.option("--seed", default=1, show_default=True, help="Of which machine, and when.")
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    help="Of when, and of whom that is free.",
+)
 @click.option("--vms", metavar="A,B", help="With a SITE: only these virtual machines.")
 @click.option(
     "--profile", type=click.Choice(["thesis", "fast"]), help="With a SITE: its own times, or short."

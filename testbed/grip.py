@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,9 +109,12 @@ class Grip:
             if each["kind"] == "physical" and each["power"] == "on"
         }
 
-    def down(self) -> list[str]:
-        """The virtual machines that run nowhere; a site without controllers has none."""
-        there = {vm for vms in self.running().values() for vm in vms}
+    def down(self, running: Mapping[str, Sequence[str]]) -> list[str]:
+        """The virtual machines that are in none of those lists; without controllers there are none.
+
+        `running` is what each physical host runs.
+        """
+        there = {vm for vms in running.values() for vm in vms}
         try:
             return [vm for vm in self.config.virtual_machines if vm not in there]
         except TestbedError:

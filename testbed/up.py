@@ -45,9 +45,8 @@ def bring_up(
             spec = _prepared(checked, run, wanted, reporter)
             with client.start(spec, run, lock, reporter) as held:
                 try:
-                    run.starting.touch()
-                    Machines.of(held.testbed).first_start(reporter)
-                    run.starting.unlink()
+                    with _starting(run):
+                        Machines.of(held.testbed).first_start(reporter)
                     yield held
                 finally:
                     kept = held.is_free
@@ -59,6 +58,17 @@ def bring_up(
         finally:
             if not kept:
                 run.remove()
+
+
+@contextmanager
+def _starting(run: Run) -> Iterator[None]:
+    """Nobody is to crash its machines meanwhile. TestbedError where that cannot be noted."""
+    try:
+        run.starting.touch()
+    except OSError as error:
+        raise TestbedError(f"{run.folder}: {error.strerror}") from None
+    yield
+    run.starting.unlink()
 
 
 def _prepared(checked: Checked, run: Run, wanted: Wanted, reporter: Reporter) -> LabSpec:

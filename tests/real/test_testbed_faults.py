@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -477,8 +478,22 @@ def test_what_is_not_there_is_not_struck(grip: Grip, target: str, name: str, sai
     assert struck(grip) == before
 
 
+def test_who_is_interrupted_while_he_waits_has_healed(grip: Grip) -> None:
+    begun = time.time()
+    program = str(Path(sys.executable).with_name("3rc"))
+    words = ("crash", "two", "dns", "--wait", "--run", grip.testbed.run.id)
+    with subprocess.Popen([program, "testbed", *words], stderr=subprocess.PIPE, text=True) as crash:
+        until(lambda: any(each.time > begun for each in struck(grip)), "the fault")
+        crash.send_signal(signal.SIGINT)
+        _, said = crash.communicate()
+    assert crash.returncode == 130
+    assert "two: interrupted; dns is healed" in said
+    assert grip.faults() == []
+    assert amiss(grip, "dns", "two") == ()
+
+
 def test_a_machine_that_is_down_is_named(grip: Grip) -> None:
-    assert grip.down() == ["vm1", "vm2"]  # none was ever started here
+    assert grip.down(grip.running()) == ["vm1", "vm2"]  # none was ever started here
 
 
 @pytest.mark.parametrize(
