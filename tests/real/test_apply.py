@@ -21,7 +21,7 @@ import pytest
 
 from tests.lab import client, requires_real
 from tests.rollout.losing import end_of_ssh, losing
-from tests.rollout.machines import ADDRESSES, Land, land
+from tests.rollout.machines import ADDRESSES, WN4, Land, land
 from tests.rollout.rolling import tamper
 from tests.runtime.hypervisors.capsule import inside
 from threerc.compiler.services import DHCPD
@@ -33,11 +33,9 @@ from threerc.rollout.tree import Tree, Ways
 
 pytestmark = requires_real()
 
-WN4: Final = '  wn4: {address: 192.168.1.104, mac: "02:00:00:00:01:04", os: debian}\n'
 BOTH: Final = ("--overwrite", "bibe", "--overwrite", "bussolo")
 APPLIED: Final = "/var/lib/3rc/applied"
 MOMENTS: Final = 4
-SETTLED_SECONDS: Final = 40.0
 PATIENCE: Final = 5
 """How often a machine asks for its address, while a script of init still starts dhcpd."""
 
@@ -59,7 +57,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
 def _in_good_order(hosts: Land) -> Iterator[None]:
     """After each test nothing is half done; the next one builds another site anyway."""
     yield
-    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.settled()
 
 
 def offered(hosts: Land, mac: str) -> str:
@@ -210,7 +208,7 @@ def test_a_connection_that_is_lost_brings_all_hosts_back(hosts: Land, step: str)
     hosts.build(mark=step)
     done = losing(hosts, "bussolo", step, end_of_ssh, 30)
     assert done.failed
-    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.settled()
     assert hosts.serials() == before
 
 
@@ -220,7 +218,7 @@ def test_a_host_that_is_lost_at_the_very_end_is_behind_and_catches_up(hosts: Lan
     done = losing(hosts, "bussolo", "commit", end_of_ssh, 30)
     assert not done.failed
     assert list(done.behind) == ["bussolo"]
-    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.settled()
     assert hosts.serial("bussolo") == before != hosts.serial("bibe")
 
 
@@ -232,7 +230,7 @@ def test_a_host_whose_cable_is_pulled_goes_back_by_itself(hosts: Land) -> None:
         done = losing(hosts, "bussolo", "health", lambda _: pulled.enter_context(cable), 5)
         assert done.failed
         assert hosts.serial("bibe") in before
-        assert hosts.settled(SETTLED_SECONDS)  # while it is still alone
+        assert hosts.settled()  # while it is still alone
     assert hosts.serials() == before
 
 
@@ -335,7 +333,7 @@ def kill(hosts: Land, after: float, agent: str | None) -> None:
     else:
         process.send_signal(signal.SIGKILL)
     process.wait()
-    assert hosts.settled(SETTLED_SECONDS, unless_killed=agent is not None)
+    assert hosts.settled(unless_killed=agent is not None)
 
 
 def test_kea_takes_the_place_of_dhcpd(hosts: Land) -> None:

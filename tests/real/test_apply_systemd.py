@@ -11,13 +11,11 @@ import pytest
 
 from tests.lab import requires_real
 from tests.rollout.losing import end_of_ssh, losing
-from tests.rollout.machines import Land, land
+from tests.rollout.machines import WN4, Land, land
 from tests.rollout.rolling import tamper
 
 pytestmark = requires_real()
 
-WN4: Final = '  wn4: {address: 192.168.1.104, mac: "02:00:00:00:01:04", os: debian}\n'
-SETTLED_SECONDS: Final = 40.0
 DISABLED: Final = "(disabled: not started at boot)"
 
 
@@ -39,7 +37,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
 def _in_good_order(hosts: Land) -> Iterator[None]:
     """After each test nothing is half done; the next one builds another site anyway."""
     yield
-    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.settled()
 
 
 def told(hosts: Land, *arguments: str) -> str:
@@ -218,7 +216,7 @@ def test_a_connection_that_is_lost_brings_all_hosts_back(hosts: Land, step: str)
     hosts.build(WN4, mark=step)
     done = losing(hosts, "bussolo", step, end_of_ssh, 30)
     assert done.failed
-    assert hosts.settled(SETTLED_SECONDS)
+    assert hosts.settled()
     assert served(hosts) == before
 
 

@@ -45,9 +45,12 @@ worker_nodes:
   wn2: {{address: 192.168.1.102, mac: "02:00:00:00:01:02", os: debian}}
   wn3: {{address: 192.168.1.103, mac: "02:00:00:00:01:03", os: debian}}
 """
+WN4: Final = '  wn4: {address: 192.168.1.104, mac: "02:00:00:00:01:04", os: debian}\n'
+"""One more worker node, at the end of it."""
 UNITS: Final = ("ssh", "isc-dhcp-server", "named", "ganglia-monitor", "gmetad", "tftpd-hpa")
 """What is switched on where there is systemd."""
 _READY_SECONDS: Final = 20
+_SETTLED_SECONDS: Final = 40.0
 _SSHD: Final = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
 PermitRootLogin prohibit-password
@@ -168,12 +171,12 @@ class Land:
         """The mark that each of them has."""
         return {self.ask(f"@{each}", "TXT", "mark.example.org") for each in ADDRESSES.values()}
 
-    def settled(self, seconds: float, *, unless_killed: bool = False) -> bool:
-        """Whether in that time nobody changes the hosts any more, and nothing is half done.
+    def settled(self, *, unless_killed: bool = False) -> bool:
+        """Whether soon nobody changes the hosts any more, and nothing is half done.
 
         What an agent that was killed has left half done is the next one's to undo.
         """
-        end = time.monotonic() + seconds
+        end = time.monotonic() + _SETTLED_SECONDS
         while time.monotonic() < end:
             if all(self._is_settled(each, unless_killed) for each in self.machines.values()):
                 return True
